@@ -1,0 +1,54 @@
+public import NIOCore
+public import NIOSSL
+
+/// How a connection is made and kept.
+public struct ConnectionConfiguration: Sendable {
+    /// The longest a connection may take to open, TLS and opening requests included. 3 seconds by default.
+    public var connectTimeout: Duration = .seconds(3)
+
+    /// How long to wait between failed attempts to connect.
+    public var backoff: ExponentialBackoff = .init()
+
+    /// The time after which data the peer's kernel does not acknowledge ends the connection,
+    /// which finds hosts that vanished. 20 seconds by default; Linux only; elsewhere the system
+    /// sends keep-alive probes at its own pace, often hours.
+    public var peerTimeout: Duration = .seconds(20)
+
+    /// TLS, or nil for plain TCP.
+    public var tls: TLSMode?
+
+    /// How TLS is spoken and whose name the certificate must bear.
+    public struct TLSMode: Sendable {
+        public var context: NIOSSLContext
+        /// The name to verify and to announce; nil where the server is known by address only.
+        public var serverName: String?
+
+        public init(context: NIOSSLContext, serverName: String?) {
+            self.context = context
+            self.serverName = serverName
+        }
+    }
+
+    public init() {}
+}
+
+/// The requests that open every connection, before anybody else's.
+public struct ConnectionPreamble<Reply: Sendable>: Sendable {
+    /// The encoded requests; may be empty.
+    public var bytes: ByteBuffer
+
+    /// How many replies they call for.
+    public var count: Int
+
+    /// Judges the replies; what it throws becomes the `underlying` of `preambleRejected`.
+    public var verify: @Sendable ([Reply]) throws -> Void
+
+    public init(bytes: ByteBuffer, count: Int, verify: @escaping @Sendable ([Reply]) throws -> Void) {
+        self.bytes = bytes
+        self.count = count
+        self.verify = verify
+    }
+
+    /// Nothing to say before the first request.
+    public static var none: ConnectionPreamble { .init(bytes: ByteBuffer(), count: 0, verify: { _ in }) }
+}

@@ -1,0 +1,286 @@
+import DequeModule
+import NIOCore
+
+/// The decisions of one connection: what waits, what was written, which reply is whose.
+///
+/// Inputs in, actions out: no clock, socket or task inside. Replies come in the order of the requests, so the
+/// queue's head is always the one being answered. An entry whose waiter left stays as a tombstone for its replies.
+struct Pipeline<Reply: Sendable, Waiter> {
+    struct Entry {
+        let id: UInt64
+        /// Emptied once written.
+        var bytes: ByteBuffer
+        let count: Int
+        var deadline: NIODeadline?
+        /// Nil once nobody waits any more.
+        var waiter: Waiter?
+        var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
+        var replies: [Reply] = []
+        /// Replies seen, dropped ones included.
+        var answered = 0
+    }
+
+    /// A waiter to be told that its batch failed.
+    struct Failure {
+        var waiter: Waiter
+        var replies: [Reply]
+        var code: TransportError.Code
+        var mayHaveBeenSent: Bool
+        var retryAfter: Duration?
+    }
+
+    private enum Phase {
+        case idle(retryAt: NIODeadline?)
+        case connecting
+        case greeting(replies: [Reply])
+        case ready
+    }
+
+    private let preambleCount: Int
+    private let backoff: ExponentialBackoff
+    private var phase: Phase = .idle(retryAt: nil)
+    private var isClosing = false
+    private var queue: Deque<Entry> = []
+    private var failures = 0
+    private var lastID: UInt64 = 0
+    private(set) var generation = ConnectionGeneration(0)
+    private(set) var repliesReceived: UInt64 = 0
+
+    init(preambleCount: Int, backoff: ExponentialBackoff) {
+        self.preambleCount = preambleCount
+        self.backoff = backoff
+    }
+
+    mutating func makeID() -> UInt64 {
+        lastID += 1
+        return lastID
+    }
+
+    // MARK: Requests
+
+    enum EnqueueAction {
+        case connect
+        case write(ByteBuffer)
+        case wait
+        case fail(Failure)
+    }
+
+    mutating func enqueue(_ entry: Entry, boundTo bound: ConnectionGeneration?, now: NIODeadline) -> EnqueueAction {
+        func failure(_ code: TransportError.Code, retryAfter: Duration? = nil) -> EnqueueAction {
+            guard let waiter = entry.waiter else { return .wait }
+            return .fail(
+                Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: false, retryAfter: retryAfter))
+        }
+        if isClosing { return failure(.closed) }
+        if let bound {
+            guard case .ready = phase, bound == generation else { return failure(.staleGeneration) }
+        }
+        switch phase {
+        case .idle(let retryAt):
+            if let retryAt, now < retryAt {
+                return failure(.backingOff, retryAfter: .nanoseconds((retryAt - now).nanoseconds))
+            }
+            queue.append(entry)
+            phase = .connecting
+            generation = ConnectionGeneration(generation.number + 1)
+            return .connect
+        case .connecting, .greeting:
+            queue.append(entry)
+            return .wait
+        case .ready:
+            var entry = entry
+            let bytes = entry.bytes
+            entry.bytes = ByteBuffer()
+            queue.append(entry)
+            return .write(bytes)
+        }
+    }
+
+    /// Ends the wait for one batch: an unsent one is taken back, a sent one leaves a tombstone.
+    mutating func cancel(_ id: UInt64) -> Failure? {
+        guard let index = index(of: id) else { return nil }
+        return abandon(at: index, code: .cancelled)
+    }
+
+    /// Ends every wait whose deadline has passed, wherever in the queue it is.
+    mutating func expire(now: NIODeadline) -> [Failure] {
+        var failed: [Failure] = []
+        for index in queue.indices.reversed() where queue[index].waiter != nil {
+            guard let deadline = queue[index].deadline, deadline <= now else { continue }
+            if let failure = abandon(at: index, code: .timedOut) { failed.append(failure) }
+        }
+        return failed.reversed()
+    }
+
+    /// The earliest deadline somebody still waits for.
+    var nextDeadline: NIODeadline? {
+        queue.lazy.compactMap { $0.waiter == nil ? nil : $0.deadline }.min()
+    }
+
+    private mutating func abandon(at index: Int, code: TransportError.Code) -> Failure? {
+        guard let waiter = queue[index].waiter else { return nil }
+        let replies = queue[index].replies
+        guard case .ready = phase else {
+            queue.remove(at: index)
+            return Failure(waiter: waiter, replies: replies, code: code, mayHaveBeenSent: false)
+        }
+        queue[index].waiter = nil
+        queue[index].replies = []
+        return Failure(waiter: waiter, replies: replies, code: code, mayHaveBeenSent: true)
+    }
+
+    /// Ids rise along the queue, so a binary search finds one.
+    private func index(of id: UInt64) -> Int? {
+        var low = 0
+        var high = queue.count
+        while low < high {
+            let middle = (low + high) / 2
+            if queue[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < queue.count && queue[low].id == id ? low : nil
+    }
+
+    // MARK: Connection
+
+    enum OpenAction {
+        /// Send the preamble; its replies are expected next.
+        case greet
+        /// Nothing to say first: write what waited.
+        case write([ByteBuffer])
+        /// The connection is no longer wanted.
+        case close
+    }
+
+    mutating func opened(_ opened: ConnectionGeneration) -> OpenAction {
+        guard case .connecting = phase, opened == generation else { return .close }
+        if preambleCount > 0 {
+            phase = .greeting(replies: [])
+            return .greet
+        }
+        return .write(becomeReady())
+    }
+
+    mutating func preambleAccepted() -> [ByteBuffer] {
+        becomeReady()
+    }
+
+    private mutating func becomeReady() -> [ByteBuffer] {
+        phase = .ready
+        var waiting: [ByteBuffer] = []
+        waiting.reserveCapacity(queue.count)
+        for index in queue.indices {
+            waiting.append(queue[index].bytes)
+            queue[index].bytes = ByteBuffer()
+        }
+        return waiting
+    }
+
+    enum ReplyAction {
+        case none
+        case verifyPreamble([Reply])
+        case complete(Waiter, [Reply])
+        /// Nobody waits: send what the request's owner left for this case.
+        case send(ByteBuffer)
+        /// A reply without a request.
+        case violation
+    }
+
+    mutating func received(_ reply: Reply) -> ReplyAction {
+        switch phase {
+        case .idle, .connecting:
+            return .violation
+        case .greeting(var replies):
+            replies.append(reply)
+            phase = .greeting(replies: replies)
+            return replies.count == preambleCount ? .verifyPreamble(replies) : .none
+        case .ready:
+            guard !queue.isEmpty else { return .violation }
+        }
+        failures = 0
+        repliesReceived &+= 1
+        let index = queue[0].answered
+        queue[0].answered += 1
+        let isLast = queue[0].answered == queue[0].count
+        if queue[0].waiter != nil {
+            if queue[0].replies.isEmpty { queue[0].replies.reserveCapacity(queue[0].count) }
+            queue[0].replies.append(reply)
+            guard isLast else { return .none }
+            let entry = queue.removeFirst()
+            guard let waiter = entry.waiter else { return .none }
+            return .complete(waiter, entry.replies)
+        }
+        let farewell = queue[0].whenAbandoned?(index, reply)
+        if isLast { queue.removeFirst() }
+        if let farewell {
+            // One more request without a waiter; its reply is dropped here too.
+            queue.append(Entry(id: makeID(), bytes: ByteBuffer(), count: 1, deadline: nil, waiter: nil))
+            return .send(farewell)
+        }
+        return .none
+    }
+
+    /// There is no connection, and none is being made.
+    var isIdle: Bool { if case .idle = phase { true } else { false } }
+
+    private var isReady: Bool { if case .ready = phase { true } else { false } }
+
+    /// The connection is gone: whoever waits is told, and later requests connect anew.
+    ///
+    /// - Parameter chance: within 0...1, for the backoff's jitter.
+    mutating func ended(as cause: TransportError.Code, now: NIODeadline, chance: Double) -> [Failure] {
+        let wasReady = isReady
+        // Before the connection was usable, a hang-up is a failure to connect.
+        let code = !wasReady && cause == .connectionLost ? .connectFailed : cause
+        // A connection that never answered counts as failed, however it ended: else a peer that accepts and hangs up
+        // would be called without pause. The first one that was ready is excused.
+        failures += 1
+        let wait = backoff.delay(afterFailures: failures, chance: chance)
+        let answeredBefore = wasReady && failures == 1
+        phase = .idle(retryAt: answeredBefore ? nil : now + TimeAmount(wait))
+        let lost = queue
+        queue.removeAll()
+        return lost.compactMap { entry in
+            guard let waiter = entry.waiter else { return nil }
+            return Failure(
+                waiter: waiter, replies: entry.replies, code: code, mayHaveBeenSent: wasReady,
+                retryAfter: answeredBefore ? nil : wait)
+        }
+    }
+
+    /// The owner drops the connection; the next request connects at once.
+    mutating func disconnected() -> [Failure] {
+        let wasReady = isReady
+        phase = .idle(retryAt: nil)
+        let lost = queue
+        queue.removeAll()
+        return lost.compactMap { entry in
+            guard let waiter = entry.waiter else { return nil }
+            return Failure(
+                waiter: waiter, replies: entry.replies, code: isClosing ? .closed : .connectionLost,
+                mayHaveBeenSent: wasReady)
+        }
+    }
+
+    /// No more requests are taken.
+    mutating func beginClosing() {
+        isClosing = true
+    }
+
+    /// Closing, with no reply left to wait for.
+    var isDrained: Bool { isClosing && queue.isEmpty }
+
+    var status: ConnectionStatus {
+        let phase: ConnectionStatus.Phase =
+            if isClosing {
+                .closed
+            } else {
+                switch self.phase {
+                case .idle(let retryAt): .idle(retryAt: retryAt)
+                case .connecting, .greeting: .connecting
+                case .ready: .ready
+                }
+            }
+        return ConnectionStatus(
+            phase: phase, generation: generation, unanswered: queue.count, repliesReceived: repliesReceived)
+    }
+}

@@ -1,0 +1,70 @@
+public import NIOCore
+
+/// Requests that travel together: written in one go, answered in order, awaited once.
+public struct RequestBatch<Reply: Sendable>: Sendable {
+    /// The encoded requests, one after the other.
+    public var bytes: ByteBuffer
+
+    /// How many replies the bytes call for; at least one.
+    public var count: Int
+
+    /// The time until the last reply must have arrived, from the call on; nil waits without limit.
+    public var timeout: Duration?
+
+    /// The only connection generation the batch may be sent on.
+    ///
+    /// beanstalkd's reservations die with their connection, so a command about one must not be sent on the next.
+    public var generation: ConnectionGeneration?
+
+    /// What to send, if anything, when a reply arrives that nobody waits for any more.
+    ///
+    /// Called on the connection's event loop with the reply's index in the batch, once a timeout or a
+    /// cancellation has ended the wait. The replies to these bytes (exactly one request) are dropped.
+    public var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
+
+    public init(
+        bytes: ByteBuffer,
+        count: Int = 1,
+        timeout: Duration?,
+        generation: ConnectionGeneration? = nil,
+        whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)? = nil
+    ) {
+        precondition(count > 0, "a batch needs at least one request")
+        self.bytes = bytes
+        self.count = count
+        self.timeout = timeout
+        self.generation = generation
+        self.whenAbandoned = whenAbandoned
+    }
+}
+
+/// Numbers the connections made to one server, from 1; 0 before the first.
+public struct ConnectionGeneration: Hashable, Comparable, Sendable {
+    package var number: UInt64
+
+    package init(_ number: UInt64) {
+        self.number = number
+    }
+
+    public static func < (a: ConnectionGeneration, b: ConnectionGeneration) -> Bool {
+        a.number < b.number
+    }
+}
+
+/// How a batch ended: the replies that arrived, in order, and why the rest did not.
+public struct BatchOutcome<Reply: Sendable>: Sendable {
+    /// The replies to the first requests of the batch; all of them when `failure` is nil.
+    public var replies: [Reply]
+
+    /// Why the remaining requests have no reply.
+    public var failure: TransportError?
+
+    /// The connection that carried the batch; the one before, if it was never sent.
+    public var generation: ConnectionGeneration
+
+    package init(replies: [Reply], failure: TransportError?, generation: ConnectionGeneration) {
+        self.replies = replies
+        self.failure = failure
+        self.generation = generation
+    }
+}
