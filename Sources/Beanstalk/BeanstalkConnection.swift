@@ -1,0 +1,127 @@
+public import Logging
+public import NIOCore
+public import PipelinedTransport
+
+/// A connection to one beanstalkd server, shared by any number of tasks.
+///
+/// Commands are pipelined; the server answers them in order, so everything sent after a waiting reserve waits with
+/// it. Nothing is connected before the first command.
+///
+/// Every command takes a timeout, counted from the call; nil waits without limit. A timeout, or cancelling the task,
+/// ends that one wait with a `transport` error and leaves the connection to the others: whether the server carried
+/// the command out is then unknown where `mayHaveBeenSent` says so. A lost connection is made anew by the next
+/// command, without the reservations and the tubes chosen by `use`, `watch` and `ignore` on the old one; those of
+/// ``PipelinedConnection/beanstalk(_:useTube:watchTube:maximumBodySize:configuration:eventLoop:logger:)`` are chosen
+/// again each time. `generation` binds a command to one connection: on any other it is not sent, and fails with
+/// `staleGeneration`.
+public typealias BeanstalkConnection = PipelinedConnection<BeanstalkReplyDecoder>
+
+extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
+    /// Describes a connection; it is opened by its first command.
+    ///
+    /// - Parameter useTube: where `put` stores jobs, and what `kick` and the peek commands look at.
+    /// - Parameter watchTube: the only tube jobs are reserved from.
+    /// - Parameter maximumBodySize: in bytes; a server that sends a longer body is disconnected.
+    /// - Parameter eventLoop: where the connection runs; give one loop to connections that work together.
+    public static func beanstalk(
+        _ address: ServerAddress,
+        useTube: TubeName = .default,
+        watchTube: TubeName = .default,
+        maximumBodySize: Int = BeanstalkReplyDecoder.defaultMaximumBodySize,
+        configuration: ConnectionConfiguration = .init(),
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) -> BeanstalkConnection {
+        BeanstalkConnection(
+            address: address,
+            configuration: configuration,
+            eventLoop: eventLoop,
+            preamble: .choosing(use: useTube, watch: watchTube, address: address),
+            logger: logger,
+            makeDecoder: { BeanstalkReplyDecoder(maximumBodySize: maximumBodySize) })
+    }
+
+    /// Sends commands in one go and waits once for all their replies.
+    ///
+    /// Never throws: the outcome holds the replies that came, refusals included, and why the rest did not come. To
+    /// `quit` there is no reply, so it ends a batch as `connectionLost`.
+    ///
+    /// - Parameter generation: the only connection to send on; nil for any.
+    /// - Parameter timeout: the time until the last reply must be there; nil waits without limit.
+    /// - Parameter whenAbandoned: what to send, if anything, when the reply to the command at an index arrives after
+    ///   a timeout or a cancellation ended the wait: to delete a job stored late, or release one reserved late.
+    ///   Called on the event loop.
+    public func execute(
+        _ commands: [BeanstalkCommand],
+        generation: ConnectionGeneration? = nil,
+        timeout: Duration? = .seconds(5),
+        whenAbandoned: (@Sendable (Int, BeanstalkReply) -> BeanstalkCommand?)? = nil
+    ) async -> BatchOutcome<BeanstalkReply> {
+        guard !commands.isEmpty else {
+            return BatchOutcome(replies: [], failure: nil, generation: status.generation)
+        }
+        var batch = RequestBatch<BeanstalkReply>(
+            bytes: BeanstalkCommand.encoded(commands), count: commands.count, timeout: timeout, generation: generation)
+        if let whenAbandoned {
+            batch.whenAbandoned = { index, reply in
+                whenAbandoned(index, reply).map { BeanstalkCommand.encoded([$0]) }
+            }
+        }
+        return await send(batch)
+    }
+
+    // MARK: For the typed commands
+
+    /// One reply, and the connection it came on.
+    func reply(
+        to command: BeanstalkCommand, generation: ConnectionGeneration? = nil, timeout: Duration?
+    ) async throws(BeanstalkError) -> (reply: BeanstalkReply, generation: ConnectionGeneration) {
+        let outcome = await execute([command], generation: generation, timeout: timeout)
+        if let reply = outcome.replies.first { return (reply, outcome.generation) }
+        guard let failure = outcome.failure else {
+            throw BeanstalkError(.unexpectedReply, address: address, mayHaveBeenSent: true, detail: "no reply")
+        }
+        throw BeanstalkError(failure, jobID: command.jobID)
+    }
+
+    /// Sends a command that has one good reply, and reads it.
+    ///
+    /// - Parameter accept: what the reply means; nil where it is not the one expected.
+    func run<Value>(
+        _ command: BeanstalkCommand, generation: ConnectionGeneration? = nil, timeout: Duration?,
+        accept: (BeanstalkReply) throws(BeanstalkError) -> Value?
+    ) async throws(BeanstalkError) -> Value {
+        let reply = try await reply(to: command, generation: generation, timeout: timeout).reply
+        do throws(BeanstalkError) {
+            if let value = try accept(reply) { return value }
+        } catch {
+            var error = error
+            error.address = address
+            error.jobID = error.jobID ?? command.jobID
+            throw error
+        }
+        throw BeanstalkError(reply, address: address, jobID: command.jobID)
+    }
+}
+
+extension ConnectionPreamble<BeanstalkReply> {
+    /// Chooses the tubes of a new connection, where they are not the ones it starts with.
+    static func choosing(use: TubeName, watch: TubeName, address: ServerAddress) -> ConnectionPreamble {
+        var commands: [BeanstalkCommand] = []
+        var expected: [BeanstalkReply] = []
+        if use != .default {
+            commands.append(.use(use))
+            expected.append(.using(use))
+        }
+        if watch != .default {
+            commands += [.watch(watch), .ignore(.default)]
+            expected += [.watching(2), .watching(1)]
+        }
+        let bytes = BeanstalkCommand.encoded(commands)
+        return ConnectionPreamble(bytes: bytes, count: commands.count) { [expected] replies in
+            for (reply, expected) in zip(replies, expected) where reply != expected {
+                throw BeanstalkError(reply, address: address)
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+public import NIOCore
+public import PipelinedTransport
+
+/// Splits what a beanstalkd server sends into replies.
+///
+/// Memory is bounded by the largest reply allowed, and a line is looked through once however it is split. After an
+/// error nothing more is buffered or decoded: no later byte can be trusted.
+public struct BeanstalkReplyDecoder: ReplyDecoder {
+    public typealias Reply = BeanstalkReply
+
+    /// 16 MiB; a server's own limit is 64 KiB unless it is started with `-z`.
+    public static let defaultMaximumBodySize = 16 * 1024 * 1024
+
+    /// 512 bytes; a server's longest line is 224 (`LINE_BUF_SIZE` in beanstalkd's dat.h).
+    public static let defaultMaximumLineLength = 512
+
+    /// The largest body beanstalkd can be configured for (`JOB_DATA_SIZE_LIMIT_MAX` in its dat.h). It keeps all sums
+    /// below within a byte buffer's range.
+    private static let largestBody = 1 << 30
+
+    private let maximumBodySize: Int
+    private let maximumLineLength: Int
+    private var buffer = ByteBuffer()
+    /// How many bytes at the front of `buffer` are known to hold no line feed.
+    private var scanned = 0
+    /// The line that announced the body now awaited.
+    private var announced: ReplyLine.Body?
+    private var failure: BeanstalkError?
+
+    /// - Parameter maximumBodySize: in bytes, at most 1 GiB; a reply that announces more is an error.
+    /// - Parameter maximumLineLength: in bytes, line end included; a longer line is an error.
+    public init(
+        maximumBodySize: Int = defaultMaximumBodySize,
+        maximumLineLength: Int = defaultMaximumLineLength
+    ) {
+        self.maximumBodySize = min(max(maximumBodySize, 0), Self.largestBody)
+        self.maximumLineLength = min(max(maximumLineLength, 2), 1 << 20)
+    }
+
+    /// The memory held, consumed bytes included.
+    var bufferedCapacity: Int { buffer.storageCapacity }
+
+    public mutating func feed(_ bytes: ByteBuffer) {
+        guard failure == nil else { return }
+        if buffer.readableBytes == 0 {
+            buffer = bytes
+        } else {
+            // Moving what is left never costs more than what was consumed before it.
+            if buffer.readerIndex > buffer.readableBytes { buffer.discardReadBytes() }
+            buffer.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// The next complete reply, or nil until more bytes are fed.
+    ///
+    /// - Throws: `malformedReply`, now and on every later call.
+    public mutating func next() throws(BeanstalkError) -> BeanstalkReply? {
+        if let failure { throw failure }
+        do throws(BeanstalkError) {
+            if let reply = try decode() { return reply }
+        } catch {
+            failure = error
+            buffer = ByteBuffer()
+            throw error
+        }
+        letGoOfConsumedBytes()
+        return nil
+    }
+
+    private mutating func decode() throws(BeanstalkError) -> BeanstalkReply? {
+        if announced == nil {
+            switch try nextLine() {
+            case .complete(let reply): return reply
+            case .body(let body): announced = body
+            case nil: return nil
+            }
+        }
+        guard let body = announced, buffer.readableBytes >= body.size + 2 else { return nil }
+        let lineEnd = buffer.readerIndex + body.size
+        guard buffer.getInteger(at: lineEnd, as: UInt16.self) == 0x0D0A, let bytes = takeBytes(body.size) else {
+            throw malformed("no line end after a body of \(body.size) bytes")
+        }
+        buffer.moveReaderIndex(forwardBy: 2)
+        announced = nil
+        return body.reply(bytes)
+    }
+
+    private mutating func nextLine() throws(BeanstalkError) -> ReplyLine? {
+        let limit = min(buffer.readableBytes, maximumLineLength)
+        let lineFeed = buffer.withUnsafeReadableBytes { [scanned] bytes -> Int? in
+            var index = scanned
+            while index < limit {
+                if bytes[index] == UInt8(ascii: "\n") { return index }
+                index += 1
+            }
+            return nil
+        }
+        guard let lineFeed else {
+            if limit == maximumLineLength { throw malformed("a line without end: \(excerpt(limit))") }
+            scanned = limit
+            return nil
+        }
+        scanned = 0
+        guard let line = buffer.withUnsafeReadableBytes({ ReplyLine(parsing: .init(rebasing: $0[...lineFeed])) }) else {
+            throw malformed(excerpt(lineFeed + 1))
+        }
+        if case .body(let body) = line, body.size > maximumBodySize {
+            throw malformed("a body of \(body.size) bytes, over the limit of \(maximumBodySize)")
+        }
+        buffer.moveReaderIndex(forwardBy: lineFeed + 1)
+        return line
+    }
+
+    /// A slice costs nothing, but keeps the whole buffer alive for as long as the body is kept: hundreds of small
+    /// bodies arrive in one read, and one survivor would hold all of it. So a body may hold four times its size;
+    /// smaller ones are copied, which also lets the channel use its read buffer again.
+    private mutating func takeBytes(_ count: Int) -> ByteBuffer? {
+        if count == 0 { return ByteBuffer() }
+        if buffer.storageCapacity <= Swift.max(4 * count, 512) { return buffer.readSlice(length: count) }
+        guard let slice = buffer.readSlice(length: count) else { return nil }
+        return ByteBuffer(buffer: slice)
+    }
+
+    private mutating func letGoOfConsumedBytes() {
+        if buffer.readableBytes == 0 {
+            buffer = ByteBuffer()
+        } else if buffer.storageCapacity > 4 * Swift.max(buffer.readableBytes, 128) {
+            buffer = ByteBuffer(buffer: buffer)
+        }
+    }
+
+    private func excerpt(_ count: Int) -> String {
+        PrintableExcerpt.of(buffer.readableBytesView.prefix(count))
+    }
+
+    private func malformed(_ detail: String) -> BeanstalkError {
+        BeanstalkError(.malformedReply, mayHaveBeenSent: true, detail: detail)
+    }
+}

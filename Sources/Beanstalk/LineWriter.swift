@@ -1,0 +1,38 @@
+/// Writes a command's line straight into a buffer's memory: no strings are made, no digit is copied twice.
+struct LineWriter {
+    /// Room for the longest verb (21 bytes), four numbers of 20 digits, what separates them and the line end.
+    static let maximumLength = 128
+
+    private let target: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+
+    /// - Parameter target: at least `maximumLength` bytes.
+    init(_ target: UnsafeMutableRawBufferPointer) {
+        self.target = target
+    }
+
+    mutating func write(_ text: StaticString) {
+        text.withUTF8Buffer { bytes in
+            for byte in bytes {
+                target[count] = byte
+                count += 1
+            }
+        }
+    }
+
+    mutating func write(_ number: UInt64) {
+        var length = 1
+        var rest = number
+        while rest >= 10 {
+            rest /= 10
+            length += 1
+        }
+        rest = number
+        for index in (0..<length).reversed() {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            target[count + index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+            rest = quotient
+        }
+        count += length
+    }
+}

@@ -1,0 +1,65 @@
+import NIOCore
+
+/// The text in which a server reports: `---`, then a `key: value` or `- item` a line.
+///
+/// It looks like YAML, but a server quotes some strings and escapes nothing, so it is read line by line.
+struct StatisticsText {
+    let values: [String: String]
+
+    /// - Throws: `malformedReply` where a line is no `key: value`, or a key comes twice.
+    init(parsing text: ByteBuffer) throws(BeanstalkError) {
+        var values: [String: String] = [:]
+        for line in try Self.lines(of: text) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else {
+                throw .malformedText(line)
+            }
+            let key = String(decoding: line[..<colon], as: UTF8.self)
+            var value = line[(colon + 1)...]
+            guard value.isEmpty || value.first == UInt8(ascii: " ") else { throw .malformedText(line) }
+            value = value.dropFirst()
+            guard values.updateValue(String(decoding: Self.unquoted(value), as: UTF8.self), forKey: key) == nil else {
+                throw .malformedText(line)
+            }
+        }
+        self.values = values
+    }
+
+    /// The lines after the first, which must be `---`.
+    static func lines(of text: ByteBuffer) throws(BeanstalkError) -> ArraySlice<ByteBufferView> {
+        let lines = text.readableBytesView.split(separator: UInt8(ascii: "\n"))
+        guard let first = lines.first, first.elementsEqual("---".utf8) else { throw .malformedText(lines.first ?? []) }
+        return lines.dropFirst()
+    }
+
+    static func unquoted(_ value: ByteBufferView) -> ByteBufferView {
+        let quote = UInt8(ascii: "\"")
+        guard value.count >= 2, value.first == quote, value.last == quote else { return value }
+        return value.dropFirst().dropLast()
+    }
+
+    // MARK: Values
+
+    func text(_ key: String) throws(BeanstalkError) -> String {
+        guard let value = values[key] else { throw malformed(key) }
+        return value
+    }
+
+    func number<Number: FixedWidthInteger>(_ key: String) throws(BeanstalkError) -> Number {
+        guard let number = Number(try text(key)) else { throw malformed(key) }
+        return number
+    }
+
+    /// Seconds and microseconds as in `12.000345`.
+    func duration(_ key: String) throws(BeanstalkError) -> Duration {
+        let parts = try text(key).split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[1].utf8.count == 6,
+            let seconds = UInt32(parts[0]), let microseconds = UInt32(parts[1])
+        else { throw malformed(key) }
+        return .seconds(Int64(seconds)) + .microseconds(Int64(microseconds))
+    }
+
+    func malformed(_ key: String) -> BeanstalkError {
+        let value = values[key].map { "value \"\(PrintableExcerpt.of($0.utf8))\"" } ?? "no value"
+        return BeanstalkError(.malformedReply, mayHaveBeenSent: true, detail: "\(value) for \(key)")
+    }
+}

@@ -1,0 +1,56 @@
+import Beanstalk
+import Logging
+import NIOCore
+import NIOPosix
+
+/// A connection for tests, on a loop of the shared group.
+func connect(
+    to server: BeanstalkdProcess, useTube: TubeName = .default, watchTube: TubeName = .default
+) -> BeanstalkConnection {
+    connect(to: server.address, useTube: useTube, watchTube: watchTube)
+}
+
+func connect(
+    to address: ServerAddress,
+    useTube: TubeName = .default,
+    watchTube: TubeName = .default,
+    configuration: ConnectionConfiguration = .init()
+) -> BeanstalkConnection {
+    .beanstalk(
+        address, useTube: useTube, watchTube: watchTube, configuration: configuration,
+        eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "test"))
+}
+
+extension BeanstalkConnection {
+    func put(_ text: String, delay: UInt32 = 0, timeToRun: UInt32 = 60) async throws(BeanstalkError) -> BeanstalkJobID {
+        try await put(ByteBuffer(string: text), priority: 100, delay: delay, timeToRun: timeToRun)
+    }
+}
+
+/// Asks again until the answer is yes; the suite's time limit ends it otherwise.
+func until(_ condition: () async throws -> Bool) async throws {
+    while try await !condition() { try Task.checkCancellation() }
+}
+
+/// The error a command ends with.
+func error(_ body: () async throws -> some Sendable) async -> BeanstalkError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch {
+        return error as? BeanstalkError
+    }
+}
+
+/// Random numbers that are the same in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
