@@ -1,0 +1,78 @@
+import NIOCore
+public import PipelinedTransport
+
+/// The address of a Redis server with what it takes to log in.
+///
+/// The password shows in no description, error or reflection of this type.
+public struct RedisURL: Sendable, Hashable {
+    public var address: ServerAddress
+
+    /// Whether the connection is encrypted and the server's certificate verified.
+    public var isTLS: Bool
+
+    /// The user of the server's access control list; nil means the default user.
+    public var username: String?
+
+    /// Nil where the server asks for none.
+    public var password: String?
+
+    /// The number of the database, from 0.
+    public var database: Int
+
+    /// Makes an address from its parts; no part is percent-encoded.
+    public init(
+        address: ServerAddress, isTLS: Bool = false, username: String? = nil, password: String? = nil,
+        database: Int = 0
+    ) {
+        self.address = address
+        self.isTLS = isTLS
+        self.username = username
+        self.password = password
+        self.database = database
+    }
+
+    /// The host that TLS announces and that the certificate must name; nil for an IP address (which is verified
+    /// against the certificate's addresses instead) and for a socket path.
+    public var serverName: String? {
+        guard case .hostname(let host, _) = address.kind, !Self.isIPAddress(host) else { return nil }
+        return host
+    }
+
+    static func isIPAddress(_ host: String) -> Bool {
+        (try? SocketAddress(ipAddress: host, port: 0)) != nil
+    }
+}
+
+extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The URL, with `***` for the password.
+    public var description: String {
+        var login = ""
+        if username != nil || password != nil {
+            login = Self.percentEncoded(username ?? "") + (password == nil ? "@" : ":***@")
+        }
+        switch address.kind {
+        case .unixDomainSocket(let path):
+            return "unix://\(login)\(Self.percentEncoded(path))" + (database == 0 ? "" : "?db=\(database)")
+        case .hostname:
+            return "\(isTLS ? "rediss" : "redis")://\(login)\(address)" + (database == 0 ? "" : "/\(database)")
+        }
+    }
+
+    public var debugDescription: String { description }
+
+    public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
+
+    private static func percentEncoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        var encoded = ""
+        for byte in text.utf8 {
+            let character = Character(UnicodeScalar(byte))
+            if byte < 0x80, character.isLetter || character.isNumber || "-._~/".contains(character) {
+                encoded.append(character)
+            } else {
+                encoded += ["%", digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return encoded
+    }
+}

@@ -1,0 +1,85 @@
+import NIOCore
+import Testing
+
+@testable import HiredisClient
+
+@Suite struct RedisPreambleTests {
+    private static let information: [RedisValue] = [
+        .bulk(ByteBuffer(string: "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n")),
+        .bulk(ByteBuffer(string: "# Cluster\r\ncluster_enabled:0\r\n")),
+    ]
+    private static let script = RedisScript("return 1")
+
+    private func verify(_ url: String, _ replies: [RedisValue], scripts: [RedisScript] = []) throws {
+        try RedisPreamble(url: RedisURL(parsing: url), scripts: scripts).verify(replies)
+    }
+
+    private func refusal(_ url: String, _ replies: [RedisValue], scripts: [RedisScript] = []) throws -> RedisError {
+        try #require(throws: RedisError.self) { try verify(url, replies, scripts: scripts) }
+    }
+
+    private func information(_ server: String, cluster: String = "") -> [RedisValue] {
+        [.bulk(ByteBuffer(string: server)), .bulk(ByteBuffer(string: cluster))]
+    }
+
+    @Test func saysWhatTheURLNeeds() throws {
+        let plain = try RedisPreamble(url: RedisURL(parsing: "redis://h"), scripts: [])
+        #expect(plain.count == 2)
+        let full = try RedisPreamble(url: RedisURL(parsing: "redis://u:p@h/3"), scripts: [Self.script])
+        #expect(full.count == 5)
+        let text = String(buffer: full.bytes)
+        #expect(text.hasPrefix("*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n"))
+        #expect(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"))
+        #expect(text.hasSuffix("$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n"))
+        let legacy = try RedisPreamble(url: RedisURL(parsing: "redis://:p@h"), scripts: [])
+        #expect(String(buffer: legacy.bytes).hasPrefix("*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n"))
+    }
+
+    @Test func acceptsAServer() throws {
+        try verify("redis://h", Self.information)
+        try verify(
+            "redis://u:p@h/3",
+            [.status("OK")] + Self.information + [.status("OK"), .bulk(ByteBuffer(string: Self.script.sha1))],
+            scripts: [Self.script])
+        // A user who may not ask what the server is, and a server that does not say.
+        try verify("redis://h", [.error("NOPERM no"), .error("ERR unknown command 'INFO'")])
+        try verify("redis://h", information("server_name:other\r\n"))
+        try verify("redis://h", information("redis_version:5.0.0\r\n"))
+        try verify("redis://h", information("redis_version:255.255.255\r\n"))
+    }
+
+    @Test func refusesServersThatCannotWork() throws {
+        #expect(try refusal("redis://h", information("redis_version:4.0.14\r\n")).code == .versionUnsupported)
+        #expect(try refusal("redis://h", information("redis_mode:cluster\r\n")).code == .clusterUnsupported)
+        #expect(try refusal("redis://h", information("server_mode:cluster\r\n")).code == .clusterUnsupported)
+        #expect(
+            try refusal("redis://h", information("", cluster: "cluster_enabled:1\r\n")).code == .clusterUnsupported)
+        #expect(try refusal("redis://h", information("redis_mode:sentinel\r\n")).code == .sentinelUnsupported)
+        #expect(try refusal("redis://h", Array(repeating: .error("NOAUTH x"), count: 2)).code == .wrongPassword)
+        #expect(
+            try refusal("redis://h/99", Self.information + [.error("ERR DB index is out of range")]).code
+                == .wrongDatabase)
+        let denied = Self.information + [.error("NOPERM this user has no permissions to run the 'script|load' command")]
+        #expect(try refusal("redis://h", denied, scripts: [Self.script]).code == .permissionDenied)
+        let otherDigest = Self.information + [.bulk(ByteBuffer(string: "0"))]
+        #expect(try refusal("redis://h", otherDigest, scripts: [Self.script]).code == .malformedReply)
+        #expect(try refusal("redis://h", []).code == .malformedReply)
+    }
+
+    @Test func waitsForAServerThatStarts() throws {
+        for text in ["LOADING Redis is loading", "MASTERDOWN Link with MASTER is down", "BUSY script"] {
+            let loading = Self.information + [.error(text)]
+            let error = try refusal("redis://h", loading, scripts: [Self.script])
+            #expect(error.isRetriable && !error.isConfiguration)
+            #expect(try refusal("redis://:p@h", [.error(text)] + Self.information).isRetriable)
+            #expect(try refusal("redis://h", [.error(text), .error(text)]).isRetriable)
+        }
+    }
+
+    @Test func doesNotRepeatAPasswordTheServerQuotes() throws {
+        let reply = RedisValue.error("ERR unknown command 'AUTH', with args beginning with: 'hunter2' ")
+        let error = try refusal("redis://:hunter2@h", [reply] + Self.information)
+        #expect(error.code == .wrongPassword && error.serverPrefix == "ERR")
+        #expect(!String(reflecting: error).contains("hunter2"))
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+
+/// A throwaway redis-server on a free loopback port.
+final class RedisProcess: Sendable {
+    struct DidNotStart: Error {
+        var output: String
+    }
+
+    let port: Int
+    private let directory: URL
+    private let identifier: pid_t
+    private let exit: AsyncStream<Never>
+
+    var socketPath: String { directory.appending(path: "socket").path() }
+
+    var url: String { "redis://127.0.0.1:\(port)" }
+
+    /// Starts a server, passes it to the body, and kills it.
+    static func run<Result: Sendable>(
+        _ arguments: [String] = [], port: Int? = nil, _ body: (RedisProcess) async throws -> Result
+    ) async throws -> Result {
+        let server = try await start(arguments, port: port)
+        let result: Result
+        do {
+            result = try await body(server)
+        } catch {
+            await server.kill()
+            throw error
+        }
+        await server.kill()
+        return result
+    }
+
+    /// Tries again on another port where somebody took the first one in the moment between.
+    private static func start(_ arguments: [String], port: Int?) async throws -> RedisProcess {
+        for _ in 0..<5 where port == nil {
+            if let server = try? await RedisProcess(arguments, port: nil) { return server }
+        }
+        return try await RedisProcess(arguments, port: port)
+    }
+
+    /// Returns once the server takes connections. Arguments replace the defaults of the same name.
+    init(_ arguments: [String] = [], port: Int? = nil) async throws {
+        let port = try port ?? Self.freePort()
+        directory = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/redis-server")
+        process.arguments =
+            [
+                "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--dir", directory.path(), "--unixsocket", directory.appending(path: "socket").path(),
+            ] + arguments
+        let (exit, exited) = AsyncStream<Never>.makeStream()
+        // Read for as long as the server lives, or it would stop when the pipe is full.
+        let (lines, text) = AsyncStream<String>.makeStream()
+        process.terminationHandler = { _ in
+            exited.finish()
+            // Other children may hold the pipe open for longer.
+            text.finish()
+        }
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        output.fileHandleForReading.readabilityHandler = { handle in
+            let data = handle.availableData
+            if data.isEmpty {
+                handle.readabilityHandler = nil
+                text.finish()
+            } else {
+                text.yield(String(decoding: data, as: UTF8.self))
+            }
+        }
+        try process.run()
+        self.port = port
+        self.exit = exit
+        identifier = process.processIdentifier
+        var seen = ""
+        for await part in lines {
+            seen += part
+            if seen.contains("Ready to accept connections") { return }
+        }
+        try? FileManager.default.removeItem(at: directory)
+        throw DidNotStart(output: seen)
+    }
+
+    /// Ends the server at once, and returns when it is gone.
+    func kill() async {
+        Foundation.kill(identifier, SIGKILL)
+        for await _ in exit {}
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    /// A port nobody listens on, below those that the system gives to clients: a client that calls a dead port of that
+    /// range again and again can reach itself. A cluster's server needs the port 10,000 above its own too.
+    static func freePort() throws -> Int {
+        for _ in 0..<1000 {
+            let port = Int.random(in: 10_240..<22_768)
+            if isFree(port), isFree(port + 10_000) { return port }
+        }
+        throw DidNotStart(output: "no free port")
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}
