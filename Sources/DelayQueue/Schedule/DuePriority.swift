@@ -1,0 +1,14 @@
+/// The priority a copy is put with, which keeps a node's ready queue in due order.
+///
+/// Two bits of class, then 30 bits of fire time in steps of 4 ms. beanstalkd orders ready jobs by priority and then
+/// by id, so with equal priorities a job would come out in the order of its put, not of its date.
+/// The steps wrap every 49.7 days: only the order within a backlog that spans the wrap is affected.
+package enum DuePriority {
+    private static let timeBits: UInt32 = 30
+    private static let step: Int64 = 4_000
+
+    package static func encode(fireTime: Timestamp, priority: JobPriority) -> UInt32 {
+        let steps = UInt64(bitPattern: max(fireTime.microseconds, 0) / step)
+        return priority.value.rawValue << timeBits | UInt32(truncatingIfNeeded: steps) & (1 << timeBits - 1)
+    }
+}

@@ -1,0 +1,30 @@
+/// The whole seconds a node is asked to keep a copy back.
+///
+/// Less than the time remaining, so that the copy is ready a little before its date and a consumer can hold it until
+/// the exact instant.
+package enum PutDelay {
+    /// How much earlier than its date a copy is ready at least, for the way to the consumer.
+    package static let margin: Duration = .milliseconds(50)
+
+    /// The delay for a put.
+    ///
+    /// - Returns: 0 where the date is past.
+    /// - Throws: `dateTooFar` beyond 2³²−1 seconds, the most the protocol can say.
+    package static func seconds(until fireTime: Timestamp, now: Timestamp) throws(DelayQueueError) -> UInt32 {
+        let seconds = wholeSeconds(until: fireTime, now: now)
+        guard seconds <= Int64(UInt32.max) else {
+            throw DelayQueueError(
+                .dateTooFar, "a node can keep a job back for \(UInt32.max) seconds at most, not \(seconds)")
+        }
+        return UInt32(seconds)
+    }
+
+    /// The delay for releasing a reserved copy that is not due yet; one too far away is released again later.
+    package static func releaseSeconds(until fireTime: Timestamp, now: Timestamp) -> UInt32 {
+        UInt32(clamping: wholeSeconds(until: fireTime, now: now))
+    }
+
+    private static func wholeSeconds(until fireTime: Timestamp, now: Timestamp) -> Int64 {
+        max((now.duration(to: fireTime) - margin).components.seconds, 0)
+    }
+}

@@ -1,0 +1,64 @@
+/// When a failed job runs again, and when it is given up.
+///
+/// The wait doubles with every failure up to a limit, and a share of it is left to chance so that jobs that failed
+/// together do not come back together. With the defaults a job is given up after 25 failures and
+/// 10 to 14 hours of waiting.
+public struct RetryPolicy: Sendable, Hashable {
+    /// How many failures end a job: it is then buried. Thrown errors count, and leases that ran out; 25 by default.
+    public var maximumFailures = 25
+
+    /// The wait after the first failure, 1 second by default.
+    public var initialDelay: Duration = .seconds(1)
+
+    /// What each further failure multiplies the wait by, 2 by default.
+    public var multiplier = 2.0
+
+    /// The longest wait, 1 hour by default.
+    public var maximumDelay: Duration = .seconds(3600)
+
+    /// The share of each wait that chance may take away, within 0...1; 0.2 by default.
+    public var jitter = 0.2
+
+    public init() {}
+
+    /// - Parameter failures: how many there were so far; 1 after the first.
+    /// - Parameter chance: a number within 0...1.
+    /// - Returns: nil where the job is to be given up.
+    package func delay(afterFailures failures: Int, chance: Double) -> Duration? {
+        guard !isExhausted(failures: failures) else { return nil }
+        let initial = min(initialDelay, maximumDelay) / .seconds(1)
+        let limit = maximumDelay / .seconds(1)
+        // In floating point, where a huge product becomes infinite instead of trapping; zero times that is nothing.
+        let full = initial > 0 ? min(initial * growth(steps: failures - 1), limit) : 0
+        return .seconds(full * (1 - jitter * chance))
+    }
+
+    /// The multiplier to the power of a number of steps, by squaring.
+    private func growth(steps: Int) -> Double {
+        var factor = 1.0
+        var power = multiplier
+        var steps = max(steps, 0)
+        while steps > 0 {
+            if steps & 1 == 1 { factor *= power }
+            power *= power
+            steps >>= 1
+        }
+        return factor
+    }
+
+    /// Whether a job with so many failures is to be given up instead of run.
+    package func isExhausted(failures: Int) -> Bool {
+        failures >= maximumFailures
+    }
+
+    /// What makes the settings unusable, in words; empty where nothing does.
+    package var problems: [String] {
+        var problems: [String] = []
+        if maximumFailures < 1 { problems.append("retry.maximumFailures is \(maximumFailures), not at least 1") }
+        if initialDelay < .zero { problems.append("retry.initialDelay is negative") }
+        if maximumDelay < initialDelay { problems.append("retry.maximumDelay is less than retry.initialDelay") }
+        if !(multiplier >= 1) { problems.append("retry.multiplier is \(multiplier), not at least 1") }
+        if !(0...1).contains(jitter) { problems.append("retry.jitter is \(jitter), not within 0...1") }
+        return problems
+    }
+}

@@ -1,0 +1,69 @@
+/// A set of copy indexes, such as those known to be deleted.
+public struct CopySet: Hashable, Sendable {
+    /// Indexes are below this, and so are counts of copies at most this; far more copies than make sense.
+    public static let maximumCount = 64
+
+    private var bits: UInt64
+
+    public init() {
+        bits = 0
+    }
+
+    /// - Returns: nil where an index is not within 0..<64.
+    public init?(_ indexes: some Sequence<Int>) {
+        self.init()
+        for index in indexes {
+            guard (0..<Self.maximumCount).contains(index) else { return nil }
+            bits |= 1 << UInt64(index)
+        }
+    }
+
+    public var isEmpty: Bool { bits == 0 }
+
+    public func contains(_ index: Int) -> Bool {
+        (0..<Self.maximumCount).contains(index) && bits & (1 << UInt64(index)) != 0
+    }
+
+    /// Whether every index below a count, at least one, is in the set.
+    public func coversAll(of count: Int) -> Bool {
+        (1...Self.maximumCount).contains(count) && (~bits).trailingZeroBitCount >= count
+    }
+
+    public mutating func insert(_ index: Int) {
+        precondition((0..<Self.maximumCount).contains(index), "copy indexes are within 0..<64")
+        bits |= 1 << UInt64(index)
+    }
+
+    public mutating func formUnion(_ other: CopySet) {
+        bits |= other.bits
+    }
+
+    /// In ascending order.
+    public var indexes: [Int] { (0..<Self.maximumCount).filter(contains) }
+}
+
+extension CopySet: ExpressibleByArrayLiteral {
+    public init(arrayLiteral elements: Int...) {
+        self.init()
+        for element in elements { insert(element) }
+    }
+}
+
+extension CopySet: CustomStringConvertible {
+    /// The indexes separated by commas; `-` for none.
+    public var description: String {
+        isEmpty ? "-" : indexes.map(String.init).joined(separator: ",")
+    }
+
+    /// Reads what `description` writes.
+    init?(parsing text: some StringProtocol) {
+        self.init()
+        if text == "-" { return }
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard part.utf8.count <= 2, let index = Int(decimal: part.utf8), index < Self.maximumCount else {
+                return nil
+            }
+            insert(index)
+        }
+    }
+}

@@ -1,0 +1,14 @@
+extension DelayQueueError {
+    static func invalidConfiguration(_ problems: [String]) -> DelayQueueError {
+        DelayQueueError(.invalidConfiguration, problems.joined(separator: "; "))
+    }
+
+    /// After this error of a settlement the job is still its holder's: it may be settled again, or dropped.
+    var leavesJobUnsettled: Bool { code == .ledgerUnavailable || code == .nodeFailed }
+
+    static let claimLost = DelayQueueError(
+        .claimLost, "the lease ended and another run may have begun; what this run did must not be counted")
+
+    static let closedUnsettled = DelayQueueError(
+        .closed, "the consumer was closed before the ledger confirmed; the job will be delivered again")
+}

@@ -1,0 +1,106 @@
+/// How one job is to be scheduled.
+public struct JobOptions: Sendable {
+    /// The job's id; nil makes a fresh one.
+    ///
+    /// Scheduling again with the same id after a failure runs the job once, whatever the failed call left behind.
+    public var id: JobID?
+
+    /// Its place among jobs that are due at the same time; normal by default.
+    public var priority: JobPriority
+
+    /// How long a node lets a consumer keep a copy without a sign of life. 30 seconds by default; whole seconds
+    /// from 10 to 30.
+    ///
+    /// Consumers renew it while they work, so this bounds how soon a crash is noticed, not how long a job may run.
+    public var timeToRun: Duration
+
+    /// Values that travel with the job.
+    public var headers: JobHeaders
+
+    /// The header `content-type`; nil keeps what `headers` or the body says.
+    public var contentType: String?
+
+    /// What to do with a fire date that is past. An error by default.
+    public var pastDates: PastDatePolicy
+
+    /// How the job is written to its nodes; native by default.
+    public var format: RecordFormat
+
+    public init(
+        id: JobID? = nil,
+        priority: JobPriority = .normal,
+        timeToRun: Duration = .seconds(30),
+        headers: JobHeaders = [:],
+        contentType: String? = nil,
+        pastDates: PastDatePolicy = .reject,
+        format: RecordFormat = .native
+    ) {
+        self.id = id
+        self.priority = priority
+        self.timeToRun = timeToRun
+        self.headers = headers
+        self.contentType = contentType
+        self.pastDates = pastDates
+        self.format = format
+    }
+
+    /// What becomes of a fire date that is past.
+    public struct PastDatePolicy: Hashable, Sendable, CustomStringConvertible {
+        enum Value: String, Sendable {
+            case reject, runImmediately
+        }
+
+        let value: Value
+
+        /// The call fails with `dateInPast`.
+        public static let reject = PastDatePolicy(value: .reject)
+        /// The job is due now: its fire date becomes the time of the call.
+        public static let runImmediately = PastDatePolicy(value: .runImmediately)
+
+        public var description: String { value.rawValue }
+    }
+}
+
+extension JobOptions {
+    static let timeToRunRange = Duration.seconds(10)...Duration.seconds(30)
+    static let contentTypeHeader = "content-type"
+
+    /// - Throws: `invalidOption` or `invalidHeader`.
+    public func validate() throws(DelayQueueError) {
+        guard Self.timeToRunRange.contains(timeToRun), timeToRun.components.attoseconds == 0 else {
+            throw DelayQueueError(.invalidOption, "timeToRun is \(timeToRun), not whole seconds from 10 to 30")
+        }
+        if format == .goQueue {
+            var given: [String] = []
+            if id != nil { given.append("id") }
+            if priority != .normal { given.append("priority") }
+            if !headers.isEmpty { given.append("headers") }
+            if contentType != nil { given.append("contentType") }
+            if timeToRun != JobOptions().timeToRun { given.append("timeToRun") }
+            guard given.isEmpty else {
+                throw DelayQueueError(
+                    .invalidOption,
+                    "go-queue's format has no place for \(given.joined(separator: ", ")); leave it out, "
+                        + "or use the native format")
+            }
+        }
+        _ = try resolvedHeaders(bodyContentType: nil)
+    }
+
+    /// The headers to write. For the content type the option counts first, then the headers, then the body.
+    ///
+    /// - Throws: `invalidHeader`.
+    package func resolvedHeaders(bodyContentType: String?) throws(DelayQueueError) -> JobHeaders {
+        var headers = headers
+        if let type = contentType ?? headers[Self.contentTypeHeader] ?? bodyContentType {
+            headers[Self.contentTypeHeader] = type
+        }
+        try headers.validate()
+        return headers
+    }
+
+    /// As beanstalkd takes it.
+    package var timeToRunSeconds: UInt32 {
+        UInt32(clamping: timeToRun.components.seconds)
+    }
+}

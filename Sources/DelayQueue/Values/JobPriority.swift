@@ -1,0 +1,18 @@
+/// Which jobs come first when more are due than consumers can take.
+///
+/// Within a priority the job that was due first comes first.
+public struct JobPriority: Hashable, Sendable, CustomStringConvertible {
+    enum Class: UInt32, Sendable {
+        case high = 0
+        case normal = 1
+        case low = 2
+    }
+
+    let value: Class
+
+    public static let high = JobPriority(value: .high)
+    public static let normal = JobPriority(value: .normal)
+    public static let low = JobPriority(value: .low)
+
+    public var description: String { "\(value)" }
+}
