@@ -1,0 +1,141 @@
+import Beanstalk
+import DelayQueue
+import NIOCore
+import Testing
+
+@Suite struct EnvelopeTests {
+    private func record(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
+
+    @Test func writesTheDocumentedBytes() throws {
+        let template = EnvelopeTemplate(
+            id: try JobID("job-1"), fireTime: Timestamp(microseconds: 1_795_406_494_393_290), timeToRun: 30,
+            priority: 77, headers: ["content-type": "text/plain", "empty": ""], body: record("a\r\n\r\nb"))
+        var buffer = ByteBuffer()
+        template.write(copy: 1, copies: 3, into: &buffer)
+        #expect(
+            String(buffer: buffer)
+                == "DQ1 job-1 1795406494393290 1/3 30 77\r\ncontent-type: text/plain\r\nempty: \r\n\r\na\r\n\r\nb")
+        #expect(template.size(copy: 1, copies: 3) == buffer.readableBytes)
+    }
+
+    @Test func roundTrip() throws {
+        var generator = SeededGenerator(seed: 4)
+        for _ in 0..<2_000 {
+            let headers = JobHeaders(
+                (0..<Int.random(in: 0...4, using: &generator)).map { index in
+                    let value = (0..<Int.random(in: 0...20, using: &generator)).map { _ in
+                        UInt8.random(in: 0x20...0x7e, using: &generator)
+                    }
+                    return ("h-\(index)", String(decoding: value, as: UTF8.self))
+                })
+            let id = (0..<Int.random(in: 1...200, using: &generator)).map { _ in
+                UInt8.random(in: 0x21...0x7e, using: &generator)
+            }
+            let body = (0..<Int.random(in: 0...300, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
+            let copies = Int.random(in: 0...64, using: &generator)
+            let envelope = Envelope(
+                id: try JobID(String(decoding: id, as: UTF8.self)),
+                fireTime: Timestamp(
+                    microseconds: Int64.random(in: 0...Timestamp.latest.microseconds, using: &generator)),
+                copy: Int.random(in: 0..<(copies == 0 ? 64 : copies), using: &generator), copies: copies,
+                timeToRun: UInt32.random(in: 1...UInt32.max, using: &generator),
+                priority: UInt32.random(in: 0...UInt32.max, using: &generator), headers: headers,
+                body: ByteBuffer(bytes: body))
+            let template = EnvelopeTemplate(
+                id: envelope.id, fireTime: envelope.fireTime, timeToRun: envelope.timeToRun,
+                priority: envelope.priority, headers: headers, body: envelope.body)
+            // Not at the buffer's beginning, to tell indexes from offsets.
+            var buffer = record("before")
+            template.write(copy: envelope.copy, copies: copies, into: &buffer)
+            buffer.moveReaderIndex(forwardBy: 6)
+            #expect(buffer.readableBytes == template.size(copy: envelope.copy, copies: copies))
+            #expect(JobRecord(parsing: buffer) == .native(envelope))
+        }
+    }
+
+    @Test(arguments: [
+        "", "DQ1", "DQ1 ", "DQ1 \r\n\r\n", "hello", "{\"a\":1}", "DQ2 a 1 0/1 30 0\r\n\r\n", "dq1 a 1 0/1 30 0\r\n\r\n",
+        "DQ1 a 1 0/1 30 0", "DQ1 a 1 0/1 30 0\r\n", "DQ1 a 1 0/1 30 0\n\n", "DQ1 a 1 0/1 30 0\r\nbody",
+        "DQ1 a 1 0/1 30\r\n\r\n", "DQ1 a 1 0/1 30 0 0\r\n\r\n", "DQ1  1 0/1 30 0\r\n\r\n",
+        "DQ1 a -1 0/1 30 0\r\n\r\n", "DQ1 a +1 0/1 30 0\r\n\r\n", "DQ1 a 1x 0/1 30 0\r\n\r\n",
+        "DQ1 a 99999999999999999999 0/1 30 0\r\n\r\n", "DQ1 a 9007199254740993 0/1 30 0\r\n\r\n",
+        "DQ1 a 1 1/1 30 0\r\n\r\n", "DQ1 a 1 3/2 30 0\r\n\r\n", "DQ1 a 1 0 30 0\r\n\r\n", "DQ1 a 1 / 30 0\r\n\r\n",
+        "DQ1 a 1 0/ 30 0\r\n\r\n", "DQ1 a 1 /1 30 0\r\n\r\n", "DQ1 a 1 0/65 30 0\r\n\r\n", "DQ1 a 1 64/0 30 0\r\n\r\n",
+        "DQ1 a 1 0/1/1 30 0\r\n\r\n", "DQ1 a 1 0/1 0 0\r\n\r\n", "DQ1 a 1 0/1 4294967296 0\r\n\r\n",
+        "DQ1 a 1 0/1 30 4294967296\r\n\r\n", "DQ1 é 1 0/1 30 0\r\n\r\n", "DQ1 a\u{0} 1 0/1 30 0\r\n\r\n",
+        "DQ1 a 1 0/1 30 0\r\nname\r\n\r\n", "DQ1 a 1 0/1 30 0\r\nname:v\r\n\r\n", "DQ1 a 1 0/1 30 0\r\n: v\r\n\r\n",
+        "DQ1 a 1 0/1 30 0\r\nName: v\r\n\r\n", "DQ1 a 1 0/1 30 0\r\na: v\r\na: w\r\n\r\n",
+        "DQ1 a 1 0/1 30 0\r\na: \u{1}\r\n\r\n", "DQ1 a 1 0/1 30 0\r\na:\r\n\r\n", "DQ1 a 1 0/1 30 0\r\r\n\r\n",
+        "DQ1 a 1 0/1 30 0\r\na: v\r", "/", "/body", "-1/body", "+1/body", "1", "1x/body", " 1/body",
+        "9223372036854775808/body", "99999999999999999999/body", "00000000000000000001/body",
+    ])
+    func foreign(_ text: String) {
+        let record = JobRecord(parsing: record(text))
+        #expect(record == .foreign)
+        #expect(record.id == nil && record.fireTime == nil && record.body == nil && record.copies == 0)
+        #expect(record.ledgerKey(queue: .default) == nil)
+    }
+
+    @Test func tooManyHeaders() {
+        func text(_ count: Int) -> String {
+            "DQ1 a 1 0/1 30 0\r\n" + (0..<count).map { "h\($0): v\r\n" }.joined() + "\r\n"
+        }
+        #expect(JobRecord(parsing: record(text(128))) != .foreign)
+        #expect(JobRecord(parsing: record(text(129))) == .foreign)
+    }
+
+    @Test func changedBytesNeverTrap() throws {
+        var generator = SeededGenerator(seed: 5)
+        let starts = [
+            "DQ1 job-1 1795406494393290 1/3 30 77\r\ncontent-type: text/plain\r\ntraceparent: 00-ab\r\n\r\nbody",
+            "DQ1 a 1 0/0 1 0\r\n\r\n", "1795406494393290000/body", "0/",
+        ].map { Array($0.utf8) }
+        var survivors = 0
+        for _ in 0..<50_000 {
+            var bytes = starts.randomElement(using: &generator) ?? []
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                let position = Int.random(in: 0...bytes.count, using: &generator)
+                switch Int.random(in: 0...3, using: &generator) {
+                case 0: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: position)
+                case 1 where position < bytes.count: bytes.remove(at: position)
+                case 2: bytes = Array(bytes[..<position])
+                default:
+                    let interesting = Array("0123456789 /:\r\nDQ1-".utf8)
+                    if position < bytes.count, let byte = interesting.randomElement(using: &generator) {
+                        bytes[position] = byte
+                    }
+                }
+            }
+            let buffer = ByteBuffer(bytes: bytes)
+            // A record that reads is written the same way, but for leading zeros.
+            guard case .native(let envelope) = JobRecord(parsing: buffer) else { continue }
+            survivors += 1
+            var again = ByteBuffer()
+            EnvelopeTemplate(
+                id: envelope.id, fireTime: envelope.fireTime, timeToRun: envelope.timeToRun,
+                priority: envelope.priority, headers: envelope.headers, body: envelope.body
+            ).write(copy: envelope.copy, copies: envelope.copies, into: &again)
+            #expect(JobRecord(parsing: again) == .native(envelope))
+        }
+        #expect(survivors > 100)
+    }
+
+    @Test func accessors() throws {
+        let node = try BeanstalkNode("h:1")
+        let counted = JobRecord(parsing: record("DQ1 a 5 2/3 30 9\r\nx: y\r\n\r\nbody"))
+        #expect(counted.id == (try JobID("a")))
+        #expect(counted.fireTime == Timestamp(microseconds: 5))
+        #expect(counted.timeToRun == 30)
+        #expect(counted.priority == 9)
+        #expect(counted.copy == 2)
+        #expect(counted.copies == 3)
+        #expect(counted.headers["x"] == "y")
+        #expect(counted.body == record("body"))
+        #expect(counted.ledgerKey(queue: .default)?.description == "dq:default:a")
+        #expect(counted.copyIdentity(on: node, id: BeanstalkJobID(8)) == .index(2))
+        let uncounted = JobRecord(parsing: record("DQ1 a 5 2/0 30 9\r\n\r\n"))
+        #expect(uncounted.copyIdentity(on: node, id: BeanstalkJobID(8)) == .stored(node.address, BeanstalkJobID(8)))
+    }
+}
