@@ -1,0 +1,178 @@
+// Each rule answers nil where the request does not apply: the record stays, and the reply is its state.
+extension LedgerRecord {
+    static func claim(
+        _ owner: ClaimOwner, _ copy: CopyIdentity?, _ kicks: Int?, _ createsRecord: Bool, _ record: LedgerRecord?,
+        _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        func grant(attempt: Int, failures: Int) -> Transition {
+            Transition(
+                record: .claimed(owner, attempt: attempt, failures: failures, leaseEnd: bounded(now + timing.lease)),
+                expiresIn: timing.retentionOfLiveRecords,
+                reply: .granted(attempt: attempt, failures: failures))
+        }
+        func unchanged(_ reply: LedgerReply) -> Transition {
+            Transition(record: record, expiresIn: nil, reply: reply)
+        }
+        switch record {
+        case nil:
+            return createsRecord ? grant(attempt: 1, failures: 0) : nil
+        case .claimed(owner, let attempt, let failures, _):
+            return grant(attempt: attempt, failures: failures)
+        case .claimed(_, let attempt, let failures, let leaseEnd):
+            return leaseEnd <= now ? grant(attempt: attempt + 1, failures: failures + 1) : nil
+        case .waiting(_, let attempt, let failures, let notBefore):
+            return notBefore <= now ? grant(attempt: attempt + 1, failures: failures) : nil
+        case .dead(_, let attempt, let buried, let kicksWhenBuried):
+            guard copy == buried else { return nil }
+            guard let kicks else { return unchanged(.needsKicks) }
+            return kicks > kicksWhenBuried ? grant(attempt: attempt + 1, failures: 0) : unchanged(.buryAgain)
+        case .done, .revoked:
+            return nil
+        }
+    }
+
+    static func renew(
+        _ owner: ClaimOwner, _ attempt: Int, recreatingWith restored: Int?, _ record: LedgerRecord?,
+        _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition {
+        let failures: Int
+        switch record {
+        case .claimed(owner, attempt, let known, _):
+            failures = known
+        case nil:
+            guard let restored else { return .lost(record) }
+            failures = bounded(restored)
+        default:
+            return .lost(record)
+        }
+        return Transition(
+            record: .claimed(
+                owner, attempt: bounded(attempt), failures: failures, leaseEnd: bounded(now + timing.lease)),
+            expiresIn: timing.retentionOfLiveRecords,
+            reply: .renewed)
+    }
+
+    static func complete(
+        _ owner: ClaimOwner, _ attempt: Int, _ copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming
+    ) -> Transition {
+        switch record {
+        case .claimed(owner, attempt, _, _):
+            Transition(
+                record: .done(owner, deleted: []), expiresIn: timing.retention(ofCopies: copies), reply: .settled)
+        case .done(owner, _):
+            Transition(record: record, expiresIn: nil, reply: .settled)
+        default:
+            .lost(record)
+        }
+    }
+
+    static func postpone(
+        _ owner: ClaimOwner, _ attempt: Int, by delay: Duration, addingFailures added: Int, _ record: LedgerRecord?,
+        _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition {
+        switch record {
+        case .claimed(owner, attempt, let failures, _):
+            let delay = max(delay, .zero)
+            return Transition(
+                record: .waiting(owner, attempt: attempt, failures: failures + added, notBefore: bounded(now + delay)),
+                expiresIn: delay + timing.retentionOfLiveRecords,
+                reply: .settled)
+        case .waiting(owner, attempt, _, _):
+            return Transition(record: record, expiresIn: nil, reply: .settled)
+        default:
+            return .lost(record)
+        }
+    }
+
+    static func bury(
+        _ owner: ClaimOwner, _ attempt: Int, _ copy: CopyIdentity, _ kicks: Int, _ record: LedgerRecord?,
+        _ timing: LedgerTiming
+    ) -> Transition {
+        switch record {
+        case .claimed(owner, attempt, _, _), .dead(owner, attempt, _, _):
+            Transition(
+                record: .dead(owner, attempt: attempt, copy: copy, kicks: bounded(kicks)),
+                expiresIn: timing.retentionOfLiveRecords,
+                reply: .settled)
+        default:
+            .lost(record)
+        }
+    }
+
+    static func revoke(
+        _ fireTime: Timestamp, _ copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition {
+        var fireTime = bounded(fireTime)
+        var deleted: CopySet = []
+        switch record {
+        case .claimed(_, _, _, let leaseEnd) where leaseEnd > now:
+            return Transition(record: record, expiresIn: nil, reply: .running)
+        case .done:
+            return Transition(record: record, expiresIn: nil, reply: .alreadyDone)
+        case .revoked(let known, let gone):
+            fireTime = max(fireTime, known)
+            deleted = gone
+        case nil, .claimed, .waiting, .dead:
+            break
+        }
+        return Transition(
+            record: .revoked(fireTime: fireTime, deleted: deleted),
+            expiresIn: lifetime(ofRevokedAt: fireTime, deleted, of: copies, timing, now),
+            reply: .revoked)
+    }
+
+    static func forget(
+        _ gone: CopySet, of copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        switch record {
+        case .done, .revoked:
+            // What cannot be counted need not be written down; the record lasts as long as it does.
+            guard copies > 0, record != .lockOfGoQueue else {
+                return Transition(record: record, expiresIn: nil, reply: .forgotten)
+            }
+        default:
+            return nil
+        }
+        switch record {
+        case .done(let owner, var deleted):
+            deleted.formUnion(gone)
+            return Transition(
+                record: .done(owner, deleted: deleted),
+                expiresIn: deleted.coversAll(of: copies)
+                    ? timing.effectiveGrace : timing.retention(ofCopies: copies),
+                reply: .forgotten)
+        case .revoked(let fireTime, var deleted):
+            deleted.formUnion(gone)
+            return Transition(
+                record: .revoked(fireTime: fireTime, deleted: deleted),
+                expiresIn: lifetime(ofRevokedAt: fireTime, deleted, of: copies, timing, now),
+                reply: .forgotten)
+        default:
+            return nil
+        }
+    }
+
+    private static func lifetime(
+        ofRevokedAt fireTime: Timestamp, _ deleted: CopySet, of copies: Int, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Duration {
+        if deleted.coversAll(of: copies) { return timing.effectiveGrace }
+        return max(now.duration(to: fireTime), .zero) + timing.retention(ofCopies: copies)
+    }
+}
+
+extension LedgerRecord {
+    /// Within what records hold.
+    private static func bounded(_ time: Timestamp) -> Timestamp {
+        min(max(time, Timestamp(microseconds: 0)), .latest)
+    }
+
+    private static func bounded(_ count: Int) -> Int {
+        min(max(count, 0), largestCount)
+    }
+}
+
+extension LedgerRecord.Transition {
+    fileprivate static func lost(_ record: LedgerRecord?) -> LedgerRecord.Transition {
+        LedgerRecord.Transition(record: record, expiresIn: nil, reply: .lost)
+    }
+}

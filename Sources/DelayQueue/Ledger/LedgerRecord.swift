@@ -1,0 +1,74 @@
+/// What a ledger keeps about a job, and the rules by which requests change it.
+///
+/// Pure: the state and the time go in, the next state, its lifetime and the reply come out. `InMemoryLedger` runs
+/// on it; the scripts of `RedisLedger` say the same in Lua and are tested against it.
+package enum LedgerRecord: Hashable, Sendable {
+    /// Somebody runs the job, or did when it was last heard of.
+    case claimed(ClaimOwner, attempt: Int, failures: Int, leaseEnd: Timestamp)
+
+    /// The job failed or was given back; the last owner is kept so that a repeated request is answered alike.
+    case waiting(ClaimOwner, attempt: Int, failures: Int, notBefore: Timestamp)
+
+    /// The job ran, and these copies are known to be deleted.
+    case done(ClaimOwner, deleted: CopySet)
+
+    /// The job shall not run, and these copies are known to be deleted.
+    case revoked(fireTime: Timestamp, deleted: CopySet)
+
+    /// The job was given up, and this copy buried when it had been kicked so often.
+    case dead(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int)
+
+    /// The outcome of a request.
+    package struct Transition: Hashable, Sendable {
+        /// The record afterwards.
+        package var record: LedgerRecord?
+
+        /// How long it lasts from now; nil where it was not written and lasts as long as before.
+        package var expiresIn: Duration?
+
+        package var reply: LedgerReply
+    }
+
+    /// Decides a request.
+    ///
+    /// - Parameter record: the state before, nil for none.
+    /// - Parameter now: by the ledger's clock.
+    package static func apply(
+        _ request: LedgerRequest, to record: LedgerRecord?, now: Timestamp
+    ) -> Transition {
+        let transition =
+            switch request.operation {
+            case .claim(let owner, let copy, let kicks, let createsRecord):
+                claim(owner, copy, kicks, createsRecord, record, request.timing, now)
+            case .renew(let owner, let attempt, let failures):
+                renew(owner, attempt, recreatingWith: failures, record, request.timing, now)
+            case .complete(let owner, let attempt, let copies):
+                complete(owner, attempt, copies, record, request.timing)
+            case .retry(let owner, let attempt, let delay):
+                postpone(owner, attempt, by: delay, addingFailures: 1, record, request.timing, now)
+            case .release(let owner, let attempt):
+                postpone(owner, attempt, by: .zero, addingFailures: 0, record, request.timing, now)
+            case .bury(let owner, let attempt, let copy, let kicks):
+                bury(owner, attempt, copy, kicks, record, request.timing)
+            case .revoke(let fireDate, let copies):
+                revoke((try? Timestamp(fireDate)) ?? .latest, copies, record, request.timing, now)
+            case .forget(let deleted, let copies):
+                forget(deleted, of: copies, record, request.timing, now)
+            case .status:
+                nil as Transition?
+            }
+        return transition ?? Transition(record: record, expiresIn: nil, reply: state(of: record, now: now))
+    }
+
+    /// The reply that describes a state.
+    static func state(of record: LedgerRecord?, now: Timestamp) -> LedgerReply {
+        switch record {
+        case nil: .absent
+        case .claimed(_, _, _, let leaseEnd): .held(for: max(now.duration(to: leaseEnd), .zero))
+        case .waiting(_, _, _, let notBefore): .waiting(for: max(now.duration(to: notBefore), .zero))
+        case .done: .finished(.done)
+        case .revoked: .finished(.revoked)
+        case .dead: .finished(.dead)
+        }
+    }
+}

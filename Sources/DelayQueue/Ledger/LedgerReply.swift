@@ -1,0 +1,111 @@
+/// What the ledger says to a request.
+public enum LedgerReply: Sendable, Hashable {
+    /// The job is the owner's to run until the lease ends.
+    ///
+    /// - Parameters:
+    ///   - attempt: numbers the grants of the job from 1: a fencing token. Starts again where a record was lost.
+    ///   - failures: how often the job failed before, by an error or by a lease that ran out.
+    case granted(attempt: Int, failures: Int)
+
+    /// Somebody has the claim, for so long unless it is renewed; zero where that time is over and nobody asked since.
+    case held(for: Duration)
+
+    /// The job failed and may be claimed in so long; zero where it may be now.
+    case waiting(for: Duration)
+
+    /// The job will not run.
+    case finished(Finish)
+
+    /// The job is dead and this is its buried copy, not kicked since: bury it again.
+    case buryAgain
+
+    /// The job is dead and this is its buried copy: ask the node how often it was kicked, and claim again with that.
+    case needsKicks
+
+    /// The claim lasts a lease from now.
+    case renewed
+
+    /// The job was settled as asked, now or by the same request before.
+    case settled
+
+    /// The owner has no claim any more; nothing was changed.
+    case lost
+
+    /// The job will not run.
+    case revoked
+
+    /// The job is being run; it was not revoked.
+    case running
+
+    /// The job ran to its end before; it was not revoked.
+    case alreadyDone
+
+    /// The deleted copies were noted, or cannot be counted.
+    case forgotten
+
+    /// There is no record.
+    case absent
+
+    /// Why a job will not run.
+    public enum Finish: String, Sendable, Hashable, CustomStringConvertible {
+        /// It ran to its end.
+        case done
+        case revoked
+        /// It was given up, and one copy buried.
+        case dead
+
+        public var description: String { rawValue }
+    }
+}
+
+extension LedgerReply: CustomStringConvertible {
+    /// One line, as the ledger's scripts answer; durations in microseconds.
+    public var description: String {
+        switch self {
+        case .granted(let attempt, let failures): "granted \(attempt) \(failures)"
+        case .held(let duration): "held \(duration.microsecondsRoundedUp)"
+        case .waiting(let duration): "waiting \(duration.microsecondsRoundedUp)"
+        case .finished(let finish): "finished \(finish)"
+        case .buryAgain: "buryAgain"
+        case .needsKicks: "needsKicks"
+        case .renewed: "renewed"
+        case .settled: "settled"
+        case .lost: "lost"
+        case .revoked: "revoked"
+        case .running: "running"
+        case .alreadyDone: "alreadyDone"
+        case .forgotten: "forgotten"
+        case .absent: "absent"
+        }
+    }
+
+    private static let plain: [LedgerReply] = [
+        .buryAgain, .needsKicks, .renewed, .settled, .lost, .revoked, .running, .alreadyDone, .forgotten, .absent,
+        .finished(.done), .finished(.revoked), .finished(.dead),
+    ]
+    private static let plainByText = Dictionary(uniqueKeysWithValues: plain.map { ($0.description, $0) })
+
+    /// Reads what `description` writes.
+    init?(parsing text: String) {
+        if let reply = Self.plainByText[text] {
+            self = reply
+            return
+        }
+        let words = text.split(separator: " ")
+        switch (words.first, words.count) {
+        case ("granted", 3):
+            guard let attempt = Int(decimal: words[1].utf8), let failures = Int(decimal: words[2].utf8) else {
+                return nil
+            }
+            self = .granted(attempt: attempt, failures: failures)
+        case ("held", 2):
+            guard let microseconds = Int64(decimal: words[1].utf8) else { return nil }
+            self = .held(for: .microseconds(microseconds))
+        case ("waiting", 2):
+            guard let microseconds = Int64(decimal: words[1].utf8) else { return nil }
+            self = .waiting(for: .microseconds(microseconds))
+        default:
+            return nil
+        }
+    }
+}

@@ -1,0 +1,79 @@
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
+
+/// Something to be done to one record.
+public struct LedgerRequest: Sendable, Hashable {
+    public var key: LedgerKey
+    public var operation: Operation
+    public var timing: LedgerTiming
+
+    public init(key: LedgerKey, operation: Operation, timing: LedgerTiming = .init()) {
+        self.key = key
+        self.operation = operation
+        self.timing = timing
+    }
+
+    /// What is to be done. Replies are listed with each; those about a record's state are explained at `LedgerReply`.
+    public enum Operation: Sendable, Hashable {
+        /// Asks for the right to run the job for a lease.
+        ///
+        /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), the
+        /// job waits no longer, or this is the buried copy of a dead job and it was kicked since; and again to the
+        /// owner who has the claim. Else `held`, `waiting`, `finished`, `buryAgain`, `needsKicks`.
+        ///
+        /// A kicked job starts with no failures, so that it is not given up again at once.
+        ///
+        /// - Parameters:
+        ///   - copy: the copy at hand; nil where it cannot be told, which never counts as the buried one.
+        ///   - kicks: how often its node says it was kicked (`stats-job`); nil where the node was not asked.
+        ///   - createsRecord: false answers `absent` where there is no record, for a job so late that its record
+        ///     may have run out.
+        case claim(ClaimOwner, copy: CopyIdentity?, kicks: Int? = nil, createsRecord: Bool = true)
+
+        /// Extends the claim by a lease from now: `renewed`, or `lost`.
+        ///
+        /// - Parameter recreatingWith: the failures to restore where the record is absent; nil restores nothing.
+        ///   Give it only while the last confirmed lease, counted from before its request was sent, has not ended.
+        case renew(ClaimOwner, attempt: Int, recreatingWith: Int? = nil)
+
+        /// The job ran: `settled`, also after the lease as long as nobody took over; or `lost`.
+        ///
+        /// - Parameter copies: how many copies the job has; 0 where that is unknown.
+        case complete(ClaimOwner, attempt: Int, copies: Int)
+
+        /// The job failed and shall wait: `settled` or `lost`.
+        case retry(ClaimOwner, attempt: Int, delay: Duration)
+
+        /// The job was not run and may be claimed at once; no failure is counted. `settled` or `lost`.
+        case release(ClaimOwner, attempt: Int)
+
+        /// The job is given up and one copy buried: `settled` or `lost`.
+        ///
+        /// Asked again by the same owner, it names the copy anew.
+        ///
+        /// - Parameters:
+        ///   - copy: the copy that is about to be buried; the others may be deleted once it is.
+        ///   - kicks: how often its node says it was kicked, read while it is reserved.
+        case bury(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int)
+
+        /// The job shall not run: `revoked`, `running` or `alreadyDone`.
+        ///
+        /// - Parameters:
+        ///   - fireDate: the record lasts until the retention after it, so that copies that become ready then meet it.
+        ///   - copies: how many copies the job has; 0 where that is unknown.
+        case revoke(fireDate: Date, copies: Int)
+
+        /// Copies were confirmed deleted: `forgotten` where the job is done or revoked; else the state, unchanged.
+        ///
+        /// Once all copies are known to be deleted, the record lasts for the grace only.
+        ///
+        /// - Parameter of: how many copies the job has; with 0, which is unknown, nothing changes.
+        case forget(CopySet, of: Int)
+
+        /// Reads the state and changes nothing.
+        case status
+    }
+}

@@ -1,0 +1,105 @@
+package import HiredisClient
+public import Logging
+import NIOCore
+import NIOPosix
+import PipelinedTransport
+
+/// The ledger in one Redis or Valkey server, from version 5 on.
+///
+/// Lazy: nothing is opened before the first request. All requests share one connection, which is made anew when it is
+/// lost. While the server is out of reach every request fails with `ledgerUnavailable`: nobody can claim a job then,
+/// nothing runs that did not run before, and nothing is lost.
+///
+/// Each job is a string under `dq:<queue>:<id>`, readable with `GET`. The server's own clock decides every question of
+/// time, so clocks of producers and consumers do not matter here. A server that runs out of memory must refuse
+/// (`maxmemory-policy noeviction`) and not evict: an evicted record lets a job run again. A full server still takes
+/// what changes a record; only new ones are refused.
+public struct RedisLedger: JobLedger {
+    package let client: RedisClient
+    private let timeout: Duration
+    private let scripts: RedisLedgerScripts
+    private let fixedTime: (@Sendable () -> Timestamp)?
+
+    /// - Parameter url: `redis://` or, with TLS, `rediss://`, then `[user[:password]@]host[:port][/database]`; or
+    ///   `unix:///path`.
+    /// - Throws: `invalidConfiguration`.
+    public init(
+        _ url: String, configuration: RedisLedgerConfiguration = .init(), logger: Logger? = nil
+    ) throws(DelayQueueError) {
+        try self.init(url, configuration: configuration, logger: logger, fixedTime: nil)
+    }
+
+    /// - Parameter fixedTime: replaces the server's clock in decisions, but not in how long records last.
+    package init(
+        _ url: String, configuration: RedisLedgerConfiguration = .init(), logger: Logger? = nil,
+        fixedTime: (@Sendable () -> Timestamp)?
+    ) throws(DelayQueueError) {
+        guard configuration.timeout > .zero else {
+            throw DelayQueueError(.invalidConfiguration, "the ledger's timeout is \(configuration.timeout)")
+        }
+        scripts = RedisLedgerScripts(clock: fixedTime == nil ? .server : .argument)
+        self.fixedTime = fixedTime
+        timeout = configuration.timeout
+        do {
+            client = try RedisClient(
+                url: RedisURL(parsing: url),
+                scripts: scripts.all,
+                configuration: configuration.connection,
+                eventLoop: configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next(),
+                logger: logger ?? Logger(label: "dq", factory: { _ in SwiftLogNoOpLogHandler() }))
+        } catch {
+            throw DelayQueueError(.invalidConfiguration, "the ledger's URL: \(error.message)", underlying: error)
+        }
+    }
+
+    public func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
+        guard !requests.isEmpty else { return [] }
+        let calls = requests.map(call)
+        let results = await client.evaluate(calls, timeout: timeout)
+        return zip(requests, results).map { request, result in
+            switch result {
+            case .success(let value): Self.reply(value, to: request)
+            case .failure(let error): .failure(DelayQueueError(ledger: error))
+            }
+        }
+    }
+
+    /// Waits up to a second for replies still due, and closes the connection.
+    public func close() async {
+        await client.close()
+    }
+
+    private func call(_ request: LedgerRequest) -> RedisScriptCall {
+        var call = scripts.call(request)
+        if let fixedTime { call.arguments.append(.integer(fixedTime().microseconds)) }
+        return call
+    }
+
+    private static func reply(_ value: RedisValue, to request: LedgerRequest) -> Result<LedgerReply, DelayQueueError> {
+        let text = value.string
+        if let text, let reply = LedgerReply(parsing: text) { return .success(reply) }
+        if text == RedisLedgerScripts.unreadable { return .failure(.unreadableRecord(request.key)) }
+        return .failure(
+            DelayQueueError(.ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: false))
+    }
+}
+
+extension DelayQueueError {
+    /// What a failed call of a script means.
+    init(ledger error: RedisError) {
+        switch error.transport?.code {
+        case .cancelled?:
+            self.init(.cancelled, "the wait for the ledger was cancelled", underlying: error)
+        case .closed?:
+            self.init(.closed, "the ledger was closed", underlying: error)
+        default:
+            if error.isConfiguration {
+                self.init(.ledgerMisconfigured, "the ledger cannot serve as configured", underlying: error)
+            } else {
+                self.init(
+                    .ledgerUnavailable, "the ledger did not serve the request", underlying: error,
+                    isRetriable: error.isRetriable)
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+import Beanstalk
+import DelayQueue
+import DelayQueueTestKit
+import Foundation
+import HiredisClient
+import Testing
+
+/// The scripts against the rules they repeat: the same random requests must get the same replies and leave the same
+/// records for the same time.
+@Suite(.timeLimit(.minutes(5))) struct RedisLedgerDifferentialTests {
+    /// What `LedgerRecord` says, and how long each record was last given.
+    private struct Model {
+        var records: [LedgerKey: LedgerRecord] = [:]
+        var lifetimes: [LedgerKey: Duration] = [:]
+
+        mutating func perform(_ request: LedgerRequest, now: Timestamp) -> LedgerReply {
+            let transition = LedgerRecord.apply(request, to: records[request.key], now: now)
+            records[request.key] = transition.record
+            if let lifetime = transition.expiresIn { lifetimes[request.key] = lifetime }
+            return transition.reply
+        }
+    }
+
+    /// Requests that are mostly sensible: from few owners, about the attempt that the record is at.
+    private struct RequestSource {
+        var generator: SeededGenerator
+        let keys: [LedgerKey]
+        let owners: [ClaimOwner]
+        let copies: [CopyIdentity]
+
+        mutating func next(_ model: Model, now: Timestamp) -> LedgerRequest {
+            let key = pick(keys)
+            var timing = LedgerTiming()
+            if chance(5) { timing.lease = .seconds(200) }
+            if chance(5) { timing.timeToRun = .milliseconds(350_000_001) }
+            let (owner, attempt) = claimant(model.records[key])
+            let operation: LedgerRequest.Operation
+            switch Int.random(in: 0..<16, using: &generator) {
+            case 0...4:
+                operation = .claim(
+                    chance(3) ? owner : pick(owners), copy: chance(4) ? nil : pick(copies),
+                    kicks: chance(3) ? nil : number(0...3), createsRecord: !chance(8))
+            case 5...6:
+                operation = .renew(owner, attempt: attempt, recreatingWith: chance(2) ? number(0...30) : nil)
+            case 7: operation = .complete(owner, attempt: attempt, copies: number(0...3))
+            case 8...9:
+                operation = .retry(owner, attempt: attempt, delay: .microseconds(number(-10...90_000_000)))
+            case 10: operation = .release(owner, attempt: attempt)
+            case 11: operation = .bury(owner, attempt: attempt, copy: pick(copies), kicks: number(0...2))
+            case 12:
+                let due = now + .microseconds(number(-100_000_000...900_000_000))
+                operation = .revoke(fireDate: due.date, copies: number(0...3))
+            case 13...14:
+                let gone = (0..<number(0...3)).map { _ in number(0...3) }
+                operation = .forget(CopySet(gone) ?? [], of: number(0...3))
+            default: operation = .status
+            }
+            return LedgerRequest(key: key, operation: operation, timing: timing)
+        }
+
+        private mutating func claimant(_ record: LedgerRecord?) -> (ClaimOwner, Int) {
+            guard !chance(5) else { return (pick(owners), number(0...4)) }
+            switch record {
+            case .claimed(let owner, let attempt, _, _), .waiting(let owner, let attempt, _, _),
+                .dead(let owner, let attempt, _, _):
+                return (owner, attempt)
+            case .done(let owner, _):
+                return (owner, 1)
+            case .revoked, nil:
+                return (pick(owners), 1)
+            }
+        }
+
+        mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &generator) == 0 }
+        mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+        mutating func pick<Element>(_ elements: [Element]) -> Element {
+            elements[Int.random(in: 0..<elements.count, using: &generator)]
+        }
+    }
+
+    @Test(arguments: [UInt64(11), 12, 13, 14])
+    func randomRequestsAgree(_ seed: UInt64) async throws {
+        let clock = ManualClock()
+        try await withRedis { server in
+            let ledger = try RedisLedger(server.url, fixedTime: { clock.now })
+            let address = try BeanstalkNode("127.0.0.1:11300").address
+            var source = RequestSource(
+                generator: SeededGenerator(seed: seed),
+                keys: (0..<12).map { LedgerKey(queue: .default, id: JobID(unchecked: "job:\($0)")) }
+                    + (0..<2).map { LedgerKey(goQueue: JobID(unchecked: "0123456789abcdef0123456789abcde\($0)")) },
+                owners: (0..<3).map { _ in ClaimOwner.random() },
+                copies: [
+                    .index(0), .index(1), .stored(address, BeanstalkJobID(1)), .stored(address, BeanstalkJobID(2)),
+                ])
+            var model = Model()
+            var replies: [String: Int] = [:]
+
+            for round in 0..<800 {
+                let now = clock.now
+                let before = model.lifetimes
+                var requests: [LedgerRequest] = []
+                var expected: [LedgerReply] = []
+                model.lifetimes = [:]
+                for _ in 0..<source.number(1...12) {
+                    let request = source.next(model, now: now)
+                    requests.append(request)
+                    expected.append(model.perform(request, now: now))
+                }
+                let answers = await ledger.perform(requests)
+                for (request, (answer, reply)) in zip(requests, zip(answers, expected)) {
+                    guard try answer.get() == reply else {
+                        Issue.record("seed \(seed), round \(round), \(request): \(answer) and not \(reply)")
+                        await ledger.close()
+                        return
+                    }
+                    replies[reply.description.split(separator: " ").first.map(String.init) ?? "", default: 0] += 1
+                }
+                try await compare(model, source.keys, ledger.client, "seed \(seed), round \(round)")
+                model.lifetimes.merge(before) { new, _ in new }
+
+                // Records run out now and then; most leases and waits end after some rounds.
+                if source.chance(10) {
+                    let key = source.pick(source.keys)
+                    _ = try await ledger.client.command("DEL", key.description)
+                    model.records[key] = nil
+                }
+                clock.advance(by: .microseconds(source.number(0...15_000_000)))
+            }
+            // Nothing was left out by the choice of requests.
+            #expect(replies.count == 14, "\(replies)")
+            await ledger.close()
+        }
+    }
+
+    private func compare(
+        _ model: Model, _ keys: [LedgerKey], _ client: RedisClient, _ place: String
+    ) async throws {
+        let commands =
+            keys.map { RedisCommand(["GET", .text($0.description)]) }
+            + keys.map { RedisCommand(["PTTL", .text($0.description)]) }
+        let results = try await client.execute(commands).results.map { try $0.get() }
+        for (key, (value, ttl)) in zip(keys, zip(results, results.dropFirst(keys.count))) {
+            #expect(value.string == model.records[key]?.text, "\(place), \(key)")
+            if let text = value.string { #expect(try LedgerRecord(parsing: text, key: key) == model.records[key]) }
+            guard let lifetime = model.lifetimes[key], let milliseconds = ttl.int else { continue }
+            // Rounded up to the millisecond; less by as long as the way here took.
+            #expect(
+                Duration.milliseconds(milliseconds) < lifetime + .milliseconds(2)
+                    && Duration.milliseconds(milliseconds) > lifetime - .seconds(30),
+                "\(place), \(key): \(milliseconds) ms and not \(lifetime)")
+        }
+    }
+
+    @Test func valuesOfAnyKindAgree() async throws {
+        let clock = ManualClock()
+        let values = [
+            "", "RDgW3aFAp4UUBmFL", "1", "1 ", "2 claimed a 1 0 5", "1 claimed", "1 claimed a 1 0",
+            "1 claimed a 1 0 5 6", "1 claimed a b 0 5", "1 claimed a 1000000001 0 5", "1 claimed a 1000000000 0 5",
+            "1 claimed  1 0 5", "1 claimed a -1 0 5", "1 claimed a 1 0 99999999999999999999",
+            "1 claimed \(String(repeating: "x", count: 65)) 1 0 5", "1 claimed a 1 0 5\n", "1 waiting a 1 0 x",
+            "1 Claimed a 1 0 5", "1 paused a 1 0 5", "1  done a -", "1 done a", "1 done a x", "1 done a ,",
+            "1 done a 1,",
+            "1 done a 1,,2", "1 done a 123", "1 done a -,1", "1 done a - -", "1 revoked 5", "1 revoked x -",
+            "1 revoked 5 1;2", "1 dead a 1 2", "1 dead a 1 2 x", "10 done a -", "1\tdone a -", "done", "{\"a\": 1}",
+            "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1", "1 revoked 5 2", "1 dead a 1 2 0",
+            "1 dead a 1 h:1=7 0", "7777777777777777", "77777777 7777777",
+        ]
+        let owner = try ClaimOwner("a")
+        let operations: [LedgerRequest.Operation] = [
+            .status, .claim(try ClaimOwner("b"), copy: .index(2), kicks: 0), .renew(owner, attempt: 1),
+            .complete(owner, attempt: 1, copies: 2), .retry(owner, attempt: 1, delay: .seconds(1)),
+            .release(owner, attempt: 1), .bury(owner, attempt: 1, copy: .index(0), kicks: 0),
+            .revoke(fireDate: clock.now.date, copies: 2), .forget([0], of: 2), .forget([], of: 0),
+        ]
+        let keys = [
+            LedgerKey(queue: .default, id: JobID(unchecked: "x")),
+            LedgerKey(goQueue: JobID(unchecked: "eed9ca1b2163fe2e61f74cd7c1475c7a")),
+        ]
+        try await withRedis { server in
+            let ledger = try RedisLedger(server.url, fixedTime: { clock.now })
+            for key in keys {
+                for value in values {
+                    for operation in operations {
+                        _ = try await ledger.client.command("SET", key.description, value)
+                        let request = LedgerRequest(key: key, operation: operation)
+                        let answer = (await ledger.perform([request])).first
+                        let record: LedgerRecord
+                        do {
+                            record = try LedgerRecord(parsing: value, key: key)
+                        } catch {
+                            guard case .failure(let failure)? = answer else {
+                                Issue.record("\(key) \(value.debugDescription) \(operation): read as a record")
+                                continue
+                            }
+                            #expect(failure.code == .ledgerRecordUnreadable)
+                            #expect(try await ledger.client.command("GET", key.description).string == value)
+                            continue
+                        }
+                        let transition = LedgerRecord.apply(request, to: record, now: clock.now)
+                        #expect(try answer?.get() == transition.reply, "\(key) \(value.debugDescription) \(operation)")
+                        let expected = transition.expiresIn == nil ? value : transition.record?.text
+                        #expect(try await ledger.client.command("GET", key.description).string == expected)
+                    }
+                }
+            }
+            await ledger.close()
+        }
+    }
+}
