@@ -1,0 +1,26 @@
+public import struct Foundation.Date
+
+/// One job of a batch: when, what and how.
+public struct JobRequest: Sendable {
+    /// When the job fires.
+    public enum Time: Sendable {
+        case at(Date)
+        case delay(Duration)
+    }
+
+    public var time: Time
+    public var body: any JobBody
+    public var options: JobOptions
+
+    public init(at date: Date, _ body: any JobBody, options: JobOptions = .init()) {
+        self.time = .at(date)
+        self.body = body
+        self.options = options
+    }
+
+    public init(delay duration: Duration, _ body: any JobBody, options: JobOptions = .init()) {
+        self.time = .delay(duration)
+        self.body = body
+        self.options = options
+    }
+}

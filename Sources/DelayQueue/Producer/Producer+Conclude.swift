@@ -1,0 +1,184 @@
+import Beanstalk
+import Logging
+
+extension Producer {
+    /// Makes receipts for accepted jobs, and takes back what is left of refused ones.
+    func conclude(_ write: Write) async -> [Result<Receipt, DelayQueueError>] {
+        let accepted = write.fanOut.accepted ?? write.jobs.map { _ in false }
+        let refused = write.jobs.indices.filter { !accepted[$0] }
+        var errors: [Int: DelayQueueError] = [:]
+        if !refused.isEmpty {
+            let isCancelled = Task.isCancelled
+            // Taking back must not be cut short by the cancellation that caused it: a task of its own, which does not
+            // inherit the cancellation, awaited right here.
+            errors = await Task { await takeBack(refused, of: write, isCancelled: isCancelled) }.value
+        }
+        return write.jobs.indices.map { job in
+            if let error = errors[job] { return .failure(error) }
+            return .success(receipt(for: job, of: write))
+        }
+    }
+
+    private func receipt(for index: Int, of write: Write) -> Receipt {
+        let job = write.jobs[index]
+        let placements = write.fanOut.copies(of: index).compactMap { copy -> Receipt.Placement? in
+            switch copy.answer {
+            case .stored(let id): Receipt.Placement(node: nodes[copy.node], index: copy.index, id: id)
+            case .unknown: Receipt.Placement(node: nodes[copy.node], index: copy.index, id: nil)
+            case .refused: nil
+            }
+        }
+        return Receipt(
+            jobID: job.id, fireTime: job.fireTime, queue: queue, hasOwnID: job.isOwnID,
+            format: job.isNative ? .native : .goQueue, copies: job.declaredCopies(write.copies[index]),
+            placements: placements)
+    }
+
+    // MARK: Refusal
+
+    /// Tombstones and deletes what was written of refused jobs.
+    ///
+    /// - Returns: the error for each of them.
+    private func takeBack(_ refused: [Int], of write: Write, isCancelled: Bool) async -> [Int: DelayQueueError] {
+        // Only where a copy may be left; and never an id that can come again: the caller's own, or go-queue's, which
+        // is a hash of the job.
+        let candidates = refused.filter { job in
+            write.jobs[job].hasFreshID
+                && write.fanOut.copies(of: job).contains { if case .refused = $0.answer { false } else { true } }
+        }
+        let tombstoned = await tombstone(candidates, of: write)
+
+        var targets: [CopyRemoval.Target] = []
+        var owners: [Int] = []
+        /// Copies that are certain not to exist.
+        var deleted: [Int: [Int]] = [:]
+        for job in refused {
+            for copy in write.fanOut.copies(of: job) {
+                if case .refused = copy.answer { deleted[job, default: []].append(copy.index) }
+                guard case .stored(let id) = copy.answer else { continue }
+                owners.append(job)
+                targets.append(
+                    CopyRemoval.Target(
+                        node: copy.node, id: id, jobID: write.jobs[job].id, copy: copy.index,
+                        generation: write.generations[copy.node]))
+            }
+        }
+        let removal = CopyRemoval(connections: connections, timeout: configuration.writeTimeout)
+        var leftovers: Set<Int> = []
+        for ((job, target), result) in zip(zip(owners, targets), await removal.remove(targets)) {
+            if case .deleted = result { deleted[job, default: []].append(target.copy) } else { leftovers.insert(job) }
+        }
+        await forget(deleted.filter { tombstoned.contains($0.key) }, of: write)
+
+        let tooLarge = refused.contains(where: write.bodyTooLarge.contains)
+        let sizeLimit = tooLarge && !isCancelled ? await smallestSizeLimit() : nil
+        var errors: [Int: DelayQueueError] = [:]
+        for job in refused {
+            let hasUnknown = write.fanOut.copies(of: job).contains { $0.answer == .unknown }
+            let mayStillFire = (hasUnknown || leftovers.contains(job)) && !tombstoned.contains(job)
+            errors[job] = refusal(
+                of: job, in: write, isCancelled: isCancelled, sizeLimit: sizeLimit, mayStillFire: mayStillFire)
+        }
+        return errors
+    }
+
+    /// Marks jobs as revoked, so that a copy left anywhere never runs.
+    ///
+    /// - Returns: the jobs the ledger confirmed.
+    private func tombstone(_ jobs: [Int], of write: Write) async -> Set<Int> {
+        guard let ledger, !jobs.isEmpty else { return [] }
+        let results = await ledger.perform(jobs.map { revocation(of: write.jobs[$0], copies: write.copies[$0]) })
+        var tombstoned: Set<Int> = []
+        for (job, result) in zip(jobs, results) {
+            if case .success(.revoked) = result { tombstoned.insert(job) }
+        }
+        return tombstoned
+    }
+
+    /// Tells the ledger which copies are gone, so that the tombstone can go too; costs nothing but memory if it fails.
+    private func forget(_ deleted: [Int: [Int]], of write: Write) async {
+        guard let ledger, !deleted.isEmpty else { return }
+        _ = await ledger.perform(
+            deleted.map { job, copies in
+                forgetting(copies, of: write.jobs[job], copies: write.copies[job])
+            })
+    }
+
+    private func refusal(
+        of job: Int, in write: Write, isCancelled: Bool, sizeLimit: Int?, mayStillFire: Bool
+    ) -> DelayQueueError {
+        if isCancelled {
+            return DelayQueueError(
+                .cancelled, "the task was cancelled before enough nodes had acknowledged the job",
+                mayStillFire: mayStillFire)
+        }
+        if isClosed {
+            return DelayQueueError(
+                .closed, "the producer was closed before enough nodes had acknowledged the job",
+                mayStillFire: mayStillFire)
+        }
+        if write.bodyTooLarge.contains(job) {
+            return bodyTooLarge(job, in: write, limit: sizeLimit, mayStillFire: mayStillFire)
+        }
+        let written = write.fanOut.copies(of: job).count { if case .stored = $0.answer { true } else { false } }
+        var failures = write.nodeErrors.sorted { $0.key < $1.key }.map {
+            DelayQueueError.NodeFailure(node: nodes[$0.key], error: $0.value)
+        }
+        for node in write.unplanned where write.nodeErrors[node] == nil {
+            failures.append(.init(node: nodes[node], error: NodeNotAnswering()))
+        }
+        return DelayQueueError(
+            .insufficientCopies,
+            "\(written) of at least \(configuration.minimumWritten) copies were written; the job was not accepted",
+            nodeFailures: failures, mayStillFire: mayStillFire)
+    }
+
+    /// Asks the nodes for their limit, so that the error can name the usable size.
+    private func smallestSizeLimit() async -> Int? {
+        await withTaskGroup(of: Int?.self) { group in
+            for connection in connections {
+                group.addTask { try? await connection.stats(timeout: .seconds(1)).maxJobSize }
+            }
+            var limit: Int?
+            for await case let next? in group { limit = min(limit ?? next, next) }
+            return limit
+        }
+    }
+
+    private func bodyTooLarge(_ job: Int, in write: Write, limit: Int?, mayStillFire: Bool) -> DelayQueueError {
+        let prepared = write.jobs[job]
+        let overhead = prepared.overhead(copies: write.copies[job])
+        var message = "body of \(prepared.bodySize) bytes is too large for the nodes"
+        if let limit { message += "; at most \(max(limit - overhead, 0)) bytes fit into their limit of \(limit)" }
+        return DelayQueueError(
+            .bodyTooLarge, message + "; store it elsewhere, or start beanstalkd with a larger -z",
+            mayStillFire: mayStillFire)
+    }
+
+    // MARK: Own ids
+
+    /// Looks up ids that may have been used before; an error for each job that cannot run (again).
+    func finishedIDs(_ jobs: [PreparedJob]) async -> [DelayQueueError?] {
+        var errors: [DelayQueueError?] = Array(repeating: nil, count: jobs.count)
+        let own = jobs.indices.filter { !jobs[$0].hasFreshID }
+        guard let ledger, !own.isEmpty else { return errors }
+        let results = await ledger.perform(own.map { statusRequest(of: jobs[$0]) })
+        for (index, result) in zip(own, results) {
+            switch result {
+            case .success(.finished(let state)):
+                errors[index] = DelayQueueError(
+                    .jobFinished, "job \(jobs[index].id) is \(state) already; schedule it again under a new id")
+            case .success:
+                break
+            case .failure(let error):
+                errors[index] = error
+            }
+        }
+        return errors
+    }
+}
+
+/// A node that was not written to: it is within its backoff, or has not answered what it was sent before.
+struct NodeNotAnswering: Error, CustomStringConvertible {
+    var description: String { "not answering; it was not written to" }
+}

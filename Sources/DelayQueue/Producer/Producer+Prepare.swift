@@ -1,0 +1,60 @@
+import NIOCore
+
+extension Producer {
+    /// What a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for the envelope.
+    static let largestBody = 15 << 20
+
+    /// Validates a request and builds what is written; nothing is sent for a bad one.
+    nonisolated func prepare(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
+        let options = request.options
+        try options.validate()
+        let fireTime = try fireTime(of: request, now: now)
+        _ = try PutDelay.seconds(until: fireTime, now: now)
+
+        var body = ByteBuffer()
+        do {
+            try request.body.write(into: &body)
+        } catch let error as DelayQueueError {
+            throw error
+        } catch {
+            throw DelayQueueError(.invalidBody, "body could not be encoded: \(error)", underlying: error)
+        }
+
+        guard body.readableBytes <= Self.largestBody else {
+            throw DelayQueueError(
+                .bodyTooLarge,
+                "body is \(body.readableBytes) bytes; at most \(Self.largestBody) can be delivered; store it elsewhere")
+        }
+
+        if options.format == .goQueue {
+            let bytes = GoQueueRecord.encode(fireTime: fireTime, body: body)
+            return PreparedJob(
+                id: GoQueueRecord.id(of: bytes), isOwnID: false, fireTime: fireTime,
+                timeToRun: GoQueueRecord.timeToRun, priority: GoQueueRecord.priority,
+                bodySize: body.readableBytes, record: .goQueue(bytes))
+        }
+
+        let headers = try options.resolvedHeaders(bodyContentType: request.body.defaultContentType)
+        let id = options.id ?? JobID.random()
+        let timeToRun = options.timeToRunSeconds
+        let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
+        let template = EnvelopeTemplate(
+            id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
+        return PreparedJob(
+            id: id, isOwnID: options.id != nil, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
+            bodySize: body.readableBytes, record: .native(template))
+    }
+
+    private nonisolated func fireTime(of request: JobRequest, now: Timestamp) throws(DelayQueueError) -> Timestamp {
+        let fireTime: Timestamp
+        switch request.time {
+        case .at(let date): fireTime = try Timestamp(date)
+        case .delay(let duration): fireTime = now + duration
+        }
+        if fireTime >= now { return fireTime }
+        if request.options.pastDates == .runImmediately { return now }
+        throw DelayQueueError(
+            .dateInPast,
+            "date is \(fireTime.duration(to: now)) in the past; give a later one, or set pastDates to .runImmediately")
+    }
+}

@@ -1,0 +1,155 @@
+import Beanstalk
+import Testing
+
+@testable import DelayQueue
+
+@Suite("Fan-out decisions")
+struct FanOutTests {
+    typealias Put = FanOut.Put
+
+    static func stored(_ id: UInt64) -> FanOut.Answer { .stored(BeanstalkJobID(id)) }
+
+    /// One job on its way to three nodes.
+    static func threeNodes(spares: [Int] = [], probes: Set<Int> = []) -> FanOut {
+        var fanOut = FanOut(jobCount: 1, minimumWritten: 2, spares: spares)
+        for node in 0..<3 {
+            fanOut.sent([Put(job: 0, copy: node)], node: node, isAwaited: !probes.contains(node))
+        }
+        return fanOut
+    }
+
+    @Test func `three acknowledgements finish at once`() {
+        var fanOut = Self.threeNodes()
+        #expect(fanOut.answered(node: 0, [Self.stored(1)]).isEmpty)
+        #expect(fanOut.answered(node: 1, [Self.stored(1)]) == [.startGrace])
+        #expect(fanOut.answered(node: 2, [Self.stored(1)]) == [.finish])
+        #expect(fanOut.accepted == [true])
+    }
+
+    @Test func `the grace ends the wait for a straggler, whose copy is unknown`() {
+        var fanOut = Self.threeNodes()
+        _ = fanOut.answered(node: 0, [Self.stored(1)])
+        _ = fanOut.answered(node: 2, [Self.stored(1)])
+        #expect(fanOut.graceOver() == [.finish])
+        #expect(fanOut.accepted == [true])
+        #expect(fanOut.stragglers == [1])
+        #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(1), .unknown, Self.stored(1)])
+    }
+
+    @Test func `a node known to be slow is not waited for`() {
+        var fanOut = Self.threeNodes(probes: [1])
+        _ = fanOut.answered(node: 0, [Self.stored(1)])
+        #expect(fanOut.answered(node: 2, [Self.stored(1)]) == [.finish])
+        #expect(fanOut.stragglers.isEmpty)
+    }
+
+    @Test func `the grace alone does not end a job that can still be accepted`() {
+        var fanOut = Self.threeNodes()
+        _ = fanOut.answered(node: 0, [Self.stored(1)])
+        #expect(fanOut.graceOver().isEmpty)
+        #expect(fanOut.answered(node: 1, [.unknown]).isEmpty)
+        #expect(fanOut.answered(node: 2, [Self.stored(7)]) == [.finish])
+        #expect(fanOut.accepted == [true])
+    }
+
+    @Test func `a job that cannot be accepted any more waits for the rest only as long as the grace`() {
+        var fanOut = Self.threeNodes()
+        _ = fanOut.answered(node: 0, [.unknown])
+        #expect(fanOut.answered(node: 1, [.unknown]) == [.startGrace])
+        #expect(fanOut.graceOver() == [.finish])
+        #expect(fanOut.accepted == [false])
+    }
+
+    @Test func `a spare takes over the index of a put that certainly wrote nothing`() {
+        var fanOut = Self.threeNodes(spares: [3, 4])
+        #expect(
+            fanOut.answered(node: 1, [.refused(isNodesFault: true)]) == [.send([Put(job: 0, copy: 1)], node: 3)])
+        _ = fanOut.answered(node: 0, [Self.stored(1)])
+        #expect(fanOut.answered(node: 2, [Self.stored(2)]) == [.startGrace], "the spare is waited for")
+        #expect(fanOut.answered(node: 3, [Self.stored(3)]) == [.finish])
+        #expect(fanOut.copies(of: 0).map(\.index) == [0, 1, 2])
+        #expect(fanOut.copies(of: 0).map(\.node) == [0, 3, 2])
+    }
+
+    @Test(arguments: [FanOut.Answer.unknown, .refused(isNodesFault: false)])
+    func `no spare where the put may have been stored, or another node would refuse it too`(answer: FanOut.Answer) {
+        var fanOut = Self.threeNodes(spares: [3])
+        let actions = fanOut.answered(node: 1, [answer])
+        #expect(actions.isEmpty)
+        #expect(fanOut.copies(of: 0).first { $0.index == 1 }?.answer == answer)
+    }
+
+    @Test func `answers after the end are recorded and change no decision`() {
+        var fanOut = Self.threeNodes()
+        _ = fanOut.answered(node: 0, [.unknown])
+        _ = fanOut.answered(node: 1, [.unknown])
+        _ = fanOut.graceOver()
+        #expect(fanOut.answered(node: 2, [Self.stored(9)]).isEmpty)
+        fanOut.storedLate(Put(job: 0, copy: 0), as: BeanstalkJobID(5))
+        #expect(fanOut.accepted == [false])
+        #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(5), .unknown, Self.stored(9)])
+    }
+
+    @Test func `a batch ends when each of its jobs is decided`() {
+        var fanOut = FanOut(jobCount: 2, minimumWritten: 2, spares: [])
+        for node in 0..<3 {
+            fanOut.sent([Put(job: 0, copy: node), Put(job: 1, copy: node)], node: node, isAwaited: true)
+        }
+        _ = fanOut.answered(node: 0, [Self.stored(1), .refused(isNodesFault: true)])
+        #expect(fanOut.answered(node: 1, [Self.stored(1), Self.stored(2)]).isEmpty, "job 1 is open")
+        #expect(fanOut.answered(node: 2, [.unknown, Self.stored(3)]) == [.finish])
+        #expect(fanOut.accepted == [true, true])
+    }
+}
+
+@Suite("Node choice")
+struct NodeChoiceTests {
+    static let up = NodeChoice.Health(isUp: true, isSlow: false, isBusy: false)
+    static let down = NodeChoice.Health(isUp: false, isSlow: false, isBusy: false)
+    static let slow = NodeChoice.Health(isUp: true, isSlow: true, isBusy: false)
+    static let hung = NodeChoice.Health(isUp: true, isSlow: true, isBusy: true)
+
+    static func choose(_ health: [NodeChoice.Health], copies: Int = 3, minimum: Int = 2) -> NodeChoice {
+        var generator = SystemRandomNumberGenerator()
+        return NodeChoice(health: health, copies: copies, minimumWritten: minimum, using: &generator)
+    }
+
+    @Test func `all nodes where there are no more than copies`() {
+        let choice = Self.choose([Self.up, Self.up, Self.up])
+        #expect(choice.awaited == [0, 1, 2])
+        #expect(choice.spares.isEmpty)
+    }
+
+    @Test func `nodes in backoff are not planned and not counted`() {
+        let choice = Self.choose([Self.up, Self.down, Self.up])
+        #expect(choice.awaited == [0, 2])
+        #expect(choice.copies == 2)
+    }
+
+    @Test func `a slow node gets a probe nobody waits for, a hung one nothing`() {
+        let probed = Self.choose([Self.up, Self.slow, Self.up])
+        #expect(probed.awaited == [0, 2])
+        #expect(probed.probes == [1])
+        #expect(Self.choose([Self.up, Self.hung, Self.up]).copies == 2)
+    }
+
+    @Test func `slow nodes are waited for where too few others are left`() {
+        let choice = Self.choose([Self.up, Self.slow, Self.slow])
+        #expect(choice.awaited == [0, 1, 2])
+        #expect(choice.probes.isEmpty)
+    }
+
+    @Test func `chance spreads the load over all nodes, and the rest are spares`() {
+        var counts = [Int](repeating: 0, count: 6)
+        for _ in 0..<600 {
+            let choice = Self.choose([Self.up, Self.up, Self.up, Self.up, Self.up, Self.slow])
+            #expect(choice.copies == 3)
+            #expect(choice.awaited.count >= 2)
+            #expect(Set(choice.awaited + choice.probes + choice.spares).isSuperset(of: 0..<5))
+            for node in choice.awaited + choice.probes { counts[node] += 1 }
+        }
+        // Expected 300 to 330 for a healthy node; far outside means the choice is not random.
+        for node in 0..<5 { #expect((200...480).contains(counts[node])) }
+        #expect(counts[5] > 0, "a slow node is probed now and then")
+    }
+}
