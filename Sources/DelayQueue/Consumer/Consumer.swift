@@ -1,0 +1,92 @@
+public import Logging
+
+/// A stream of due jobs, each run once across all consumers of a queue.
+///
+/// ```swift
+/// for try await job in consumer {
+///     try await send(job.body)
+///     try await job.complete()
+/// }
+/// ```
+///
+/// Iterating starts it; nothing else needs to be running. Several tasks may iterate the same consumer and share its
+/// jobs. The stream ends after ``finish()`` or ``close(within:)``; outages of nodes or ledger do not end it, and only a
+/// configuration that can never work (`ledgerMisconfigured`) throws. A cancelled task gets `CancellationError`.
+///
+/// What a consumer reserves others cannot run, so it takes only what the application is about to ask for; a consumer
+/// nobody iterates holds nothing.
+public struct Consumer: AsyncSequence, Sendable {
+    public typealias Element = Job
+
+    let engine: ConsumerEngine
+
+    /// - Parameter nodes: every node the producers of this queue write to.
+    /// - Parameter ledger: decides which copy of a job runs; shared by all consumers of the queue. The consumer does
+    ///   not close it.
+    /// - Throws: `invalidConfiguration`, listing every problem.
+    public init(
+        nodes: [BeanstalkNode],
+        ledger: any JobLedger,
+        configuration: ConsumerConfiguration = .init(),
+        logger: Logger = Logger(label: "DelayQueue.Consumer")
+    ) throws(DelayQueueError) {
+        let problems = configuration.problems(nodes: nodes)
+        guard problems.isEmpty else { throw DelayQueueError.invalidConfiguration(problems) }
+        self.engine = ConsumerEngine(
+            nodes: nodes, ledger: ledger, configuration: configuration,
+            queue: QueueName.resolve(nodes: nodes, queue: configuration.queue), logger: logger)
+    }
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(engine: engine)
+    }
+
+    /// Ends the stream: iterating tasks get nil once they ask for the next job, nothing more is reserved, and what was
+    /// fetched ahead goes back to the queue. Jobs already delivered can still be settled.
+    public func finish() async {
+        await engine.finish()
+    }
+
+    /// Ends the stream, waits for delivered jobs to be settled, and closes the connections.
+    ///
+    /// Not interrupted by cancellation. Do not await it while holding an unsettled job: it would wait for that job.
+    ///
+    /// - Parameter limit: how long jobs may take to be settled; those that are not then go back to the queue, for
+    ///   which a ledger or node that is away gets two seconds more, and settling them throws.
+    public func close(within limit: Duration = .seconds(10)) async {
+        await engine.close(within: limit)
+    }
+
+    /// Takes jobs for one task; make one for each task that iterates.
+    public struct Iterator: AsyncIteratorProtocol {
+        private let engine: ConsumerEngine
+        private var registration: Registration?
+
+        init(engine: ConsumerEngine) {
+            self.engine = engine
+        }
+
+        /// The next job; waits until one is due and claimed.
+        ///
+        /// - Returns: nil after ``Consumer/finish()`` or ``Consumer/close(within:)``.
+        /// - Throws: `CancellationError` when the task is cancelled; `DelayQueueError` with `ledgerMisconfigured`.
+        public mutating func next() async throws -> Job? {
+            if registration == nil { registration = Registration(engine: engine) }
+            return try await engine.deliveries.next { [engine] in engine.poke() }
+        }
+    }
+
+    /// Counts an iterator for as long as any copy of it is in use.
+    private final class Registration: Sendable {
+        private let engine: ConsumerEngine
+
+        init(engine: ConsumerEngine) {
+            self.engine = engine
+            engine.iteratorStarted()
+        }
+
+        deinit {
+            engine.iteratorEnded()
+        }
+    }
+}

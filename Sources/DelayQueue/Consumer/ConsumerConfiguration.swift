@@ -1,0 +1,42 @@
+public import NIOCore
+public import PipelinedTransport
+
+/// How a ``Consumer`` takes and runs jobs.
+public struct ConsumerConfiguration: Sendable {
+    /// How long claims and ledger records last.
+    ///
+    /// The lease is the time after which a dead consumer's jobs run elsewhere; a job's time to run on the nodes, chosen
+    /// by its producer, counts as well.
+    public var timing: LedgerTiming = .init()
+
+    /// When a failed job runs again, and after how many failures it is buried.
+    public var retryPolicy: RetryPolicy = .init()
+
+    /// How long settling a job is tried while the ledger is away. 30 seconds by default.
+    public var settleTimeout: Duration = .seconds(30)
+
+    /// The queue's name, where the nodes use different tubes; the tube's name by default.
+    ///
+    /// Part of every ledger key, so producers and consumers of one queue must agree on it.
+    public var queue: String?
+
+    /// How connections to the nodes are made and kept.
+    public var connection: ConnectionConfiguration = .init()
+
+    /// The event loop all connections run on; one of the process's shared loops by default.
+    public var eventLoop: (any EventLoop)?
+
+    public init() {}
+
+    /// Everything that is wrong with the configuration, in words.
+    func problems(nodes: [BeanstalkNode]) -> [String] {
+        var problems: [String] = []
+        if nodes.isEmpty { problems.append("nodes is empty; name the nodes the producers write to") }
+        if timing.lease < .milliseconds(100) {
+            problems.append("timing.lease is \(timing.lease); it must be at least 100 ms")
+        }
+        problems += timing.problems + retryPolicy.problems
+        if settleTimeout <= .zero { problems.append("settleTimeout must be more than zero") }
+        return problems + QueueName.problems(nodes: nodes, queue: queue)
+    }
+}

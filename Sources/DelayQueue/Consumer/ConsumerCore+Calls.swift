@@ -1,0 +1,36 @@
+package import Beanstalk
+package import PipelinedTransport
+
+/// A command for a node, and the job it is about.
+package struct NodeCall: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        case delete(BeanstalkJobID, index: Int?)
+        case release(BeanstalkJobID, priority: UInt32, delay: UInt32)
+        case touch(BeanstalkJobID)
+        case bury(BeanstalkJobID, priority: UInt32)
+        case inspect(BeanstalkJobID)
+        /// A copy nobody here wrote: its priority is asked for, then it is buried.
+        case inspectForeign(BeanstalkJobID)
+        case buryForeign(BeanstalkJobID, priority: UInt32)
+    }
+
+    package var kind: Kind
+    package var job: HeldJobID?
+}
+
+/// What is sent to a node in one go: commands about held copies, then reserves.
+package struct NodeBatch: Sendable, Equatable {
+    package var calls: [NodeCall]
+    package var reserves: Int
+    /// How long the one reserve of the batch may wait, in seconds; nil for reserves that do not wait.
+    package var block: UInt32?
+    /// The connection the reservations belong to; nil where none are concerned.
+    package var generation: ConnectionGeneration?
+}
+
+/// A request for the ledger, and the job it is about.
+package struct LedgerCall: Sendable {
+    package var job: HeldJobID
+    package var key: LedgerKey
+    package var operation: LedgerRequest.Operation
+}

@@ -1,0 +1,237 @@
+import Beanstalk
+import HeapModule
+
+extension ConsumerCore {
+    // MARK: Claiming
+
+    /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
+    mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
+        guard let job = jobs[id], case .holding = job.phase, job.due <= now.wall else { return }
+        guard !isDraining, room > 0 else {
+            // Reserving is exclusive: what the application will not take soon, others may.
+            releaseAll(id, delay: 0)
+            return
+        }
+        guard ledgerFailures == 0 else {
+            park(id, for: ledgerRetryDelay, now: now)
+            return
+        }
+        let candidates = job.copies.filter { inspected == nil || $0.id == inspected }
+        guard let copy = candidates.first(where: { $0.isFresh(now.uptime) }) else {
+            // Claims are made on live reservations only; one that grew old is confirmed first.
+            for index in job.copies.indices { touch(copyAt: index, of: id) }
+            return
+        }
+        // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
+        let owner = job.unansweredOwner ?? makeOwner()
+        setPhase(id, .claiming(owner: owner, copy: copy.id, node: copy.node))
+        ask(.claim(owner, copy: copy.identity, kicks: kicks), id)
+    }
+
+    mutating func claimAnswered(
+        _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
+    ) {
+        guard let job = jobs[id], case .claiming(owner, let copy, let node) = job.phase else { return }
+        if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
+        if job.copies.isEmpty, !result.isGranted {
+            // The copies went with their connection while the claim was under way.
+            forgetJob(id)
+            return
+        }
+        switch result {
+        case .success(.granted(let attempt, let failures)):
+            let claim = HeldClaim(
+                owner: owner, attempt: attempt, failures: failures,
+                leaseEnd: sentAt.uptime + settings.lease, renewAt: sentAt.uptime + settings.lease / 3)
+            granted(id, claim, now: now)
+            return
+        case .success(.held(let remaining)):
+            park(
+                id, for: parkDelay(tries: job.parkTries, leaseRemaining: remaining), tries: job.parkTries + 1, now: now)
+        case .success(.waiting(let remaining)):
+            wait(id, for: remaining, now: now)
+        case .success(.finished(let state)):
+            finished(id, state, claimedCopy: copy, node: node, now: now)
+        case .success(.needsKicks):
+            setPhase(id, .inspecting(copy: copy, node: node))
+            send(.inspect(copy), to: node, for: id)
+        case .success(.buryAgain):
+            buryAgain(id, copy: copy, node: node, now: now)
+        case .success:
+            park(id, for: .seconds(1), tries: 1, now: now)
+            effects.append(.warning("unexpected answer to a claim", job.id, nil))
+        case .failure(let error):
+            // Nothing runs without the ledger's word, and nothing is lost: the copy stays reserved.
+            park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
+            if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", job.id, error)) }
+        }
+    }
+
+    /// A dead job's own copy came back without a kick: the process that gave the job up died before the node had
+    /// buried it.
+    private mutating func buryAgain(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
+        guard let job = jobs[id] else { return }
+        if let held = job.copies.first(where: { $0.id == copy && $0.node == node }) {
+            setPhase(id, .burying(nil))
+            send(.bury(held.id, priority: held.priority), to: held.node, for: id)
+        } else {
+            setPhase(id, .holding)
+            claimIfDue(id, now: now)
+        }
+    }
+
+    private mutating func granted(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+        guard let job = jobs[id] else { return }
+        if isDraining || job.copies.isEmpty {
+            giveBack(id, claim, now: now)
+            return
+        }
+        guard job.copies.contains(where: { $0.isFresh(now.uptime) }) else {
+            setPhase(id, .verifying(claim))
+            for index in job.copies.indices { touch(copyAt: index, of: id) }
+            return
+        }
+        deliver(id, claim, now: now)
+    }
+
+    mutating func deliver(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+        guard let job = jobs[id] else { return }
+        if claim.failures >= settings.maximumFailures {
+            setPhase(id, .claimed(claim))
+            settle(id, .bury(reason: "\(claim.failures) failures"), waiter: nil, now: now)
+            return
+        }
+        // A grant that was long on its way may be over already; nothing is run on it.
+        if isDraining || now.uptime >= claim.leaseEnd {
+            giveBack(id, claim, now: now)
+            return
+        }
+        setPhase(id, .claimed(claim))
+        // Given to the application: until it says how many more it will take, this one counts.
+        demand = max(0, demand - 1)
+        effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
+    }
+
+    // MARK: Waiting
+
+    private mutating func wait(_ id: HeldJobID, for remaining: Duration, now: Moment) {
+        setPhase(id, .holding)
+        jobs[id]?.due = now.wall + remaining
+        guard let job = jobs[id] else { return }
+        if isDraining || remaining > settings.holdHorizon {
+            releaseAll(id, delay: secondsUntilDue(job, now: now))
+        } else {
+            dueHeap.insert(DueJob(due: job.due, job: id))
+        }
+    }
+
+    /// Keeps the copies of a job that must not run now, and asks again later.
+    mutating func park(_ id: HeldJobID, for delay: Duration, tries: Int = 0, now: Moment) {
+        guard let job = jobs[id] else { return }
+        if isDraining {
+            releaseAll(id, delay: 0)
+            return
+        }
+        if parkedCopies + job.copies.count > settings.parkedLimit {
+            releaseAll(id, delay: UInt32(clamping: max(1, delay.components.seconds)))
+            return
+        }
+        setPhase(id, .parked)
+        jobs[id]?.parkTries = tries
+        alarms.insert(Alarm(at: now.uptime + delay, job: id))
+    }
+
+    /// Doubles from 50 ms up to the end of the other owner's lease.
+    private func parkDelay(tries: Int, leaseRemaining: Duration) -> Duration {
+        let doubled = Duration.milliseconds(50) * (1 << min(tries, 10))
+        return min(doubled, max(leaseRemaining, .milliseconds(20)), settings.lease)
+    }
+
+    /// Grows while the ledger stays away: one claim in each interval finds out whether it is back.
+    var ledgerRetryDelay: Duration {
+        min(.milliseconds(50) * (1 << min(ledgerFailures, 5)), .seconds(1))
+    }
+
+    // MARK: Finished jobs
+
+    private mutating func finished(
+        _ id: HeldJobID, _ state: LedgerReply.Finish, claimedCopy: BeanstalkJobID, node: Int, now: Moment
+    ) {
+        guard var job = jobs[id] else { return }
+        if state == .dead {
+            // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
+            guard let index = job.copies.firstIndex(where: { $0.id == claimedCopy && $0.node == node }) else {
+                setPhase(id, .holding)
+                if job.copies.isEmpty { forgetJob(id) } else { claimIfDue(id, now: now) }
+                return
+            }
+            let copy = job.copies.remove(at: index)
+            nodes[node].held -= 1
+            jobs[id] = job
+            setPhase(id, .holding)
+            send(.delete(copy.id, index: copy.index), to: node, for: nil)
+            effects.append(.duplicateCopy)
+            if job.copies.isEmpty { forgetJob(id) } else { claimIfDue(id, now: now) }
+            return
+        }
+        deleteCopies(of: id)
+    }
+
+    /// Deletes every copy; once the nodes have answered, the ledger learns which are gone.
+    mutating func deleteCopies(of id: HeldJobID) {
+        guard var job = jobs[id] else { return }
+        let copies = job.copies
+        setPhase(id, .finishing)
+        job.phase = .finishing
+        job.copies = []
+        job.pendingDeletes += copies.count
+        jobs[id] = job
+        for copy in copies {
+            nodes[copy.node].held -= 1
+            send(.delete(copy.id, index: copy.index), to: copy.node, for: id)
+        }
+        if job.pendingDeletes == 0 { forgetJob(id) }
+    }
+
+    mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool) {
+        guard var job = jobs[id] else { return }
+        job.pendingDeletes -= 1
+        // Only a confirmed delete counts: a copy that was not found may be another consumer's by now.
+        if isDeleted, let index { job.deleted.append(index) }
+        jobs[id] = job
+        guard job.pendingDeletes == 0, case .finishing = job.phase else { return }
+        if job.record.copies > 0, let deleted = CopySet(job.deleted), !deleted.isEmpty {
+            ask(.forget(deleted, of: job.record.copies), id)
+        }
+        forgetJob(id)
+    }
+
+    mutating func inspected(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, kicks: Int?, now: Moment) {
+        guard let job = jobs[id] else { return }
+        switch job.phase {
+        case .inspecting(copy, node):
+            guard let kicks else {
+                removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+                return
+            }
+            setPhase(id, .holding)
+            claimIfDue(id, kicks: kicks, inspected: copy, now: now)
+        case .settling(let claim, var pending):
+            guard case .bury = pending.settlement, pending.burying == nil else { return }
+            guard let kicks, let held = job.copies.first(where: { $0.node == node && $0.id == copy }) else {
+                removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+                askSettle(id, now: now)
+                return
+            }
+            pending.burying = (held, kicks)
+            setPhase(id, .settling(claim, pending))
+            ask(.bury(claim.owner, attempt: claim.attempt, copy: held.identity, kicks: kicks), id)
+        default:
+            break
+        }
+    }
+}
+
+extension Result where Success == LedgerReply {
+    var isGranted: Bool { if case .success(.granted) = self { true } else { false } }
+}

@@ -1,0 +1,298 @@
+package import Beanstalk
+import HeapModule
+import NIOCore
+package import PipelinedTransport
+
+extension ConsumerCore {
+    // MARK: To a node
+
+    /// What to send to a node now; nil when there is nothing to send.
+    package mutating func nextBatch(for node: Int, now: Moment) -> NodeBatch? {
+        let calls = nodes[node].calls
+        nodes[node].calls = []
+        var batch = NodeBatch(
+            calls: calls, reserves: 0, block: nil, generation: calls.isEmpty ? nil : nodes[node].generation)
+        let limit = reserveLimit(on: node, now: now)
+        if limit > 0 {
+            if nodes[node].isDry {
+                // A reserve that waits travels alone, so that the engine may cut it short and lose nothing.
+                if calls.isEmpty {
+                    batch.reserves = 1
+                    // beanstalkd runs a connection's commands in order: a waiting reserve delays what is held there.
+                    batch.block = nodes[node].held == 0 ? settings.idleBlock : 1
+                }
+            } else {
+                batch.reserves = min(nodes[node].burst, limit)
+            }
+            if nodes[node].held > 0 { batch.generation = nodes[node].generation }
+        }
+        return calls.isEmpty && batch.reserves == 0 ? nil : batch
+    }
+
+    /// Whether ``nextBatch(for:now:)`` would have something to send.
+    package func hasWork(for node: Int, now: Moment) -> Bool {
+        !nodes[node].calls.isEmpty || reserveLimit(on: node, now: now) > 0
+    }
+
+    /// How many copies may be reserved at once.
+    private func reserveLimit(on node: Int, now: Moment) -> Int {
+        guard !isDraining, room > 0, nodes[node].held < settings.heldLimit else { return 0 }
+        guard ledgerFailures > 0 else { return room }
+        // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
+        guard jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
+        return 1
+    }
+
+    // MARK: From a node
+
+    /// The node's answers to a batch: replies to its first requests, and whether the rest went unanswered.
+    ///
+    /// - Parameter sentAt: read before the batch was sent; ages of reservations count from it.
+    /// - Parameter isLost: the connection, and every reservation on it, is gone.
+    package mutating func answered(
+        _ batch: NodeBatch, node: Int, replies: [BeanstalkReply], isLost: Bool,
+        generation: ConnectionGeneration, sentAt: Moment, now: Moment
+    ) {
+        if !isLost { nodes[node].generation = generation }
+        for (call, reply) in zip(batch.calls, replies) {
+            answered(call, node: node, reply: reply, sentAt: sentAt, now: now)
+        }
+        if replies.count > batch.calls.count {
+            reserved(Array(replies[batch.calls.count...]), by: batch, node: node, sentAt: sentAt, now: now)
+        }
+        if isLost {
+            lost(node: node, unanswered: Array(batch.calls.dropFirst(replies.count)), now: now)
+        }
+    }
+
+    private mutating func reserved(
+        _ replies: [BeanstalkReply], by batch: NodeBatch, node: Int, sentAt: Moment, now: Moment
+    ) {
+        // The reservation's clock started when the node answered, at most this long after the request.
+        let waited = now.uptime - sentAt.uptime
+        var hits = 0
+        for reply in replies {
+            switch reply {
+            case .reserved(let id, let bytes):
+                hits += 1
+                take(id, bytes, node: node, waited: waited, sentAt: sentAt, now: now)
+            case .deadlineSoon:
+                // Something held is in its last second: touch before the next reserve.
+                touchAll(on: node)
+            default:
+                break
+            }
+        }
+        if hits < replies.count {
+            nodes[node].isDry = hits == 0 || batch.block == nil
+            nodes[node].burst = Node.firstBurst
+        } else {
+            if batch.block == nil { nodes[node].burst = min(nodes[node].burst * 2, Node.largestBurst) }
+            nodes[node].isDry = false
+        }
+    }
+
+    private mutating func take(
+        _ id: BeanstalkJobID, _ bytes: ByteBuffer, node: Int, waited: Duration, sentAt: Moment, now: Moment
+    ) {
+        let record = JobRecord(parsing: bytes)
+        guard let jobID = record.id, let fireTime = record.fireTime, let priority = record.priority,
+            let timeToRun = record.timeToRun.map({ Duration.seconds(Int64($0)) }),
+            let key = record.ledgerKey(queue: settings.queue),
+            let identity = record.copyIdentity(on: settings.nodes[node], id: id)
+        else {
+            send(.inspectForeign(id), to: node, for: nil)
+            return
+        }
+        let copy = HeldCopy(
+            node: node, id: id, identity: identity, index: record.copy, timeToRun: timeToRun, priority: priority,
+            confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
+        if let held = jobsByKey[key] {
+            attach(copy, to: held, now: now)
+            return
+        }
+        guard !isDraining else {
+            send(.release(id, priority: copy.priority, delay: 0), to: node, for: nil)
+            return
+        }
+        let remaining = now.wall.duration(to: fireTime)
+        if remaining > settings.holdHorizon, !nodes[node].isDegraded {
+            let delay = PutDelay.releaseSeconds(until: fireTime, now: now.wall)
+            send(.release(id, priority: copy.priority, delay: delay), to: node, for: nil)
+            return
+        }
+        let heldID = makeJobID()
+        jobs[heldID] = HeldJob(
+            id: jobID, key: key, record: record, fireTime: fireTime, copies: [copy], due: fireTime)
+        jobsByKey[key] = heldID
+        nodes[node].held += 1
+        if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
+        if remaining > .zero {
+            dueHeap.insert(DueJob(due: fireTime, job: heldID))
+        } else {
+            claimIfDue(heldID, now: now)
+        }
+        if nextHeartbeat == nil { nextHeartbeat = now.uptime + heartbeatInterval }
+    }
+
+    /// Another copy of a job that is here already: it shares that job's fate.
+    private mutating func attach(_ copy: HeldCopy, to held: HeldJobID, now: Moment) {
+        guard var job = jobs[held] else { return }
+        if let known = job.copies.firstIndex(where: { $0.node == copy.node && $0.id == copy.id }) {
+            // Its reservation had run out, and we got it again.
+            job.copies[known].confirmedAt = copy.confirmedAt
+            job.copies[known].isTouching = false
+            jobs[held] = job
+            if copy.confirmedAt == nil { touch(copyAt: known, of: held) }
+            return
+        }
+        effects.append(.duplicateCopy)
+        if case .finishing = job.phase {
+            job.pendingDeletes += 1
+            jobs[held] = job
+            send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
+            return
+        }
+        if case .claimed(let claim) = job.phase, claim.gaveCopiesBack {
+            // Given back for others to claim; they have their chance for a second.
+            send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.node, for: held)
+            return
+        }
+        job.copies.append(copy)
+        nodes[copy.node].held += 1
+        if job.phase.isParked { parkedCopies += 1 }
+        jobs[held] = job
+        if copy.confirmedAt == nil { touch(copyAt: job.copies.count - 1, of: held) }
+        switch job.phase {
+        case .holding: claimIfDue(held, now: now)
+        case .settling(_, let pending) where pending.isWaitingForCopy: askSettle(held, now: now)
+        default: break
+        }
+    }
+
+    private mutating func answered(
+        _ call: NodeCall, node: Int, reply: BeanstalkReply, sentAt: Moment, now: Moment
+    ) {
+        switch call.kind {
+        case .delete(_, let index):
+            guard let id = call.job else { return }
+            deleteAnswered(id, index: index, isDeleted: reply == .deleted)
+        case .release:
+            switch reply {
+            case .released, .notFound:
+                break
+            case .outOfMemory, .buried:
+                // The node cannot write the delay to its log; the copy is stuck there until it restarts. From now on
+                // it gets copies back without a delay, which it need not write down.
+                nodes[node].isDegraded = true
+                effects.append(.warning("node is out of memory or disk; a copy is stuck until it restarts", nil, nil))
+            default:
+                effects.append(.warning("unexpected answer to release", nil, nil))
+            }
+        case .touch(let copy):
+            guard let id = call.job else { return }
+            touchAnswered(id, node: node, copy: copy, isTouched: reply == .touched, sentAt: sentAt, now: now)
+        case .bury(let copy, _):
+            guard let id = call.job else { return }
+            buryAnswered(id, node: node, copy: copy, isBuried: reply == .buried(nil), now: now)
+        case .inspect(let copy):
+            guard let id = call.job else { return }
+            var kicks: Int?
+            if case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) {
+                kicks = Int(clamping: statistics.kicks)
+            }
+            inspected(id, node: node, copy: copy, kicks: kicks, now: now)
+        case .inspectForeign(let copy):
+            guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return }
+            send(.buryForeign(copy, priority: statistics.priority), to: node, for: nil)
+        case .buryForeign(let copy, _):
+            if reply == .buried(nil) { effects.append(.foreignJob(node: node, copy)) }
+        }
+    }
+
+    /// The connection is gone, and the node has put every copy reserved on it back in its queue.
+    ///
+    /// - Parameter unanswered: commands that were sent, or not, before it went.
+    package mutating func lost(node: Int, unanswered: [NodeCall] = [], now: Moment) {
+        let calls = unanswered + nodes[node].calls
+        nodes[node].calls = []
+        nodes[node].generation = nil
+        nodes[node].isDry = true
+        nodes[node].burst = Node.firstBurst
+        nodes[node].isDegraded = false
+        for (id, job) in jobs where job.copies.contains(where: { $0.node == node }) {
+            removeCopies(of: id, now: now) { $0.node == node }
+        }
+        for call in calls {
+            guard let id = call.job else { continue }
+            switch call.kind {
+            case .delete: deleteAnswered(id, index: nil, isDeleted: false)
+            case .bury(let copy, _): buryAnswered(id, node: node, copy: copy, isBuried: false, now: now)
+            case .inspect(let copy): inspected(id, node: node, copy: copy, kicks: nil, now: now)
+            case .release, .touch, .inspectForeign, .buryForeign: break
+            }
+        }
+    }
+
+    // MARK: Touching
+
+    mutating func touch(copyAt index: Int, of id: HeldJobID) {
+        guard let copy = jobs[id]?.copies[index], !copy.isTouching else { return }
+        jobs[id]?.copies[index].isTouching = true
+        send(.touch(copy.id), to: copy.node, for: id)
+    }
+
+    private mutating func touchAll(on node: Int) {
+        for (id, job) in jobs {
+            for index in job.copies.indices where job.copies[index].node == node { touch(copyAt: index, of: id) }
+        }
+    }
+
+    private mutating func touchAnswered(
+        _ id: HeldJobID, node: Int, copy: BeanstalkJobID, isTouched: Bool, sentAt: Moment, now: Moment
+    ) {
+        guard var job = jobs[id],
+            let index = job.copies.firstIndex(where: { $0.node == node && $0.id == copy })
+        else { return }
+        guard isTouched else {
+            removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+            return
+        }
+        job.copies[index].isTouching = false
+        job.copies[index].confirmedAt = sentAt.uptime
+        jobs[id] = job
+        switch job.phase {
+        case .holding: claimIfDue(id, now: now)
+        case .verifying(let claim): deliver(id, claim, now: now)
+        default: break
+        }
+    }
+
+    /// Copies are no longer ours; what becomes of the job depends on what it waits for.
+    mutating func removeCopies(of id: HeldJobID, now: Moment, where isGone: (HeldCopy) -> Bool) {
+        guard var job = jobs[id] else { return }
+        let before = job.copies.count
+        for copy in job.copies where isGone(copy) { nodes[copy.node].held -= 1 }
+        job.copies.removeAll(where: isGone)
+        if case .parked = job.phase { parkedCopies -= before - job.copies.count }
+        jobs[id] = job
+        guard job.copies.isEmpty else {
+            switch job.phase {
+            case .inspecting(let copy, let node) where !job.copies.contains { $0.id == copy && $0.node == node }:
+                setPhase(id, .holding)
+                claimIfDue(id, now: now)
+            default: break
+            }
+            return
+        }
+        switch job.phase {
+        case .holding, .parked, .inspecting:
+            forgetJob(id)
+        case .verifying(let claim):
+            // The right to run it is no use without a copy that would come back after a crash: it is given back unrun.
+            giveBack(id, claim, now: now)
+        case .claiming, .claimed, .settling, .burying, .finishing:
+            break
+        }
+    }
+}

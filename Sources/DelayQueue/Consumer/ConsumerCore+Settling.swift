@@ -1,0 +1,282 @@
+import Beanstalk
+import HeapModule
+
+extension ConsumerCore {
+    // MARK: From the application
+
+    /// The application, or this consumer, ends a job's run.
+    ///
+    /// - Parameter waiter: told through ``Effect/settled(_:_:waiter:_:)``.
+    package mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, now: Moment) {
+        guard let job = jobs[id], case .claimed(let claim) = job.phase else {
+            effects.append(.settled(id, settlement, waiter: waiter, .claimLost))
+            return
+        }
+        let giveUpAt = now.uptime + settings.settleTimeout
+        setPhase(
+            id, .settling(claim, PendingSettlement(settlement: settlement, waiter: waiter, giveUpAt: giveUpAt)))
+        askSettle(id, now: now)
+    }
+
+    /// Gives up a claim whose job was not delivered.
+    mutating func giveBack(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+        let giveUpAt = now.uptime + settings.settleTimeout
+        setPhase(id, .settling(claim, PendingSettlement(settlement: .giveBack, giveUpAt: giveUpAt)))
+        askSettle(id, now: now)
+    }
+
+    /// Sends the settlement to the ledger, the commit point of every run.
+    mutating func askSettle(_ id: HeldJobID, now: Moment) {
+        guard let job = jobs[id], case .settling(let claim, let pending) = job.phase else { return }
+        switch pending.settlement {
+        case .complete:
+            ask(.complete(claim.owner, attempt: claim.attempt, copies: job.record.copies), id)
+        case .retry(let delay):
+            ask(.retry(claim.owner, attempt: claim.attempt, delay: delay), id)
+        case .giveBack:
+            ask(.release(claim.owner, attempt: claim.attempt), id)
+        case .bury:
+            askBury(id, job, claim, pending, now: now)
+        }
+    }
+
+    /// A job is buried by one of its copies, whose kick count the ledger must know first.
+    private mutating func askBury(
+        _ id: HeldJobID, _ job: HeldJob, _ claim: HeldClaim, _ pending: PendingSettlement, now: Moment
+    ) {
+        var pending = pending
+        if let burying = pending.burying {
+            ask(.bury(claim.owner, attempt: claim.attempt, copy: burying.copy.identity, kicks: burying.kicks), id)
+        } else if let copy = job.copies.first {
+            pending.isWaitingForCopy = false
+            setPhase(id, .settling(claim, pending))
+            send(.inspect(copy.id), to: copy.node, for: id)
+        } else if pending.waiter == nil {
+            // None is at hand, and nobody waits: the ledger counts a failure, and the next claim buries it.
+            pending.settlement = .retry(after: .zero)
+            setPhase(id, .settling(claim, pending))
+            ask(.retry(claim.owner, attempt: claim.attempt, delay: .zero), id)
+        } else if now.uptime < pending.giveUpAt {
+            pending.isWaitingForCopy = true
+            setPhase(id, .settling(claim, pending))
+            alarms.insert(Alarm(at: now.uptime + .seconds(1), job: id))
+        } else {
+            handBack(
+                id, claim, pending,
+                DelayQueueError(.nodeFailed, "no copy of the job could be reserved to be buried", isRetriable: true),
+                now: now)
+        }
+    }
+
+    /// The settlement failed for now: the application may try again, or drop the job for redelivery.
+    private mutating func handBack(
+        _ id: HeldJobID, _ claim: HeldClaim, _ pending: PendingSettlement, _ error: DelayQueueError, now: Moment
+    ) {
+        var claim = claim
+        claim.isRenewing = false
+        claim.renewAt = now.uptime
+        setPhase(id, .claimed(claim))
+        effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
+    }
+
+    // MARK: From the ledger
+
+    package mutating func ledgerAnswered(
+        _ calls: [LedgerCall], _ results: [Result<LedgerReply, DelayQueueError>], sentAt: Moment, now: Moment
+    ) {
+        var isReached = false
+        var isAway = false
+        for (call, result) in zip(calls, results) {
+            switch result {
+            case .success: isReached = true
+            case .failure(let error):
+                // A login may well be confined to this library's keys: then only go-queue's records cannot be run.
+                if error.code == .ledgerMisconfigured, !call.key.isSharedWithGoQueue {
+                    effects.append(.misconfigured(error))
+                }
+                if error.isRetriable { isAway = true } else { isReached = true }
+            }
+        }
+        if isReached {
+            ledgerFailures = 0
+            ledgerRetryAt = nil
+        } else if isAway {
+            ledgerFailures += 1
+            ledgerRetryAt = now.uptime + ledgerRetryDelay
+        }
+        for (call, result) in zip(calls, results) {
+            switch call.operation {
+            case .claim(let owner, _, _, _):
+                claimAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
+            case .renew(let owner, _, _):
+                renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
+            case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _),
+                .bury(let owner, _, _, _):
+                settleAnswered(call.job, owner: owner, result, now: now)
+            case .forget, .revoke, .status:
+                // A failed forget costs a record its early end, nothing else.
+                break
+            }
+        }
+    }
+
+    private mutating func settleAnswered(
+        _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, now: Moment
+    ) {
+        guard let job = jobs[id], case .settling(let claim, var pending) = job.phase, claim.owner == owner else {
+            return
+        }
+        switch result {
+        case .success(.settled):
+            settled(id, pending, now: now)
+        case .success:
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
+            loseClaim(id, now: now)
+        case .failure(let error):
+            pending.tries += 1
+            if error.isRetriable, now.uptime < pending.giveUpAt {
+                setPhase(id, .settling(claim, pending))
+                alarms.insert(Alarm(at: now.uptime + ledgerRetryDelay, job: id))
+            } else if pending.waiter != nil, error.leavesJobUnsettled {
+                handBack(id, claim, pending, error, now: now)
+            } else {
+                effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
+                // The lease will run out by itself, and the copies go back for whoever claims then.
+                releaseAll(id, delay: 1)
+            }
+        }
+    }
+
+    private mutating func settled(_ id: HeldJobID, _ pending: PendingSettlement, now: Moment) {
+        guard let job = jobs[id] else { return }
+        switch pending.settlement {
+        case .complete:
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            deleteCopies(of: id)
+        case .giveBack:
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            hold(id, for: .zero, now: now)
+        case .retry(let delay):
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            hold(id, for: delay, now: now)
+        case .bury(let reason):
+            guard case .settling(let claim, _) = job.phase, let burying = pending.burying else { return }
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
+            guard job.copies.contains(where: { $0.node == burying.copy.node && $0.id == burying.copy.id }) else {
+                // It went with its connection.
+                buryAnother(id, claim, now: now)
+                return
+            }
+            setPhase(id, .burying(claim))
+            send(.bury(burying.copy.id, priority: burying.copy.priority), to: burying.copy.node, for: id)
+        }
+    }
+
+    /// A job to be run again after a delay: short waits are held here, long ones go back to the nodes.
+    private mutating func hold(_ id: HeldJobID, for delay: Duration, now: Moment) {
+        guard var job = jobs[id] else { return }
+        guard !job.copies.isEmpty else {
+            forgetJob(id)
+            return
+        }
+        job.due = now.wall + delay
+        jobs[id] = job
+        setPhase(id, .holding)
+        if isDraining || delay > settings.holdHorizon {
+            releaseAll(id, delay: secondsUntilDue(job, now: now))
+        } else if delay > .zero {
+            dueHeap.insert(DueJob(due: job.due, job: id))
+        } else {
+            // At once, if the application wants it; else it goes to whoever does.
+            claimIfDue(id, now: now)
+        }
+    }
+
+    mutating func buryAnswered(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isBuried: Bool, now: Moment) {
+        guard var job = jobs[id], case .burying(let claim) = job.phase else { return }
+        if let index = job.copies.firstIndex(where: { $0.node == node && $0.id == copy }) {
+            job.copies.remove(at: index)
+            nodes[node].held -= 1
+            jobs[id] = job
+        }
+        if isBuried {
+            // Only now may the other copies go: the buried one is the job. It is no longer in our hands, so when it is
+            // kicked it comes as a new one.
+            for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: nil) }
+            forgetJob(id)
+        } else if let claim {
+            buryAnother(id, claim, now: now)
+        } else {
+            // Whoever reserves it next is told to bury it again.
+            releaseAll(id, delay: 1)
+        }
+    }
+
+    /// The copy the ledger named could not be buried: while another one is at hand, that is named and buried instead,
+    /// or the job would hang on a copy that may be lost.
+    private mutating func buryAnother(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+        guard let job = jobs[id], !job.copies.isEmpty else {
+            // The named copy comes back when its reservation ends, and is buried then.
+            forgetJob(id)
+            return
+        }
+        setPhase(
+            id,
+            .settling(
+                claim,
+                PendingSettlement(
+                    settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)))
+        askSettle(id, now: now)
+    }
+
+    // MARK: Losing a claim
+
+    private mutating func renewAnswered(
+        _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
+    ) {
+        guard var job = jobs[id], case .claimed(var claim) = job.phase, claim.owner == owner else { return }
+        claim.isRenewing = false
+        switch result {
+        case .success(.renewed):
+            claim.leaseEnd = sentAt.uptime + settings.lease
+            claim.renewAt = sentAt.uptime + settings.lease / 3
+            claim.gaveCopiesBack = false
+            job.phase = .claimed(claim)
+            jobs[id] = job
+        case .success:
+            job.phase = .claimed(claim)
+            jobs[id] = job
+            loseClaim(id, now: now)
+        case .failure:
+            // Asked again at the next heartbeat; when the lease ends here first, the job is told.
+            claim.renewAt = now.uptime
+            job.phase = .claimed(claim)
+            jobs[id] = job
+        }
+    }
+
+    /// Another owner has the job: the application is told, and the copies wait here for how it ends.
+    private mutating func loseClaim(_ id: HeldJobID, now: Moment) {
+        guard let job = jobs[id] else { return }
+        switch job.phase {
+        case .claimed(let claim), .settling(let claim, _):
+            if !claim.isReportedLost { effects.append(.leaseLost(id)) }
+        default: break
+        }
+        // The application's handle keeps the old number, which settles nothing from now on.
+        let next = makeJobID()
+        var moved = job
+        moved.phase = .holding
+        // Answers to touches under way go to the old number.
+        for index in moved.copies.indices { moved.copies[index].isTouching = false }
+        jobs[id] = nil
+        jobs[next] = moved
+        jobsByKey[job.key] = next
+        if job.copies.isEmpty {
+            forgetJob(next)
+        } else {
+            park(next, for: .milliseconds(100), tries: 1, now: now)
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import HeapModule
+
+extension ConsumerCore {
+    /// How often reservations and leases are looked at: often enough for the shortest lease and time to run.
+    var heartbeatInterval: Duration { min(.seconds(1), settings.lease / 6) }
+
+    /// Whatever is due by now: held jobs, parked copies, heartbeats.
+    package mutating func tick(now: Moment) {
+        while let next = dueHeap.min, next.due <= now.wall {
+            dueHeap.removeMin()
+            claimIfDue(next.job, now: now)
+        }
+        while let alarm = alarms.min, alarm.at <= now.uptime {
+            alarms.removeMin()
+            wake(alarm.job, now: now)
+        }
+        // From here on one copy may be reserved to ask the ledger about.
+        if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
+        if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
+            beat(now: now)
+            nextHeartbeat = jobs.isEmpty ? nil : now.uptime + heartbeatInterval
+        }
+    }
+
+    /// How long until ``tick(now:)`` has something to do; nil while nothing is held.
+    package func timeUntilTick(now: Moment) -> Duration? {
+        var wait: Duration?
+        if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
+        let ledgerRetry = isDraining || !jobs.isEmpty ? nil : ledgerRetryAt
+        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry].compactMap({ $0 }) {
+            let until = max(at - now.uptime, .zero)
+            wait = wait.map { min($0, until) } ?? until
+        }
+        return wait
+    }
+
+    private mutating func wake(_ id: HeldJobID, now: Moment) {
+        guard let job = jobs[id] else { return }
+        switch job.phase {
+        case .parked:
+            setPhase(id, .holding)
+            if job.due > now.wall {
+                // The clock was set back.
+                dueHeap.insert(DueJob(due: job.due, job: id))
+            } else if ledgerFailures > 0 {
+                probeLedger(id, now: now)
+            } else {
+                claimIfDue(id, now: now)
+            }
+        case .settling:
+            askSettle(id, now: now)
+        default:
+            break
+        }
+    }
+
+    /// While the ledger is away, one claim at a time finds out whether it is back; the rest stay parked.
+    private mutating func probeLedger(_ id: HeldJobID, now: Moment) {
+        guard claimsUnderway == 0 else {
+            park(id, for: ledgerRetryDelay, tries: 0, now: now)
+            return
+        }
+        let failures = ledgerFailures
+        ledgerFailures = 0
+        claimIfDue(id, now: now)
+        ledgerFailures = failures
+    }
+
+    /// Touches reservations past half their time to run, renews claims past a third of their lease.
+    private mutating func beat(now: Moment) {
+        for (id, job) in jobs {
+            for (index, copy) in job.copies.enumerated() {
+                guard let confirmedAt = copy.confirmedAt, !copy.isTouching else { continue }
+                if now.uptime - confirmedAt >= copy.timeToRun / 2 - heartbeatInterval / 2 {
+                    touch(copyAt: index, of: id)
+                }
+            }
+            guard case .claimed(var claim) = job.phase else { continue }
+            if now.uptime >= claim.leaseEnd, !claim.isReportedLost {
+                // No confirmation arrived in time: another owner may have the job by now.
+                claim.isReportedLost = true
+                effects.append(.leaseLost(id))
+                claim.gaveCopiesBack = true
+                setPhase(id, .claimed(claim))
+                // Whoever can reach the ledger must be able to reserve the job: its copies go back, the run goes on,
+                // and may still complete if nobody takes over.
+                releaseCopies(of: id)
+            }
+            if now.uptime >= claim.renewAt, !claim.isRenewing {
+                claim.isRenewing = true
+                setPhase(id, .claimed(claim))
+                ask(
+                    .renew(
+                        claim.owner, attempt: claim.attempt,
+                        recreatingWith: now.uptime < claim.leaseEnd ? claim.failures : nil), id)
+            }
+        }
+    }
+}

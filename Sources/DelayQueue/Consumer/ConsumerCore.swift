@@ -1,0 +1,251 @@
+package import Beanstalk
+import HeapModule
+import PipelinedTransport
+
+/// What a consumer decides, apart from all I/O.
+///
+/// Reserved copies come in, and so do answers of nodes and ledger, settlements and the passing of time; out go
+/// commands for each node, requests for the ledger, and effects for the application. No clock, socket or task inside,
+/// so a simulator can run it through any interleaving.
+package struct ConsumerCore {
+    package struct Settings: Sendable {
+        package var queue: TubeName
+        package var nodes: [BeanstalkNode]
+        /// How long a claim lasts without renewal.
+        package var lease: Duration
+        /// A job with this many failures is buried instead of run.
+        package var maximumFailures: Int
+        /// Copies due later than this are released with a delay.
+        package var holdHorizon: Duration = .seconds(2)
+        /// The most reservations on one connection: beanstalkd's deletes slow down with their number.
+        package var heldLimit = 1_500
+        /// The most parked copies; more are released with a delay.
+        package var parkedLimit = 500
+        /// How long a reserve waits on a connection that holds nothing, in seconds.
+        package var idleBlock: UInt32 = 60
+        /// How long a settlement is tried while the ledger is away.
+        package var settleTimeout: Duration
+        /// Makes owners of this consumer unlike all others.
+        package var ownerPrefix: String
+
+        package init(
+            queue: TubeName, nodes: [BeanstalkNode], lease: Duration, maximumFailures: Int, settleTimeout: Duration,
+            ownerPrefix: String
+        ) {
+            self.queue = queue
+            self.nodes = nodes
+            self.lease = lease
+            self.maximumFailures = maximumFailures
+            self.settleTimeout = settleTimeout
+            self.ownerPrefix = ownerPrefix
+        }
+    }
+
+    /// What the engine must tell the application, or count.
+    package enum Effect {
+        case deliver(HeldJobID, JobID, JobRecord, attempt: Int, failures: Int)
+        /// A settlement ended; nil where nobody waits. The error is nil on success.
+        case settled(HeldJobID, Settlement, waiter: UInt64?, DelayQueueError?)
+        /// Another owner may run the job from now on.
+        case leaseLost(HeldJobID)
+        case buried(JobID, reason: String, isAutomatic: Bool)
+        case foreignJob(node: Int, BeanstalkJobID)
+        case duplicateCopy
+        /// The ledger can never work as configured.
+        case misconfigured(DelayQueueError)
+        case warning(String, JobID?, DelayQueueError?)
+    }
+
+    struct Node {
+        var generation: ConnectionGeneration?
+        var calls: [NodeCall] = []
+        var held = 0
+        /// The next burst of reserves that do not wait.
+        var burst = Self.firstBurst
+        /// The last reserve found nothing, so the next one may wait.
+        var isDry = true
+        /// Its disk is full: it can take copies back without a delay only.
+        var isDegraded = false
+
+        static let firstBurst = 8
+        static let largestBurst = 128
+    }
+
+    /// A job to look at when the uptime reaches an instant. One that has moved on meanwhile is looked at in vain.
+    struct Alarm: Comparable {
+        let at: Uptime
+        let job: HeldJobID
+
+        static func < (a: Alarm, b: Alarm) -> Bool { a.at < b.at }
+    }
+
+    struct DueJob: Comparable {
+        let due: Timestamp
+        let job: HeldJobID
+
+        static func < (a: DueJob, b: DueJob) -> Bool { (a.due, a.job) < (b.due, b.job) }
+    }
+
+    let settings: Settings
+    var nodes: [Node]
+    var jobs: [HeldJobID: HeldJob] = [:]
+    var jobsByKey: [LedgerKey: HeldJobID] = [:]
+    var dueHeap: Heap<DueJob> = []
+    var alarms: Heap<Alarm> = []
+    var ledgerCalls: [LedgerCall] = []
+    var effects: [Effect] = []
+
+    /// Jobs the application will take soon, beyond those it was given already.
+    var demand = 0
+    /// Jobs between reservation and delivery that count against the demand.
+    var claimsUnderway = 0
+    var parkedCopies = 0
+    var isDraining = false
+    /// While the ledger is away no more copies are reserved, but for one now and then to ask it about.
+    var ledgerFailures = 0
+    var ledgerRetryAt: Uptime?
+    var nextHeartbeat: Uptime?
+    private var lastJob: UInt64 = 0
+    private var lastOwner: UInt64 = 0
+
+    package init(settings: Settings) {
+        self.settings = settings
+        self.nodes = settings.nodes.map { _ in Node() }
+    }
+
+    // MARK: Demand and life
+
+    /// How many more jobs the application will take within the demand horizon.
+    package mutating func setDemand(_ demand: Int) {
+        self.demand = max(0, demand)
+    }
+
+    /// Room for jobs that are due now.
+    var room: Int { max(0, demand - claimsUnderway) }
+
+    /// Stops reserving and gives back what was not delivered; jobs the application holds go on.
+    package mutating func drain(now: Moment) {
+        guard !isDraining else { return }
+        isDraining = true
+        demand = 0
+        for (id, job) in jobs {
+            switch job.phase {
+            case .holding, .parked, .inspecting:
+                releaseAll(id, delay: secondsUntilDue(job, now: now))
+            case .claiming, .verifying, .claimed, .settling, .burying, .finishing:
+                // A grant that arrives now is given back; the rest ends by itself.
+                break
+            }
+        }
+    }
+
+    /// Begins to reserve, and asks the ledger something at once: a wrong password is to be known before the first job.
+    package mutating func resume() {
+        isDraining = false
+        ledgerFailures = 0
+        ledgerRetryAt = nil
+        let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
+        ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
+    }
+
+    /// Nothing is held, and nothing is on its way.
+    package var isIdle: Bool {
+        jobs.isEmpty && ledgerCalls.isEmpty && nodes.allSatisfy(\.calls.isEmpty)
+    }
+
+    /// Whether a node's connection may be dropped with no other effect than what is wanted: all that waits to be sent
+    /// is to put copies back in the queue, which the end of a connection does too.
+    package func mayDisconnect(from node: Int) -> Bool {
+        nodes[node].held == 0
+            && nodes[node].calls.allSatisfy { if case .release(_, _, delay: 0) = $0.kind { true } else { false } }
+    }
+
+    /// How many copies are held on all nodes.
+    package var heldCopies: Int { nodes.reduce(0) { $0 + $1.held } }
+
+    package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty }
+
+    /// Gives back the jobs the application still holds; settling them fails from now on.
+    package mutating func abandon(now: Moment) {
+        for (id, job) in jobs {
+            guard case .claimed = job.phase else { continue }
+            settle(id, .giveBack, waiter: nil, now: now)
+        }
+    }
+
+    // MARK: Output
+
+    package mutating func takeLedgerCalls() -> [LedgerCall] {
+        defer { ledgerCalls.removeAll() }
+        return ledgerCalls
+    }
+
+    package mutating func takeEffects() -> [Effect] {
+        defer { effects.removeAll() }
+        return effects
+    }
+
+    // MARK: Helpers
+
+    mutating func makeJobID() -> HeldJobID {
+        lastJob += 1
+        return HeldJobID(lastJob)
+    }
+
+    /// A token made afresh for each claim request, so that only a repeat of the same request is granted again.
+    mutating func makeOwner() -> ClaimOwner {
+        lastOwner += 1
+        return ClaimOwner(unchecked: settings.ownerPrefix + String(lastOwner, radix: 36))
+    }
+
+    /// The one way a phase changes, so that what is counted by phase stays right.
+    mutating func setPhase(_ id: HeldJobID, _ phase: HeldPhase) {
+        guard let job = jobs[id] else { return }
+        leave(job)
+        jobs[id]?.phase = phase
+        if phase.countsAgainstDemand { claimsUnderway += 1 }
+        if phase.isParked { parkedCopies += job.copies.count }
+    }
+
+    private mutating func leave(_ job: HeldJob) {
+        if job.phase.countsAgainstDemand { claimsUnderway -= 1 }
+        if job.phase.isParked { parkedCopies -= job.copies.count }
+    }
+
+    mutating func forgetJob(_ id: HeldJobID) {
+        guard let job = jobs.removeValue(forKey: id) else { return }
+        leave(job)
+        if jobsByKey[job.key] == id { jobsByKey[job.key] = nil }
+        for copy in job.copies { nodes[copy.node].held -= 1 }
+    }
+
+    func secondsUntilDue(_ job: HeldJob, now: Moment) -> UInt32 {
+        PutDelay.releaseSeconds(until: job.due, now: now.wall)
+    }
+
+    /// Gives every copy of a job back to its node and lets go of the job.
+    mutating func releaseAll(_ id: HeldJobID, delay: UInt32) {
+        releaseCopies(of: id, delay: delay)
+        forgetJob(id)
+    }
+
+    mutating func releaseCopies(of id: HeldJobID, delay: UInt32 = 0) {
+        guard let job = jobs[id] else { return }
+        for copy in job.copies {
+            nodes[copy.node].held -= 1
+            let delay = nodes[copy.node].isDegraded ? 0 : delay
+            send(.release(copy.id, priority: copy.priority, delay: delay), to: copy.node, for: id)
+        }
+        if job.phase.isParked { parkedCopies -= job.copies.count }
+        jobs[id]?.copies = []
+    }
+
+    mutating func send(_ kind: NodeCall.Kind, to node: Int, for job: HeldJobID?) {
+        nodes[node].calls.append(NodeCall(kind: kind, job: job))
+    }
+
+    mutating func ask(_ operation: LedgerRequest.Operation, _ id: HeldJobID) {
+        guard let job = jobs[id] else { return }
+        ledgerCalls.append(LedgerCall(job: id, key: job.key, operation: operation))
+    }
+}

@@ -1,0 +1,111 @@
+import Beanstalk
+import Logging
+import Metrics
+import NIOCore
+import PipelinedTransport
+
+extension ConsumerEngine {
+    /// Sends to one node what has gathered since its last batch, one batch at a time, until the consumer is done.
+    func pumpNode(_ node: Int) async {
+        while !checkDone() {
+            let sentAt = Moment.now()
+            core.setDemand(deliveries.demand(now: sentAt.uptime))
+            guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
+                await nodeSignals[node].wait()
+                continue
+            }
+            isWaiting[node] = batch.block != nil
+            let outcome = await connections[node].send(NodeBatchEncoder.encode(batch))
+            isWaiting[node] = false
+            if outcome.failure?.code == .timedOut {
+                // It hangs; what we hold there is in doubt, and ends with the connection.
+                await connections[node].disconnect()
+            }
+            report(outcome.failure, of: node)
+            if let wait = outcome.failure?.retryAfter { backOff(from: node, for: wait) }
+            let now = Moment.now()
+            core.setDemand(deliveries.demand(now: now.uptime))
+            core.answered(
+                batch, node: node, replies: outcome.replies, isLost: outcome.failure != nil,
+                generation: outcome.generation, sentAt: sentAt, now: now)
+            flush(now: now)
+        }
+        wakeAll()
+    }
+
+    private func mayConnect(to node: Int) -> Bool {
+        retryAt[node].map { $0 <= .now() } ?? true
+    }
+
+    /// Logs and counts the beginning and the end of a node's outage.
+    private func report(_ failure: TransportError?, of node: Int) {
+        guard let failure else {
+            if awayNodes.remove(node) != nil {
+                logger.notice("node is back", metadata: [LogKey.node: "\(nodes[node])"])
+            }
+            return
+        }
+        // Connections dropped by ourselves, or found to be gone, say nothing about the node yet.
+        guard ![.cancelled, .closed, .staleGeneration].contains(failure.code), !core.isDraining,
+            awayNodes.insert(node).inserted
+        else { return }
+        metrics.nodeOutages.increment()
+        logger.warning(
+            "node is away", metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
+    }
+
+    private func reportLedger() {
+        let isAway = core.ledgerFailures > 0
+        guard isAway != isLedgerAway else { return }
+        isLedgerAway = isAway
+        if isAway {
+            metrics.ledgerOutages.increment()
+            logger.warning("ledger is away; nothing runs until it answers")
+        } else {
+            logger.notice("ledger is back")
+        }
+    }
+
+    private func backOff(from node: Int, for wait: Duration) {
+        let at = NIODeadline.now() + TimeAmount(wait)
+        retryAt[node] = at
+        eventLoop.scheduleTask(deadline: at) { [weak self] in
+            guard let self else { return }
+            self.assumeIsolated { $0.nodeSignals[node].wake() }
+        }
+    }
+
+    /// Sends the ledger what has gathered; several pumps keep several batches under way.
+    func pumpLedger(_ pump: Int) async {
+        while !checkDone() {
+            let calls = core.takeLedgerCalls()
+            guard !calls.isEmpty else {
+                await ledgerSignals[pump].wait()
+                continue
+            }
+            ledgerBatchesUnderway += 1
+            let sentAt = Moment.now()
+            let results = await ledger.perform(
+                calls.map { LedgerRequest(key: $0.key, operation: $0.operation, timing: configuration.timing) })
+            let now = Moment.now()
+            ledgerBatchesUnderway -= 1
+            core.setDemand(deliveries.demand(now: now.uptime))
+            core.ledgerAnswered(calls, results, sentAt: sentAt, now: now)
+            reportLedger()
+            flush(now: now)
+        }
+        wakeAll()
+    }
+
+    func wakeAll() {
+        for signal in nodeSignals { signal.wake() }
+        for signal in ledgerSignals { signal.wake() }
+    }
+
+    /// While draining, a reserve that waits is cut short by dropping its connection, where nothing is lost by that.
+    func dropIdleConnections() {
+        for node in nodes.indices where isWaiting[node] && core.mayDisconnect(from: node) {
+            connections[node].assumeIsolated { $0.disconnect() }
+        }
+    }
+}

@@ -1,0 +1,365 @@
+import Beanstalk
+import Logging
+import Metrics
+import NIOCore
+import NIOPosix
+import PipelinedTransport
+
+/// Carries out what a ``ConsumerCore`` decides: talks to the nodes and the ledger, keeps the timer, serves the
+/// application.
+///
+/// All of it runs on one event loop. While anybody iterates, one task (the `runner`) keeps a pump per node and a few
+/// for the ledger; each pump sends what has gathered since its last batch, so batches grow with the load. When the last
+/// iterator is gone and every job settled, the pumps end and the connections close.
+actor ConsumerEngine {
+    nonisolated let unownedExecutor: UnownedSerialExecutor
+    nonisolated let deliveries = DeliveryQueue()
+    nonisolated let configuration: ConsumerConfiguration
+    nonisolated let queue: TubeName
+    nonisolated let nodes: [BeanstalkNode]
+    nonisolated let logger: Logger
+    nonisolated let metrics: ConsumerMetrics
+    private nonisolated let inbox = ConsumerInbox()
+    nonisolated let eventLoop: any EventLoop
+    private nonisolated let loopExecutor: EventLoopTaskExecutor
+
+    /// Batches of ledger requests under way at once: while one waits for its reply, the next can leave.
+    private static let ledgerPumps = 3
+
+    let connections: [BeanstalkConnection]
+    let ledger: any JobLedger
+    var core: ConsumerCore
+    private var handles: [HeldJobID: WeakHandle] = [:]
+    private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
+    private var lastSettleWaiter: UInt64 = 0
+    /// What each pump waits on while it has nothing to send.
+    let nodeSignals: [WakeSignal]
+    let ledgerSignals: [WakeSignal]
+    /// Nodes with a reserve under way that waits, and nothing else.
+    var isWaiting: [Bool]
+    /// Nodes that could not be reached are left alone until then.
+    var retryAt: [NIODeadline?]
+    var ledgerBatchesUnderway = 0
+    /// What was reported to be away, so that an outage is logged and counted once.
+    var awayNodes: Set<Int> = []
+    var isLedgerAway = false
+    private var timer: (at: NIODeadline, scheduled: Scheduled<Void>)?
+    private var iterators = 0
+    private var hasFinished = false
+
+    /// The one unstructured task: iteration starts it, the end of iteration ends it, ``close(within:)`` awaits it.
+    private var runner: Task<Void, Never>?
+    private var isEnding = false
+    /// The pumps were stopped with work left: nothing can be settled any more.
+    private var isStopped = false
+    private var mustRestart = false
+
+    private struct WeakHandle {
+        weak var handle: JobHandle?
+    }
+
+    init(
+        nodes: [BeanstalkNode], ledger: any JobLedger, configuration: ConsumerConfiguration, queue: TubeName,
+        logger: Logger
+    ) {
+        let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
+        self.unownedExecutor = eventLoop.executor.asUnownedSerialExecutor()
+        self.eventLoop = eventLoop
+        self.loopExecutor = EventLoopTaskExecutor(eventLoop)
+        self.configuration = configuration
+        self.queue = queue
+        self.nodes = nodes
+        self.ledger = ledger
+        var logger = logger
+        logger[metadataKey: LogKey.queue] = "\(queue)"
+        self.logger = logger
+        self.metrics = ConsumerMetrics(queue: "\(queue)")
+        self.connections = nodes.map { node in
+            BeanstalkConnection.beanstalk(
+                node.address, watchTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
+                logger: logger)
+        }
+        self.core = ConsumerCore(
+            settings: ConsumerCore.Settings(
+                queue: queue, nodes: nodes, lease: configuration.timing.lease,
+                maximumFailures: configuration.retryPolicy.maximumFailures,
+                settleTimeout: configuration.settleTimeout, ownerPrefix: "\(ClaimOwner.random())."))
+        self.nodeSignals = nodes.map { _ in WakeSignal() }
+        self.ledgerSignals = (0..<Self.ledgerPumps).map { _ in WakeSignal() }
+        self.isWaiting = nodes.map { _ in false }
+        self.retryAt = nodes.map { _ in nil }
+    }
+
+    // MARK: From any thread
+
+    /// Asks the engine to look at its inbox and at the demand, once however often it is called meanwhile.
+    nonisolated func poke() {
+        if inbox.schedule() { scheduleTurn() }
+    }
+
+    private nonisolated func post(_ message: ConsumerInbox.Message) {
+        if inbox.post(message) { scheduleTurn() }
+    }
+
+    private nonisolated func scheduleTurn() {
+        eventLoop.execute {
+            self.assumeIsolated { $0.turn() }
+        }
+    }
+
+    nonisolated func iteratorStarted() { post(.iteratorStarted) }
+
+    nonisolated func iteratorEnded() { post(.iteratorEnded) }
+
+    /// - Returns: nil once the ledger has confirmed the settlement.
+    nonisolated func settle(_ id: HeldJobID, _ settlement: Settlement) async -> DelayQueueError? {
+        await withCheckedContinuation { waiter in
+            post(.settle(id, settlement, waiter))
+        }
+    }
+
+    nonisolated func settleSoon(_ id: HeldJobID, _ settlement: Settlement) {
+        post(.settle(id, settlement, nil))
+    }
+
+    nonisolated func dropped(_ id: HeldJobID, job: JobID, isLeaseLost: Bool) {
+        if !isLeaseLost {
+            logger.warning("job was dropped unsettled; it goes back to the queue", metadata: [LogKey.job: "\(job)"])
+        }
+        post(.settle(id, .giveBack, nil))
+    }
+
+    nonisolated func report(_ error: DelayQueueError, of job: JobID) {
+        logger.warning(
+            "job could not be settled", metadata: [LogKey.job: "\(job)", LogKey.error: "\(error)"])
+    }
+
+    nonisolated func policyDelay(afterFailures failures: Int) -> Duration? {
+        configuration.retryPolicy.delay(afterFailures: failures, chance: Double.random(in: 0...1))
+    }
+
+    // MARK: Turns
+
+    /// Takes in what happened on other threads, then carries out what follows.
+    private func turn() {
+        let now = Moment.now()
+        for message in inbox.take() {
+            switch message {
+            case .iteratorStarted:
+                iterators += 1
+                if !hasFinished { start() }
+            case .iteratorEnded:
+                iterators -= 1
+                if iterators == 0 { giveBackUndelivered(deliveries.withdrawAll(), now: now); core.drain(now: now) }
+            case .settle(_, _, let waiter) where isStopped:
+                waiter?.resume(returning: .closedUnsettled)
+            case .settle(let id, let settlement, let waiter):
+                core.settle(id, settlement, waiter: waiter.map(register), now: now)
+            }
+        }
+        flush(now: now)
+    }
+
+    private func register(_ waiter: CheckedContinuation<DelayQueueError?, Never>) -> UInt64 {
+        lastSettleWaiter += 1
+        settleWaiters[lastSettleWaiter] = waiter
+        return lastSettleWaiter
+    }
+
+    /// Hands on everything the core has decided since the last time.
+    func flush(now: Moment) {
+        core.setDemand(deliveries.demand(now: now.uptime))
+        perform(core.takeEffects())
+        if core.isDraining { dropIdleConnections() }
+        for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }
+        if core.hasLedgerCalls { for signal in ledgerSignals { signal.wake() } }
+        if checkDone() { wakeAll() }
+        armTimer(now: now)
+    }
+
+    private func perform(_ effects: [ConsumerCore.Effect]) {
+        var jobs: [Job] = []
+        for effect in effects {
+            switch effect {
+            case .deliver(let id, let jobID, let record, let attempt, let failures):
+                let handle = JobHandle(
+                    id, id: jobID, record: record, attempt: attempt, failures: failures, engine: self)
+                handles[id] = WeakHandle(handle: handle)
+                jobs.append(Job(handle: handle))
+            case .settled(let id, let settlement, let waiter, let error):
+                settled(id, settlement, waiter: waiter, error: error)
+            case .leaseLost(let id):
+                metrics.leasesLost.increment()
+                handles[id]?.handle?.loseLease()
+            case .buried(let job, let reason, let isAutomatic):
+                logger.log(
+                    level: isAutomatic ? .warning : .info, "job was buried",
+                    metadata: [LogKey.job: "\(job)", LogKey.reason: "\(reason)"])
+            case .foreignJob(let node, let id):
+                metrics.foreignJobs.increment()
+                logger.warning(
+                    "a job in a format this package does not know was buried",
+                    metadata: [LogKey.node: "\(nodes[node])", LogKey.job: "\(id)"])
+            case .duplicateCopy:
+                metrics.duplicateCopies.increment()
+            case .misconfigured(let error):
+                hasFinished = true
+                deliveries.end(throwing: error)
+                core.drain(now: .now())
+            case .warning(let message, let job, let error):
+                var metadata: Logger.Metadata = [LogKey.reason: "\(message)"]
+                if let job { metadata[LogKey.job] = "\(job)" }
+                if let error { metadata[LogKey.error] = "\(error)" }
+                logger.warning("consumer met a difficulty", metadata: metadata)
+            }
+        }
+        if !jobs.isEmpty {
+            metrics.delivered.increment(by: jobs.count)
+            let now = Timestamp.now()
+            for job in jobs { metrics.lateness.record(duration: job.handle.fireTime.duration(to: now)) }
+            deliveries.push(jobs)
+        }
+    }
+
+    private func settled(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, error: DelayQueueError?) {
+        if waiter == nil || error?.leavesJobUnsettled != true { handles[id] = nil }
+        if let error {
+            if let waiter {
+                metrics.settlingFailures.increment()
+                settleWaiters.removeValue(forKey: waiter)?.resume(returning: error)
+            } else if settlement != .giveBack {
+                metrics.settlingFailures.increment()
+                logger.warning("job could not be settled", metadata: [LogKey.error: "\(error)"])
+            }
+            return
+        }
+        switch settlement {
+        case .complete: metrics.completed.increment()
+        case .retry: metrics.retried.increment()
+        case .bury: metrics.buried.increment()
+        case .giveBack: metrics.returned.increment()
+        }
+        if let waiter { settleWaiters.removeValue(forKey: waiter)?.resume(returning: nil) }
+    }
+
+    private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
+        for job in jobs where job.handle.withdraw() {
+            core.settle(job.handle.heldID, .giveBack, waiter: nil, now: now)
+        }
+    }
+
+    // MARK: Time
+
+    private func armTimer(now: Moment) {
+        var wait = core.timeUntilTick(now: now)
+        // Jobs fetched ahead are looked at until they are taken.
+        if !deliveries.isEmpty { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
+        guard let wait else {
+            timer?.scheduled.cancel()
+            timer = nil
+            return
+        }
+        // A tick in the same microsecond could be early by the other clock; one more can not.
+        let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
+        if let timer {
+            if timer.at <= at, timer.at > .now() { return }
+            timer.scheduled.cancel()
+        }
+        let scheduled = eventLoop.scheduleTask(deadline: at) { [weak self] in
+            guard let self else { return }
+            self.assumeIsolated { $0.tick() }
+        }
+        timer = (at, scheduled)
+    }
+
+    private func tick() {
+        timer = nil
+        let now = Moment.now()
+        giveBackUndelivered(deliveries.withdrawStale(now: now.uptime), now: now)
+        core.setDemand(deliveries.demand(now: now.uptime))
+        core.tick(now: now)
+        flush(now: now)
+    }
+
+    // MARK: Life
+
+    private func start() {
+        if runner == nil || core.isDraining { core.resume() }
+        if runner != nil {
+            if isEnding { mustRestart = true }
+            return
+        }
+        runner = Task { await self.run() }
+    }
+
+    private func run() async {
+        repeat {
+            mustRestart = false
+            isEnding = false
+            await withDiscardingTaskGroup { group in
+                for node in nodes.indices {
+                    group.addTask(executorPreference: loopExecutor) { await self.pumpNode(node) }
+                }
+                for pump in ledgerSignals.indices {
+                    group.addTask(executorPreference: loopExecutor) { await self.pumpLedger(pump) }
+                }
+            }
+            for connection in connections { await connection.disconnect() }
+        } while mustRestart
+        runner = nil
+    }
+
+    /// Whether the pumps may end: nobody iterates, and nothing is held or on its way.
+    func checkDone() -> Bool {
+        guard !isEnding, core.isDraining, core.isIdle, ledgerBatchesUnderway == 0 else { return isEnding }
+        isEnding = true
+        // A node that hangs must not keep the others' pumps from starting again; nothing of ours is on its way.
+        for connection in connections { connection.assumeIsolated { $0.disconnect() } }
+        return true
+    }
+
+    /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be settled.
+    func finish() {
+        hasFinished = true
+        deliveries.end()
+        let now = Moment.now()
+        giveBackUndelivered(deliveries.withdrawAll(), now: now)
+        core.drain(now: now)
+        flush(now: now)
+    }
+
+    /// Finishes, waits for the jobs in the application's hands, gives back those that take too long, and closes.
+    func close(within limit: Duration) async {
+        finish()
+        if let runner {
+            let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) {
+                self.assumeIsolated { $0.abandon() }
+            }
+            await runner.value
+            deadline.cancel()
+        }
+        for connection in connections { await connection.close(drainingFor: .milliseconds(100)) }
+    }
+
+    /// The time to settle is over: what is still held goes back to the queue, and the pumps are stopped if even that
+    /// takes long (a ledger or node that is away).
+    private func abandon() {
+        let now = Moment.now()
+        core.abandon(now: now)
+        flush(now: now)
+        let runner = runner
+        eventLoop.scheduleTask(in: .seconds(2)) {
+            self.assumeIsolated { $0.stopPumps(of: runner) }
+        }
+    }
+
+    private func stopPumps(of stopped: Task<Void, Never>?) {
+        guard let stopped, stopped == runner else { return }
+        isEnding = true
+        isStopped = true
+        stopped.cancel()
+        wakeAll()
+        for (_, waiter) in settleWaiters { waiter.resume(returning: .closedUnsettled) }
+        settleWaiters = [:]
+    }
+}

@@ -1,0 +1,124 @@
+import Beanstalk
+
+/// Names one job in a consumer's hands; never reused.
+package struct HeldJobID: Hashable, Comparable, Sendable {
+    package var number: UInt64
+
+    package init(_ number: UInt64) {
+        self.number = number
+    }
+
+    package static func < (a: HeldJobID, b: HeldJobID) -> Bool { a.number < b.number }
+}
+
+/// A reserved copy.
+struct HeldCopy {
+    let node: Int
+    let id: BeanstalkJobID
+    let identity: CopyIdentity
+    /// The copy's index, where its record has one.
+    let index: Int?
+    let timeToRun: Duration
+    let priority: UInt32
+    /// When the request was sent that last started the reservation's time to run; nil until a reserve that waited
+    /// long has been followed by a touch.
+    var confirmedAt: Uptime?
+    var isTouching = false
+
+    /// Whether the reservation is certain to be ours still.
+    func isFresh(_ now: Uptime) -> Bool {
+        guard let confirmedAt else { return false }
+        return now - confirmedAt < timeToRun
+    }
+}
+
+/// The right to run a job, as this consumer knows it.
+struct HeldClaim {
+    let owner: ClaimOwner
+    let attempt: Int
+    let failures: Int
+    /// When the request was sent that the ledger last confirmed the lease with, plus the lease.
+    var leaseEnd: Uptime
+    var renewAt: Uptime
+    var isRenewing = false
+    /// The job was told that its lease is over.
+    var isReportedLost = false
+    /// Its copies were given back, so that another consumer can reserve and claim the job.
+    var gaveCopiesBack = false
+}
+
+/// What a job in this consumer's hands is waiting for.
+enum HeldPhase {
+    /// Its due time; or, once due, a touch that confirms the reservation.
+    case holding
+    /// The ledger's answer to a claim made with one of its copies.
+    case claiming(owner: ClaimOwner, copy: BeanstalkJobID, node: Int)
+    /// `stats-job` on the copy of a dead job, to learn whether it was kicked.
+    case inspecting(copy: BeanstalkJobID, node: Int)
+    /// Another owner's lease, or the ledger's return; asked again at a time.
+    case parked
+    /// A touch that confirms the reservation, which grew old while the claim was granted.
+    case verifying(HeldClaim)
+    /// The application.
+    case claimed(HeldClaim)
+    /// The ledger's answer to a settlement.
+    case settling(HeldClaim, PendingSettlement)
+    /// The node's word that the copy of a dead job is buried; until then no other copy may go.
+    case burying(HeldClaim?)
+    /// The deletes of its copies.
+    case finishing
+}
+
+extension HeldPhase {
+    /// Between reservation and delivery: the application's demand is used up by it.
+    var countsAgainstDemand: Bool {
+        switch self {
+        case .claiming, .inspecting, .verifying: true
+        case .holding, .parked, .claimed, .settling, .burying, .finishing: false
+        }
+    }
+
+    var isParked: Bool { if case .parked = self { true } else { false } }
+}
+
+/// A settlement on its way.
+struct PendingSettlement {
+    var settlement: Settlement
+    /// Who is told how it ended.
+    var waiter: UInt64?
+    /// After this the waiter is told that the ledger could not be reached.
+    let giveUpAt: Uptime
+    var tries = 0
+    /// Burying waits until a copy is reserved.
+    var isWaitingForCopy = false
+    /// The copy to bury, once its kick count is known.
+    var burying: (copy: HeldCopy, kicks: Int)?
+}
+
+/// How a run of a job ends.
+package enum Settlement: Sendable, Equatable {
+    case complete
+    case retry(after: Duration)
+    case bury(reason: String)
+    /// Unrun, or dropped: back to the queue at once, without counting a failure.
+    case giveBack
+}
+
+/// One job this consumer holds copies of.
+struct HeldJob {
+    let id: JobID
+    let key: LedgerKey
+    let record: JobRecord
+    let fireTime: Timestamp
+    var copies: [HeldCopy]
+    var phase: HeldPhase = .holding
+    /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
+    var due: Timestamp
+    /// Copies whose node confirmed the delete, and deletes without an answer.
+    var deleted: [Int] = []
+    var pendingDeletes = 0
+    /// How often it was parked in a row, for the backoff.
+    var parkTries = 0
+    /// The owner of a claim whose answer did not arrive.
+    var unansweredOwner: ClaimOwner?
+}

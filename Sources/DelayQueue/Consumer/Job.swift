@@ -1,0 +1,96 @@
+public import Foundation
+public import NIOCore
+
+/// One run of a scheduled job, held under a lease until it is settled.
+///
+/// Settle each job: ``complete()``, ``retry(after:)`` or ``bury(reason:)``. A job that is dropped unsettled (a thrown
+/// error, `break`, a filter, a cancelled task) goes back to the queue at once and a warning is logged, so forgetting
+/// to settle is loud and loses nothing. While the job is held its lease is renewed and its copies stay reserved, however
+/// long it takes; if the process dies, another consumer runs it once the lease is over.
+public struct Job: Identifiable, Sendable {
+    let handle: JobHandle
+
+    /// The job's id, as in its receipt.
+    public var id: JobID { handle.id }
+
+    /// The bytes that were scheduled.
+    public var body: ByteBuffer { handle.body }
+
+    /// The bytes as UTF-8 text; what is not valid UTF-8 is replaced by U+FFFD.
+    public var text: String { String(buffer: handle.body) }
+
+    /// When the job was to fire, to the microsecond.
+    public var fireDate: Date { handle.fireTime.date }
+
+    /// The number of this run, from 1: every claim granted counts, also those that ended unrun.
+    ///
+    /// It rises with every claim, so a store that remembers the highest it has seen can refuse a stale run (fencing).
+    public var attempt: Int { handle.attempt }
+
+    /// How many runs ended in a retry or by losing their lease.
+    public var failures: Int { handle.failures }
+
+    /// What the producer sent along; empty for go-queue's records.
+    public var headers: JobHeaders { handle.headers }
+
+    /// How long after its fire date the job was delivered; never negative.
+    public var lateness: Duration { handle.lateness }
+
+    /// True once the lease ended without a renewal, or was taken over: another consumer may run the job.
+    ///
+    /// Settling is still allowed, and accepted as long as nobody has taken over; else it throws `claimLost`.
+    public var leaseLost: Bool { handle.isLeaseLost }
+
+    /// Decodes the body as JSON.
+    ///
+    /// - Throws: `decodingFailed`; the job stays unsettled.
+    public func decode<Value: Decodable>(
+        _ type: Value.Type = Value.self, using decoder: JSONDecoder = JSONDecoder()
+    ) throws(DelayQueueError) -> Value {
+        do {
+            return try decoder.decode(type, from: Data(handle.body.readableBytesView))
+        } catch {
+            throw DelayQueueError(
+                .decodingFailed, "body of job \(id) is not the JSON of \(type): \(error)", underlying: error)
+        }
+    }
+
+    // MARK: Settling
+
+    /// Records in the ledger that the job is done; it never runs again.
+    ///
+    /// Returns once the ledger has confirmed, which is the commit point; the copies are deleted afterwards. Not
+    /// interrupted by cancellation. While the ledger is away it is tried for
+    /// ``ConsumerConfiguration/settleTimeout``.
+    ///
+    /// - Throws: `claimLost` (the lease ended and another run may have begun, or the ledger lost the record),
+    ///   `ledgerUnavailable` (the job stays yours: call again, or drop it), `ledgerRecordUnreadable`,
+    ///   `ledgerMisconfigured`, `closed` (the consumer was closed before; the job runs again), `alreadySettled`.
+    public func complete() async throws(DelayQueueError) {
+        try await handle.settle(.complete)
+    }
+
+    /// Completes without waiting: sent with the next batch, failures are logged and counted.
+    ///
+    /// A crash before the ledger has it leads to redelivery.
+    public func completeSoon() {
+        handle.settleSoon(.complete)
+    }
+
+    /// Runs the job again after a delay, and counts a failure.
+    ///
+    /// - Parameter delay: the time until the next run, from now; by default what the consumer's retry policy says.
+    ///   A job whose failures are used up is buried instead of run.
+    /// - Throws: as ``complete()``.
+    public func retry(after delay: Duration? = nil) async throws(DelayQueueError) {
+        try await handle.settle(.retry(after: max(delay ?? handle.policyDelay, .zero)))
+    }
+
+    /// Puts the job aside: one copy stays buried on its node until somebody kicks or deletes it.
+    ///
+    /// - Parameter reason: logged.
+    /// - Throws: as ``complete()``; and `nodeFailed` where no copy could be reserved to be buried (the job stays yours).
+    public func bury(reason: String) async throws(DelayQueueError) {
+        try await handle.settle(.bury(reason: reason))
+    }
+}

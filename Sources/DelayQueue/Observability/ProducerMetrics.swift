@@ -1,0 +1,24 @@
+import Metrics
+
+/// What a producer counts, through swift-metrics; every metric has the dimension `queue`.
+struct ProducerMetrics: Sendable {
+    private let scheduled: Counter
+    private let refused: Counter
+    private let revoked: Counter
+
+    init(queue: String) {
+        let dimensions = [("queue", queue)]
+        scheduled = Counter(label: "dq_jobs_scheduled_total", dimensions: dimensions)
+        refused = Counter(label: "dq_jobs_refused_total", dimensions: dimensions)
+        revoked = Counter(label: "dq_jobs_revoked_total", dimensions: dimensions)
+    }
+
+    func record(_ results: [Result<Receipt, DelayQueueError>], jobs: [PreparedJob]) {
+        var accepted = 0
+        for result in results { if case .success = result { accepted += 1 } }
+        if accepted > 0 { scheduled.increment(by: accepted) }
+        if accepted < results.count { refused.increment(by: results.count - accepted) }
+    }
+
+    func recordRevoked() { revoked.increment() }
+}

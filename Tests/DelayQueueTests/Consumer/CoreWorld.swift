@@ -1,0 +1,175 @@
+import Beanstalk
+import NIOCore
+import PipelinedTransport
+
+@testable import DelayQueue
+
+/// A consumer core with hand-fed nodes and a ledger that follows the real rules, for tests that look at single decisions.
+struct CoreWorld {
+    static let start = Timestamp(microseconds: 1_800_000_000_000_000)
+
+    var core: ConsumerCore
+    var now = Moment(wall: CoreWorld.start, uptime: Uptime(microseconds: 1_000_000_000))
+    var records: [LedgerKey: LedgerRecord] = [:]
+    var isLedgerAway = false
+    private(set) var effects: [ConsumerCore.Effect] = []
+    /// Every command sent, by node.
+    private(set) var sent: [[NodeCall.Kind]]
+    var kicks = 0
+
+    init(nodes: Int = 3, demand: Int = 10, maximumFailures: Int = 25, lease: Duration = .seconds(30)) throws {
+        let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
+        core = ConsumerCore(
+            settings: .init(
+                queue: .default, nodes: addresses, lease: lease, maximumFailures: maximumFailures,
+                settleTimeout: .seconds(30), ownerPrefix: "me."))
+        core.setDemand(demand)
+        sent = Array(repeating: [], count: nodes)
+    }
+
+    mutating func advance(by duration: Duration) {
+        now.wall = now.wall + duration
+        now.uptime = now.uptime + duration
+    }
+
+    // MARK: Nodes
+
+    static func record(
+        _ id: String, due: Duration, copy: Int = 0, copies: Int = 3, timeToRun: UInt32 = 30
+    ) throws -> ByteBuffer {
+        var bytes = ByteBuffer()
+        EnvelopeTemplate(
+            id: try JobID(id), fireTime: start + due, timeToRun: timeToRun, priority: 7, headers: [:],
+            body: ByteBuffer(string: "body of \(id)")
+        ).write(copy: copy, copies: copies, into: &bytes)
+        return bytes
+    }
+
+    /// The node answers the core's next batch: its commands well, its reserves with the given jobs, then with nothing.
+    mutating func answer(
+        node: Int, reserved: [(UInt64, ByteBuffer)] = [], after wait: Duration = .zero,
+        replies replying: (NodeCall.Kind) -> BeanstalkReply? = { _ in nil }
+    ) {
+        let sentAt = now
+        guard let batch = core.nextBatch(for: node, now: now) else { return }
+        advance(by: wait)
+        var replies: [BeanstalkReply] = []
+        for call in batch.calls {
+            sent[node].append(call.kind)
+            replies.append(replying(call.kind) ?? success(call.kind))
+        }
+        var jobs = reserved[...]
+        for _ in 0..<batch.reserves {
+            if let (id, bytes) = jobs.popFirst() {
+                replies.append(.reserved(BeanstalkJobID(id), bytes))
+            } else {
+                replies.append(.timedOut)
+            }
+        }
+        core.answered(
+            batch, node: node, replies: replies, isLost: false, generation: ConnectionGeneration(1), sentAt: sentAt,
+            now: now)
+        if !jobs.isEmpty { answer(node: node, reserved: Array(jobs), replies: replying) }
+        collect()
+    }
+
+    private func success(_ kind: NodeCall.Kind) -> BeanstalkReply {
+        switch kind {
+        case .delete: .deleted
+        case .release: .released
+        case .touch: .touched
+        case .bury, .buryForeign: .buried(nil)
+        case .inspect, .inspectForeign: .ok(ByteBuffer(string: Self.statistics(kicks: kicks)))
+        }
+    }
+
+    static func statistics(kicks: Int) -> String {
+        """
+        ---
+        id: 1
+        tube: default
+        state: reserved
+        pri: 9
+        age: 1
+        delay: 0
+        ttr: 30
+        time-left: 29
+        file: 0
+        reserves: 1
+        timeouts: 0
+        releases: 0
+        buries: 1
+        kicks: \(kicks)
+
+        """
+    }
+
+    mutating func lose(node: Int) {
+        core.lost(node: node, now: now)
+        collect()
+    }
+
+    /// Answers everything that waits on any node.
+    mutating func answerAll() {
+        for node in core.nodes.indices { answer(node: node) }
+    }
+
+    // MARK: Ledger
+
+    /// The ledger answers what the core has asked.
+    mutating func answerLedger() {
+        let calls = core.takeLedgerCalls()
+        guard !calls.isEmpty else { return }
+        let results: [Result<LedgerReply, DelayQueueError>] = calls.map { call in
+            if isLedgerAway { return .failure(DelayQueueError(.ledgerUnavailable, "away")) }
+            return .success(perform(call.operation, on: call.key))
+        }
+        core.ledgerAnswered(calls, results, sentAt: now, now: now)
+        collect()
+    }
+
+    /// Any consumer's or producer's request.
+    mutating func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey) -> LedgerReply {
+        var timing = LedgerTiming()
+        timing.lease = core.settings.lease
+        let outcome = LedgerRecord.apply(
+            LedgerRequest(key: key, operation: operation, timing: timing), to: records[key], now: now.wall)
+        records[key] = outcome.record
+        return outcome.reply
+    }
+
+    // MARK: Application
+
+    mutating func tick() {
+        core.tick(now: now)
+        collect()
+    }
+
+    mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64? = 1) {
+        core.settle(id, settlement, waiter: waiter, now: now)
+        collect()
+    }
+
+    private mutating func collect() {
+        effects += core.takeEffects()
+    }
+
+    /// Jobs handed to the application so far.
+    var delivered: [(id: HeldJobID, attempt: Int, failures: Int)] {
+        effects.compactMap {
+            if case .deliver(let id, _, _, let attempt, let failures) = $0 { (id, attempt, failures) } else { nil }
+        }
+    }
+
+    var settled: [(settlement: Settlement, error: DelayQueueError.Code?)] {
+        effects.compactMap {
+            if case .settled(_, let settlement, _, let error) = $0 { (settlement, error?.code) } else { nil }
+        }
+    }
+
+    var leasesLost: [HeldJobID] {
+        effects.compactMap { if case .leaseLost(let id) = $0 { id } else { nil } }
+    }
+
+    var allSent: [NodeCall.Kind] { sent.flatMap { $0 } }
+}
