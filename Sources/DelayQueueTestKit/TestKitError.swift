@@ -1,0 +1,43 @@
+/// Why a server or proxy for tests could not be started or controlled.
+public struct TestKitError: Error, Sendable {
+    /// A stable name for the kind of failure.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Value: String, Sendable {
+            case executableNotFound, exitedEarly, portTaken, notReady
+            case notRunning, alreadyRunning, stopped, supervisorFailed
+        }
+
+        private let value: Value
+
+        /// The server is not installed; the message names the package and where it was looked for.
+        public static let executableNotFound = Code(value: .executableNotFound)
+        /// The server ended before it answered; the message carries its output.
+        public static let exitedEarly = Code(value: .exitedEarly)
+        /// The port that was asked for, or every port that was tried, is in use.
+        public static let portTaken = Code(value: .portTaken)
+        /// The server runs, and did not answer within 10 seconds; the message carries its output.
+        public static let notReady = Code(value: .notReady)
+        /// The server has ended, so it cannot be suspended or resumed.
+        public static let notRunning = Code(value: .notRunning)
+        /// The server runs already.
+        public static let alreadyRunning = Code(value: .alreadyRunning)
+        /// `stop()` was called: the server's folder is gone, it cannot be started again.
+        public static let stopped = Code(value: .stopped)
+        /// The shell that looks after the server could not do its work.
+        public static let supervisorFailed = Code(value: .supervisorFailed)
+
+        public var description: String { value.rawValue }
+    }
+
+    public var code: Code
+    public var message: String
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+extension TestKitError: CustomStringConvertible {
+    public var description: String { "\(code): \(message)" }
+}
