@@ -1,0 +1,31 @@
+import ArgumentParser
+import DelayQueue
+
+struct AtCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "at",
+        abstract: "Schedule a job for an instant, and print its receipt.",
+        discussion: """
+            The receipt is what 'dq revoke' takes the job back with. With --redis a job that is refused is certain \
+            never to run; without it, the message says where it may.
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "When: ISO 8601 with a time zone (2026-01-02T03:04:05.678Z, +02:00), or @ and unix seconds.",
+            valueName: "date"),
+        transform: { text throws(InvalidText) in try DateText.parse(text) })
+    var date: Timestamp
+
+    @OptionGroup var arguments: SingleJobArguments
+    @OptionGroup var cluster: ClusterOptions
+
+    func validate() throws {
+        _ = try arguments.options()
+        try cluster.validateForProducing()
+    }
+
+    func run() async throws {
+        try await Scheduling.schedule(.at(date.date), arguments, on: cluster)
+    }
+}

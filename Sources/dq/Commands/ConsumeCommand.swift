@@ -1,0 +1,92 @@
+import ArgumentParser
+import Beanstalk
+import DelayQueue
+
+struct ConsumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "consume",
+        abstract: "Take jobs when they are due, and print them or run a command for each.",
+        discussion: """
+            A printed job is complete once its line is written; when the reader goes away, the job at hand goes back \
+            to the queue. With --exec a command gets the job's body on standard input and DQ_JOB_ID, DQ_ATTEMPT and \
+            DQ_FIRE_DATE in its environment: exit status 0 completes the job, any other end retries it later. The \
+            command is ended when the job's lease is lost.
+
+            SIGINT and SIGTERM end it in order: running commands have 5 seconds, and what is not done goes back to \
+            the queue.
+            """)
+
+    @Flag(help: "Print a JSON object per job: id, body (or bodyBase64), attempt, fireDate, latenessMs, headers.")
+    var json = false
+
+    @Flag(help: "Add deliveredAt to the JSON: when this command got the job.")
+    var timestamps = false
+
+    @Option(name: .customLong("max"), help: ArgumentHelp("End after this many jobs, retries counted.", valueName: "n"))
+    var maximum: Int?
+
+    @Flag(help: "End when the nodes have no ready, delayed or reserved jobs left.")
+    var untilEmpty = false
+
+    @Option(
+        name: .customLong("exec"),
+        help: ArgumentHelp(
+            "Run /bin/sh -c command for each job. With --json its output goes to standard error.", valueName: "command")
+    )
+    var command: String?
+
+    @Option(help: ArgumentHelp("How many jobs run at once.", valueName: "n"))
+    var concurrency = 16
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a job stays this consumer's without a sign of life: the time after which a crash is noticed. "
+                + "30 unless given.", valueName: "seconds"),
+        transform: { text throws(InvalidText) in try DurationText.parseSeconds(text) })
+    var lease: Duration?
+
+    @OptionGroup var cluster: ClusterOptions
+
+    func validate() throws {
+        if let maximum, maximum < 1 { throw ValidationError("--max is \(maximum); it must be at least 1.") }
+        if concurrency < 1 { throw ValidationError("--concurrency is \(concurrency); it must be at least 1.") }
+        if timestamps, !json { throw ValidationError("--timestamps is for --json only.") }
+        if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
+        _ = try cluster.resolvedNodes()
+        _ = try cluster.requiredLedger()
+    }
+
+    func run() async throws {
+        let nodes = try cluster.resolvedNodes()
+        let ledger = try cluster.requiredLedger()
+        var configuration = ConsumerConfiguration()
+        if let lease { configuration.timing.lease = lease }
+        let consumer = try Consumer(
+            nodes: nodes, ledger: ledger, configuration: configuration, logger: cluster.logger(label: "dq.consumer"))
+        let session = ConsumeSession(
+            consumer: consumer, concurrency: concurrency, maximum: maximum,
+            action: JobAction(command: command, isJSON: json, printsTimestamps: timestamps))
+        let probe = QueueProbe(nodes: nodes, logger: cluster.logger(label: "dq.probe"))
+        let check = ReachCheck(probe: probe, ledger: ledger, tube: nodes.first?.tube ?? .default)
+        let untilEmpty = untilEmpty
+
+        BrokenPipe.whenReaderIsGone { session.interrupt() }
+        try await Interruption.run(stoppingWith: { session.interrupt() }) {
+            let result: Result<Void, any Error>
+            do {
+                try await session.run {
+                    try await check.run()
+                    guard untilEmpty else { return }
+                    try await probe.untilEmpty { session.isBusy }
+                    session.finish()
+                }
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            await probe.close()
+            await ledger.close()
+            try result.get()
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import DelayQueue
+
+struct InCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "in",
+        abstract: "Schedule a job for some time from now, and print its receipt.",
+        discussion: """
+            The receipt is what 'dq revoke' takes the job back with. With --redis a job that is refused is certain \
+            never to run; without it, the message says where it may.
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "How long from now: 1.5s, 250ms, 10m, 2h, 1d, or together as in 1h30m.", valueName: "duration"),
+        transform: { text throws(InvalidText) in try DurationText.parse(text) })
+    var duration: Duration
+
+    @OptionGroup var arguments: SingleJobArguments
+    @OptionGroup var cluster: ClusterOptions
+
+    func validate() throws {
+        _ = try arguments.options()
+        try cluster.validateForProducing()
+    }
+
+    func run() async throws {
+        try await Scheduling.schedule(.delay(duration), arguments, on: cluster)
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import DelayQueue
+
+struct LoadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load",
+        abstract: "Schedule many jobs from a file, a JSON object a line.",
+        discussion: """
+            The fields are at (ISO 8601, or @ and unix seconds) or in (a duration), body or bodyBase64, and where \
+            wanted id and headers. Jobs with an id can be loaded again after a failure: each runs once.
+
+            Each refused job is a line on standard error, with its line number; the exit code is then 1.
+            """)
+
+    @Argument(help: ArgumentHelp("The file; - reads standard input.", valueName: "file.jsonl"))
+    var file: String
+
+    @OptionGroup var job: JobArguments
+
+    @Flag(help: "Print a receipt a job as JSON: receipt, id, fireDate, copies.")
+    var json = false
+
+    @OptionGroup var cluster: ClusterOptions
+
+    func validate() throws {
+        try cluster.validateForProducing()
+    }
+
+    func run() async throws {
+        let (json, path, options) = (json, file, job.options)
+        try await Scheduling.withProducer(cluster) { producer in
+            var file = try JobFile(path: path)
+            var loader = Loader(producer: producer, options: options) { _, receipt in
+                if json { try await StandardStream.output.write(ReceiptText(receipt: receipt).json) }
+            }
+            // Receipts and progress would fight for one terminal.
+            let showsProgress = !(json && StandardStream.output.isTerminal)
+            let start = ContinuousClock.now
+            let result: Result<Void, any Error>
+            do {
+                try await loader.load(&file) { file, tally in
+                    guard showsProgress else { return }
+                    let bar = file.size.map { ProgressBar.text(file.bytesRead, of: $0) + "  " } ?? ""
+                    StandardStream.error.showProgress(bar + "\(tally)")
+                }
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            StandardStream.error.endProgress()
+            let summary = "\(loader.tally) in \((ContinuousClock.now - start).secondsText) s"
+            // After a failure the summary still tells how far it got.
+            if json { StandardStream.error.note(summary) } else { try await StandardStream.output.write(summary) }
+            try result.get()
+            if loader.tally.refused > 0 { throw ExitCode.failure }
+        }
+    }
+}

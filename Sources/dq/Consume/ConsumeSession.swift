@@ -1,0 +1,151 @@
+import DelayQueue
+import Synchronization
+
+/// One `dq consume`: takes jobs until there is a reason to stop, then ends in order.
+final class ConsumeSession: Sendable {
+    private let consumer: Consumer
+    private let concurrency: Int
+    private let action: JobAction
+    private let state: Mutex<ConsumeState>
+    private let events: AsyncStream<Event>
+    private let report: AsyncStream<Event>.Continuation
+    private let outputFailure = Mutex<StreamFailure?>(nil)
+
+    /// How long jobs may go on running once the process was asked to end.
+    private static let interruptionGrace = Duration.seconds(5)
+    /// How long the last settlements may take.
+    private static let closeLimit = Duration.seconds(5)
+
+    private enum Event: Sendable, Equatable {
+        /// No more jobs; those that run may take their time.
+        case finish
+        /// No more jobs; those that run have the grace.
+        case interrupt
+        /// The last job that ran has ended.
+        case drained
+        case graceOver
+        case ended
+    }
+
+    init(consumer: Consumer, concurrency: Int, maximum: Int?, action: JobAction) {
+        self.consumer = consumer
+        self.concurrency = min(concurrency, maximum ?? .max)
+        self.action = action
+        state = Mutex(ConsumeState(maximum: maximum))
+        (events, report) = AsyncStream.makeStream()
+    }
+
+    // MARK: Reasons to stop
+
+    /// Takes no more jobs, and gives those that run a few seconds.
+    func interrupt() { stop(.interrupt) }
+
+    /// Takes no more jobs and lets those that run end.
+    func finish() { stop(.finish) }
+
+    private func stop(_ reason: Event) {
+        let isDrained = state.withLock { $0.stop() }
+        report.yield(reason)
+        if isDrained { report.yield(.drained) }
+    }
+
+    var isBusy: Bool { state.withLock { $0.running > 0 } }
+
+    // MARK: Running
+
+    /// Runs until stopped, then closes the consumer.
+    ///
+    /// - Parameter watch: runs alongside and may stop the session; what it throws ends it. Cancelled with it.
+    /// - Throws: what ended the stream of jobs or the watch; `StreamFailure` where jobs could not be printed; `CancellationError`.
+    func run(alongside watch: @escaping @Sendable () async throws -> Void) async throws {
+        let result: Result<Void, any Error>
+        do {
+            try await runUntilStopped(alongside: watch)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await consumer.close(within: Self.closeLimit)
+        if let failure = outputFailure.withLock({ $0 }) { throw failure }
+        try result.get()
+    }
+
+    private func runUntilStopped(alongside watch: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Event?.self) { group in
+            group.addTask {
+                try await self.consumer.run(concurrency: self.concurrency) { try await self.handle($0) }
+                return .ended
+            }
+            group.addTask {
+                try await watch()
+                return nil
+            }
+            group.addTask { await self.nextEvent() }
+            while let event = try await group.next() {
+                switch event {
+                case .finish, .interrupt:
+                    await consumer.finish()
+                    group.addTask { await self.nextEvent() }
+                    guard event == .interrupt else { continue }
+                    group.addTask {
+                        try await Task.sleep(for: Self.interruptionGrace)
+                        return .graceOver
+                    }
+                    continue
+                case nil:
+                    continue
+                case .drained, .graceOver, .ended:
+                    break
+                }
+                break
+            }
+            // Whatever still runs is cut short, and gives its job back.
+            group.cancelAll()
+            do {
+                while try await group.next() != nil {}
+            } catch is CancellationError {
+                // That is how the tasks cancelled here end.
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func nextEvent() async -> Event? {
+        for await event in events { return event }
+        return nil
+    }
+
+    private func handle(_ job: Job) async throws {
+        switch state.withLock({ $0.arrived() }) {
+        case .giveBack: try await giveBack()
+        case .runAsLast: report.yield(.finish)
+        case .run: break
+        }
+        do {
+            try await action.perform(job, outputFailed: stop)
+        } catch let failure as StreamFailure {
+            // Nobody reads any more, or the disk is full: what cannot be printed was not delivered.
+            ended()
+            stop(failure)
+            try await giveBack()
+        } catch {
+            ended()
+            throw error
+        }
+        ended()
+    }
+
+    private func stop(_ failure: StreamFailure) {
+        outputFailure.withLock { $0 = $0 ?? failure }
+        interrupt()
+    }
+
+    private func ended() {
+        if state.withLock({ $0.ended() }) { report.yield(.drained) }
+    }
+
+    /// Gives the job at hand back uncounted, which is what cancelling its handler does; the session's end does that.
+    private func giveBack() async throws -> Never {
+        while true { try await Task.sleep(for: .seconds(3600)) }
+    }
+}

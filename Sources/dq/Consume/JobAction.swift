@@ -1,0 +1,46 @@
+import DelayQueue
+import Subprocess
+
+/// What is done with each job: print it, or run a command for it.
+struct JobAction: Sendable {
+    /// Nil prints the job.
+    var runner: CommandRunner?
+    var isJSON: Bool
+    var printsTimestamps: Bool
+    private let output = StandardStream.output
+
+    init(command: String?, isJSON: Bool, printsTimestamps: Bool) {
+        // A line per job is all a program finds on standard output; what commands say goes where people look.
+        runner = command.map {
+            CommandRunner(command: $0, output: isJSON ? .currentStandardError : .currentStandardOutput)
+        }
+        self.isJSON = isJSON
+        self.printsTimestamps = printsTimestamps
+    }
+
+    /// Does it; when this returns the job is complete.
+    ///
+    /// - Parameter outputFailed: called where a command's end could not be printed; for its job that changes nothing.
+    /// - Throws: `StreamFailure` where the job could not be printed, `CommandFailure`, or `CancellationError` for a
+    ///   command that was cut short.
+    func perform(_ job: Job, outputFailed: (StreamFailure) -> Void) async throws {
+        var text = JobText(job: job, deliveredAt: printsTimestamps ? .now() : nil)
+        guard let runner else {
+            try await output.write(isJSON ? text.json : text.line(isTerminal: output.isTerminal))
+            return
+        }
+        let outcome = try await runner.run(job)
+        if !outcome.status.isSuccess {
+            // Ended by us: the job did not fail.
+            try Task.checkCancellation()
+            StandardStream.error.note("job \(job.id), attempt \(job.attempt): \(CommandFailure(outcome: outcome))")
+        }
+        text.outcome = outcome
+        do {
+            if isJSON { try await output.write(text.json) }
+        } catch let failure as StreamFailure {
+            outputFailed(failure)
+        }
+        if !outcome.status.isSuccess { throw CommandFailure(outcome: outcome) }
+    }
+}

@@ -1,0 +1,24 @@
+import DelayQueue
+
+/// How receipts are printed.
+struct ReceiptText {
+    let receipt: Receipt
+
+    /// How many copies are known to be written.
+    var writtenCopies: Int { receipt.placements.count { $0.id != nil } }
+
+    /// `{"receipt","id","fireDate","copies"}`.
+    var json: String {
+        var object = JSONObject()
+        object.add("receipt", receipt.description)
+        object.add("id", receipt.jobID.description)
+        object.add("fireDate", DateText.string(of: receipt.fireDate))
+        object.add("copies", writtenCopies)
+        return object.line
+    }
+
+    /// For a person at a terminal.
+    var remark: String {
+        "scheduled \(receipt.jobID) for \(DateText.string(of: receipt.fireDate)) on \(writtenCopies) nodes; receipt:"
+    }
+}

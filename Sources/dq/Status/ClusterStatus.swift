@@ -1,0 +1,82 @@
+import Beanstalk
+import DelayQueue
+
+/// A queue's nodes and ledger at one moment.
+struct ClusterStatus: Sendable {
+    var time: Timestamp
+    var tube: String
+    var nodes: [NodeStatus]
+    /// Nil where no ledger was given.
+    var ledger: LedgerStatus?
+
+    var json: String {
+        var object = JSONObject()
+        object.add("time", DateText.string(time))
+        object.add("tube", tube)
+        object.add("nodes", nodes.map(\.json))
+        object.add("ledger", ledger?.json)
+        object.add("warnings", warnings)
+        return object.line
+    }
+
+    // MARK: Warnings
+
+    /// What weakens the queue, in words.
+    var warnings: [String] { nodes.flatMap(Self.warnings) + clusterWarnings + ledgerWarnings }
+
+    private static func warnings(of status: NodeStatus) -> [String] {
+        let name = "node \(status.node.address)"
+        guard let answer = status.answer else { return ["\(name) is down: \(status.problem ?? "no answer")"] }
+        var warnings: [String] = []
+        if !answer.hasBinlog { warnings.append("\(name) has no binlog: a restart loses its copies (start it with -b)") }
+        if answer.server.draining { warnings.append("\(name) is draining: it takes no new jobs") }
+        if answer.tube.pause > 0 {
+            warnings.append("\(name) has paused the tube for \(answer.tube.pauseTimeLeft) s more")
+        }
+        if answer.tube.currentJobsBuried > 0 {
+            warnings.append("\(name) has \(answer.tube.currentJobsBuried) buried jobs")
+        }
+        if answer.jobs == 0, answer.jobsInAllTubes > 0 {
+            let others = answer.otherTubes.prefix(5).map(\.rawValue).joined(separator: ", ")
+            warnings.append(
+                "\(name) has no jobs in tube \(status.node.tube), and \(answer.jobsInAllTubes) in others (\(others))")
+        }
+        return warnings
+    }
+
+    private var clusterWarnings: [String] {
+        var warnings: [String] = []
+        let up = nodes.count { $0.answer != nil }
+        if up < 2 { warnings.append("\(up) of \(nodes.count) nodes is up: jobs need two to be accepted") }
+        var seen: [String: NodeStatus] = [:]
+        for status in nodes {
+            guard let id = status.answer?.server.id else { continue }
+            if let other = seen[id] {
+                warnings.append("nodes \(other.node.address) and \(status.node.address) are the same server")
+            }
+            seen[id] = status
+        }
+        return warnings
+    }
+
+    private var ledgerWarnings: [String] {
+        guard let ledger else { return ["no ledger was given, so nothing is known of it"] }
+        guard let answer = ledger.answer else { return ["the ledger is down: \(ledger.problem ?? "no answer")"] }
+        var warnings: [String] = []
+        if let policy = answer.evictionPolicy, policy != "noeviction" {
+            warnings.append(
+                "the ledger evicts keys (\(policy)) when memory is short: jobs could run again; "
+                    + "set maxmemory-policy noeviction")
+        }
+        if answer.isAppendOnly == false {
+            warnings.append("the ledger has no append-only file: a restart loses records; set appendonly yes")
+        }
+        if let used = answer.memoryUsed, let limit = answer.memoryLimit, limit > 0, used * 10 > limit * 8 {
+            warnings.append("the ledger uses \(used * 100 / limit) % of the memory it may")
+        }
+        if let role = answer.role, role != "master" {
+            warnings.append("the ledger's server is a \(role), which refuses writes")
+        }
+        return warnings
+    }
+}

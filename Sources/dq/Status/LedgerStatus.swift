@@ -1,0 +1,70 @@
+import HiredisClient
+
+/// What the ledger's server says about itself.
+struct LedgerStatus: Sendable {
+    /// Without its password.
+    var url: String
+    /// Nil where the server did not answer.
+    var answer: Answer?
+    /// Why it did not.
+    var problem: String?
+
+    struct Answer: Hashable, Sendable {
+        var version: String?
+        var memoryUsed: Int?
+        /// 0 where there is no limit.
+        var memoryLimit: Int?
+        var evictionPolicy: String?
+        var isAppendOnly: Bool?
+        var role: String?
+    }
+
+    private static let timeout = Duration.seconds(2)
+
+    static func ask(_ client: RedisClient) async -> LedgerStatus {
+        let url = client.url.description
+        let results = await client.execute([RedisCommand(["INFO"])], timeout: timeout).results
+        switch results.first {
+        case .success(let value):
+            return LedgerStatus(url: url, answer: Answer(information: value.string ?? ""))
+        case .failure(let error):
+            return LedgerStatus(url: url, problem: "\(error)")
+        case nil:
+            return LedgerStatus(url: url, problem: "no reply")
+        }
+    }
+
+    var json: JSONObject {
+        var object = JSONObject()
+        object.add("url", url)
+        object.add("up", answer != nil)
+        guard let answer else {
+            object.add("error", ifPresent: problem)
+            return object
+        }
+        object.add("version", answer.version)
+        object.add("memoryUsed", answer.memoryUsed)
+        object.add("memoryLimit", answer.memoryLimit)
+        object.add("evictionPolicy", answer.evictionPolicy)
+        object.add("appendOnly", answer.isAppendOnly)
+        object.add("role", answer.role)
+        return object
+    }
+}
+
+extension LedgerStatus.Answer {
+    /// Reads the lines that answer `INFO`; what is missing stays nil.
+    init(information: String) {
+        var values: [Substring: Substring] = [:]
+        for line in information.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            if let key = parts.first, parts.count == 2 { values[key] = parts[1] }
+        }
+        version = values["valkey_version"].map { "valkey \($0)" } ?? values["redis_version"].map { "redis \($0)" }
+        memoryUsed = values["used_memory"].flatMap { Int($0) }
+        memoryLimit = values["maxmemory"].flatMap { Int($0) }
+        evictionPolicy = values["maxmemory_policy"].map(String.init)
+        isAppendOnly = values["aof_enabled"].map { $0 == "1" }
+        role = values["role"].map(String.init)
+    }
+}

@@ -1,0 +1,84 @@
+import Beanstalk
+import DelayQueue
+import Logging
+import NIOCore
+import NIOPosix
+
+/// What one node says about itself and the queue's tube on it.
+struct NodeStatus: Sendable {
+    var node: BeanstalkNode
+    /// Nil where the node did not answer.
+    var answer: Answer?
+    /// Why it did not.
+    var problem: String?
+
+    struct Answer: Sendable {
+        var server: ServerStatistics
+        var tube: TubeStatistics
+        /// When the first of the ready jobs was due: the queue runs this late.
+        var oldest: Timestamp?
+        /// When the first of the delayed jobs is due.
+        var next: Timestamp?
+        /// Other tubes that exist on the server.
+        var otherTubes: [TubeName]
+    }
+
+    private static let timeout = Duration.seconds(2)
+
+    /// Asks a node; takes 2 seconds at most where it does not answer.
+    static func ask(_ node: BeanstalkNode, over connection: BeanstalkConnection) async -> NodeStatus {
+        do throws(BeanstalkError) {
+            let server = try await connection.stats(timeout: timeout)
+            let tube = try await connection.statsTube(node.tube, timeout: timeout)
+            let ready = try await connection.peekReady(timeout: timeout)
+            let delayed = try await connection.peekDelayed(timeout: timeout)
+            let tubes = try await connection.listTubes(timeout: timeout)
+            return NodeStatus(
+                node: node,
+                answer: Answer(
+                    server: server, tube: tube, oldest: fireTime(of: ready?.body), next: fireTime(of: delayed?.body),
+                    otherTubes: tubes.filter { $0 != node.tube }))
+        } catch {
+            return NodeStatus(node: node, problem: "\(error)")
+        }
+    }
+
+    private static func fireTime(of record: ByteBuffer?) -> Timestamp? {
+        record.flatMap { JobRecord(parsing: $0).fireTime }
+    }
+
+    var json: JSONObject {
+        var object = JSONObject()
+        object.add("node", node.address.description)
+        object.add("up", answer != nil)
+        guard let answer else {
+            object.add("error", ifPresent: problem)
+            return object
+        }
+        object.add("ready", answer.tube.currentJobsReady)
+        object.add("delayed", answer.tube.currentJobsDelayed)
+        object.add("reserved", answer.tube.currentJobsReserved)
+        object.add("buried", answer.tube.currentJobsBuried)
+        object.add("oldest", answer.oldest.map(DateText.string))
+        object.add("next", answer.next.map(DateText.string))
+        object.add("version", answer.server.version)
+        object.add("binlog", answer.hasBinlog)
+        object.add("draining", answer.server.draining)
+        object.add("consumers", answer.tube.currentWatching)
+        object.add("maxJobSize", answer.server.maxJobSize)
+        object.add("uptimeSeconds", answer.server.uptime)
+        return object
+    }
+}
+
+extension NodeStatus.Answer {
+    var hasBinlog: Bool { server.binlogCurrentIndex > 0 }
+
+    var jobs: Int {
+        tube.currentJobsReady + tube.currentJobsDelayed + tube.currentJobsReserved + tube.currentJobsBuried
+    }
+
+    var jobsInAllTubes: Int {
+        server.currentJobsReady + server.currentJobsDelayed + server.currentJobsReserved + server.currentJobsBuried
+    }
+}

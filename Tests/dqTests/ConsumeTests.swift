@@ -1,0 +1,127 @@
+import DelayQueueTestKit
+import Foundation
+import Subprocess
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ConsumeTests {
+    @Test func endsAfterAsManyJobsAsWanted() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            for index in 0..<5 { _ = try await tool.run("in", "0s", "\(index)") }
+            var bodies: [String] = []
+            for count in [2, 1] {
+                let outcome = try await tool.run("consume", "--json", "--max", "\(count)")
+                #expect(outcome.status == .exited(0))
+                #expect(outcome.lines.count == count)
+                bodies += try outcome.objects().map { try $0.text("body") }
+            }
+            let rest = try await tool.run("consume", "--json", "--until-empty", "--max", "100").objects()
+            bodies += try rest.map { try $0.text("body") }
+            #expect(bodies.sorted() == ["0", "1", "2", "3", "4"])
+            #expect(rest.count == 2)
+        }
+    }
+
+    @Test func anEmptyQueueEndsAtOnceAlsoWithANodeDown() async throws {
+        try await withLocalCluster(nodes: 3) { cluster in
+            let tool = Tool(cluster)
+            #expect(try await tool.run("consume", "--until-empty").status == .exited(0))
+            _ = try await tool.run("in", "0s", "x")
+            await cluster.nodes[2].kill()
+            let outcome = try await tool.run("consume", "--json", "--until-empty")
+            #expect(outcome.status == .exited(0))
+            #expect(outcome.lines.count == 1)
+        }
+    }
+
+    @Test func linesForPeopleCannotBeBroken() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "two\nlines \u{1B}[31m", "--id", "a")
+            let outcome = try await tool.run("consume", "--max", "1")
+            #expect(outcome.lines.count == 1)
+            #expect(outcome.output.hasSuffix(" ms  a  two\\nlines \\u{1b}[31m\n"))
+        }
+    }
+
+    @Test(arguments: [(Signal.interrupt, Int32(130)), (.terminate, 143), (.terminalClosed, 129)])
+    func aSignalEndsAnIdleConsumer(_ signal: Signal, _ code: Int32) async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x")
+            let (_, status) = try await tool.start(["consume", "--json"]) { running in
+                let line = try #require(try await running.nextLine())
+                #expect(try JSONLine(line).text("body") == "x")
+                try running.signal(signal)
+                try await running.untilOutputEnds()
+            }
+            #expect(status == .exited(code))
+            #expect(try await tool.run("consume", "--json", "--until-empty").lines.isEmpty)
+        }
+    }
+
+    @Test func aReaderThatLeavesEndsAnIdleConsumer() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x")
+            // The pipe is closed when the closure returns; there is nothing more to write.
+            let (_, status) = try await tool.start(["consume", "--json"]) { running in
+                _ = try #require(try await running.nextLine())
+            }
+            #expect(status == .exited(0))
+            #expect(try await tool.run("consume", "--json", "--until-empty").lines.isEmpty)
+        }
+    }
+
+    @Test func withoutReaderNoJobIsDone() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x")
+            // The inner shell starts the tool once the reader, which opens no pipe itself, has gone.
+            let outcome = try await Subprocess.run(
+                .name("sh"),
+                arguments: ["-c", "{ sleep 0.3; \"$0\" consume; echo $? >&2; } | true", try Tool.executable()],
+                environment: .inherit.updating(tool.environment), output: .discarded, error: .string(limit: 65536))
+            #expect(outcome.standardError == "0\n")
+            let jobs = try await tool.run("consume", "--json", "--until-empty").objects()
+            #expect(try jobs.map { try $0.text("body") } == ["x"])
+        }
+    }
+
+    @Test func aFullDiskLosesNothing() async throws {
+        guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "precious")
+            let full = try await Subprocess.run(
+                .name("sh"), arguments: ["-c", "exec \"$0\" consume >/dev/full", try Tool.executable()],
+                environment: .inherit.updating(tool.environment), output: .discarded, error: .string(limit: 65536))
+            #expect(full.terminationStatus == .exited(1))
+            #expect(full.standardError.contains("No space left"))
+            let job = try #require(try await tool.run("consume", "--json", "--until-empty").objects().first)
+            #expect(try job.text("body") == "precious")
+            #expect(try job.number("attempt") == 2)
+        }
+    }
+
+    @Test func whatIsOutOfReachIsSaid() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            var tool = Tool(cluster)
+            await cluster.nodes[1].kill()
+            let outcome = try await tool.run("consume", "--until-empty")
+            #expect(outcome.status == .exited(0))
+            #expect(outcome.errors.contains("node \(cluster.nodes[1].address) does not answer"))
+            await cluster.redis?.kill()
+            let waiting = try await tool.run("consume", "--until-empty")
+            #expect(waiting.errors.contains("the ledger does not answer"))
+
+            try await cluster.redis?.restart()
+            let url = try #require(cluster.redis?.url)
+            tool.environment["DQ_REDIS"] = url.replacing("redis://", with: "redis://:wrong@")
+            let refused = try await tool.run("consume")
+            #expect(refused.status == .exited(1))
+            #expect(refused.errors.contains("ledgerMisconfigured"))
+            #expect(!refused.errors.contains("wrong@"))
+        }
+    }
+}
