@@ -1,0 +1,18 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+    name: "QuickStart",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        // In a project of your own: .package(url: "https://…/swift-delay-queue", from: "…")
+        .package(name: "swift-delay-queue", path: "../..")
+    ],
+    targets: [
+        .executableTarget(
+            name: "Produce", dependencies: [.product(name: "DelayQueue", package: "swift-delay-queue")]),
+        .executableTarget(
+            name: "Consume", dependencies: [.product(name: "DelayQueue", package: "swift-delay-queue")]),
+    ]
+)
