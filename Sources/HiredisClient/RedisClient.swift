@@ -37,6 +37,8 @@ public actor RedisClient {
     ///   - scripts: what ``evaluate(_:timeout:)`` will call; others work too, but are loaded only when missed.
     ///   - configuration: times and TLS. Without TLS in it the URL decides, and then the server's certificate must
     ///     name the URL's host and be signed by one of the system's authorities.
+    ///   - onEvictionPolicy: called on the event loop for each connection made, with what the server does with keys
+    ///     when its memory is full (`noeviction`, `allkeys-lru`, …); not where the server does not say.
     ///   - eventLoop: where the connection and this actor run.
     /// - Throws: `tlsUnavailable`, where TLS cannot be set up; `invalidCommand`, where the login or a script is
     ///   beyond what can be sent.
@@ -44,6 +46,7 @@ public actor RedisClient {
         url: RedisURL,
         scripts: [RedisScript] = [],
         configuration: ConnectionConfiguration? = nil,
+        onEvictionPolicy: (@Sendable (String) -> Void)? = nil,
         eventLoop: any EventLoop,
         logger: Logger
     ) throws(RedisError) {
@@ -60,7 +63,10 @@ public actor RedisClient {
             address: url.address,
             configuration: configuration,
             eventLoop: eventLoop,
-            preamble: ConnectionPreamble(bytes: preamble.bytes, count: preamble.count) { try preamble.verify($0) },
+            preamble: ConnectionPreamble(bytes: preamble.bytes, count: preamble.count) { replies in
+                try preamble.verify(replies)
+                if let policy = preamble.evictionPolicy(in: replies) { onEvictionPolicy?(policy) }
+            },
             logger: logger,
             makeDecoder: { RedisReplyDecoder() })
     }

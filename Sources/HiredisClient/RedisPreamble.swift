@@ -8,6 +8,7 @@ struct RedisPreamble: Sendable {
         case selectDatabase
         case server
         case cluster
+        case memory
         case load(sha1: String)
     }
 
@@ -29,9 +30,10 @@ struct RedisPreamble: Sendable {
             steps.append(.login)
             try RedisCommand(["AUTH", .text(password)]).encode(into: &bytes)
         }
-        steps += [.server, .cluster]
+        steps += [.server, .cluster, .memory]
         try RedisCommand(["INFO", "server"]).encode(into: &bytes)
         try RedisCommand(["INFO", "cluster"]).encode(into: &bytes)
+        try RedisCommand(["INFO", "memory"]).encode(into: &bytes)
         if url.database != 0 {
             steps.append(.selectDatabase)
             try RedisCommand(["SELECT", .integer(url.database)]).encode(into: &bytes)
@@ -52,7 +54,7 @@ struct RedisPreamble: Sendable {
         for (step, reply) in zip(steps, replies) {
             switch step {
             case .login: try verifyLogin(reply)
-            case .server, .cluster: try verifyInformation(reply)
+            case .server, .cluster, .memory: try verifyInformation(reply)
             case .selectDatabase: _ = try reply.orServerError()
             case .load(let sha1):
                 guard try reply.orServerError().string == sha1 else {
@@ -61,6 +63,21 @@ struct RedisPreamble: Sendable {
             }
         }
     }
+
+    /// What the server does with keys when its memory is full; nil where it does not say.
+    ///
+    /// - Parameter replies: as for ``verify(_:)``.
+    func evictionPolicy(in replies: [RedisValue]) -> String? {
+        for (step, reply) in zip(steps, replies) {
+            guard case .memory = step, case .bulk = reply, let text = reply.string else { continue }
+            for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(Self.evictionField) {
+                return String(line.dropFirst(Self.evictionField.count))
+            }
+        }
+        return nil
+    }
+
+    private static let evictionField = "maxmemory_policy:"
 
     private func verifyLogin(_ reply: RedisValue) throws(RedisError) {
         guard case .error(let text) = reply else { return }

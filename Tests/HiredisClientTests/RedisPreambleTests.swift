@@ -7,6 +7,7 @@ import Testing
     private static let information: [RedisValue] = [
         .bulk(ByteBuffer(string: "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n")),
         .bulk(ByteBuffer(string: "# Cluster\r\ncluster_enabled:0\r\n")),
+        .bulk(ByteBuffer(string: "# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n")),
     ]
     private static let script = RedisScript("return 1")
 
@@ -19,14 +20,14 @@ import Testing
     }
 
     private func information(_ server: String, cluster: String = "") -> [RedisValue] {
-        [.bulk(ByteBuffer(string: server)), .bulk(ByteBuffer(string: cluster))]
+        [.bulk(ByteBuffer(string: server)), .bulk(ByteBuffer(string: cluster)), .bulk(ByteBuffer())]
     }
 
     @Test func saysWhatTheURLNeeds() throws {
         let plain = try RedisPreamble(url: RedisURL(parsing: "redis://h"), scripts: [])
-        #expect(plain.count == 2)
+        #expect(plain.count == 3)
         let full = try RedisPreamble(url: RedisURL(parsing: "redis://u:p@h/3"), scripts: [Self.script])
-        #expect(full.count == 5)
+        #expect(full.count == 6)
         let text = String(buffer: full.bytes)
         #expect(text.hasPrefix("*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n"))
         #expect(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"))
@@ -42,10 +43,22 @@ import Testing
             [.status("OK")] + Self.information + [.status("OK"), .bulk(ByteBuffer(string: Self.script.sha1))],
             scripts: [Self.script])
         // A user who may not ask what the server is, and a server that does not say.
-        try verify("redis://h", [.error("NOPERM no"), .error("ERR unknown command 'INFO'")])
+        try verify("redis://h", [.error("NOPERM no"), .error("ERR unknown command 'INFO'"), .null])
         try verify("redis://h", information("server_name:other\r\n"))
         try verify("redis://h", information("redis_version:5.0.0\r\n"))
         try verify("redis://h", information("redis_version:255.255.255\r\n"))
+    }
+
+    @Test func knowsWhetherTheServerEvicts() throws {
+        func policy(_ url: String, _ replies: [RedisValue]) throws -> String? {
+            try RedisPreamble(url: RedisURL(parsing: url), scripts: []).evictionPolicy(in: replies)
+        }
+        #expect(try policy("redis://h", Self.information) == "noeviction")
+        let evicting = RedisValue.bulk(ByteBuffer(string: "maxmemory_policy:volatile-ttl\r\n"))
+        let login = RedisValue.status("OK")
+        #expect(try policy("redis://u:p@h", [login] + Self.information.dropLast() + [evicting]) == "volatile-ttl")
+        #expect(try policy("redis://h", Self.information.dropLast() + [.error("NOPERM no")]) == nil)
+        #expect(try policy("redis://h", []) == nil)
     }
 
     @Test func refusesServersThatCannotWork() throws {
@@ -55,7 +68,7 @@ import Testing
         #expect(
             try refusal("redis://h", information("", cluster: "cluster_enabled:1\r\n")).code == .clusterUnsupported)
         #expect(try refusal("redis://h", information("redis_mode:sentinel\r\n")).code == .sentinelUnsupported)
-        #expect(try refusal("redis://h", Array(repeating: .error("NOAUTH x"), count: 2)).code == .wrongPassword)
+        #expect(try refusal("redis://h", Array(repeating: .error("NOAUTH x"), count: 3)).code == .wrongPassword)
         #expect(
             try refusal("redis://h/99", Self.information + [.error("ERR DB index is out of range")]).code
                 == .wrongDatabase)
@@ -72,7 +85,7 @@ import Testing
             let error = try refusal("redis://h", loading, scripts: [Self.script])
             #expect(error.isRetriable && !error.isConfiguration)
             #expect(try refusal("redis://:p@h", [.error(text)] + Self.information).isRetriable)
-            #expect(try refusal("redis://h", [.error(text), .error(text)]).isRetriable)
+            #expect(try refusal("redis://h", [.error(text), .error(text), .error(text)]).isRetriable)
         }
     }
 

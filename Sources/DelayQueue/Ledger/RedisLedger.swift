@@ -12,8 +12,8 @@ import PipelinedTransport
 ///
 /// Each job is a string under `dq:<queue>:<id>`, readable with `GET`. The server's own clock decides every question of
 /// time, so clocks of producers and consumers do not matter here. A server that runs out of memory must refuse
-/// (`maxmemory-policy noeviction`) and not evict: an evicted record lets a job run again. A full server still takes
-/// what changes a record; only new ones are refused.
+/// (`maxmemory-policy noeviction`) and not evict: an evicted record lets a job run again, so a warning is logged for
+/// every connection to a server that evicts. A full server still takes what changes a record; only new ones are refused.
 public struct RedisLedger: JobLedger {
     package let client: RedisClient
     private let timeout: Duration
@@ -40,13 +40,20 @@ public struct RedisLedger: JobLedger {
         scripts = RedisLedgerScripts(clock: fixedTime == nil ? .server : .argument)
         self.fixedTime = fixedTime
         timeout = configuration.timeout
+        let logger = logger ?? Logger(label: "DelayQueue.RedisLedger")
         do {
             client = try RedisClient(
                 url: RedisURL(parsing: url),
                 scripts: scripts.all,
                 configuration: configuration.connection,
+                onEvictionPolicy: { policy in
+                    guard policy != "noeviction" else { return }
+                    logger.warning(
+                        "the ledger's server evicts keys when its memory is full; a job whose record goes runs again",
+                        metadata: [LogKey.policy: "\(policy)", LogKey.mend: "set maxmemory-policy noeviction"])
+                },
                 eventLoop: configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next(),
-                logger: logger ?? Logger(label: "dq", factory: { _ in SwiftLogNoOpLogHandler() }))
+                logger: logger)
         } catch {
             throw DelayQueueError(.invalidConfiguration, "the ledger's URL: \(error.message)", underlying: error)
         }

@@ -9,6 +9,7 @@ struct ConsumerMetrics: Sendable {
     let returned: Counter
     let duplicateCopies: Counter
     let foreignJobs: Counter
+    let lateJobs: Counter
     let leasesLost: Counter
     let settlingFailures: Counter
     let nodeOutages: Counter
@@ -24,6 +25,7 @@ struct ConsumerMetrics: Sendable {
         returned = Counter(label: "dq_jobs_returned_total", dimensions: dimensions)
         duplicateCopies = Counter(label: "dq_duplicate_copies_total", dimensions: dimensions)
         foreignJobs = Counter(label: "dq_foreign_jobs_total", dimensions: dimensions)
+        lateJobs = Counter(label: "dq_late_jobs_total", dimensions: dimensions)
         leasesLost = Counter(label: "dq_leases_lost_total", dimensions: dimensions)
         settlingFailures = Counter(label: "dq_settling_failures_total", dimensions: dimensions)
         nodeOutages = Counter(label: "dq_node_outages_total", dimensions: dimensions)

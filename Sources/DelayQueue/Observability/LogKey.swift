@@ -11,4 +11,8 @@ enum LogKey {
     static let queue = "dq.queue"
     static let error = "dq.error"
     static let reason = "dq.reason"
+    static let policy = "dq.policy"
+    static let lateness = "dq.lateness"
+    static let mend = "dq.mend"
+    static let count = "dq.count"
 }

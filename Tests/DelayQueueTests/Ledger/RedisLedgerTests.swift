@@ -3,6 +3,7 @@ import DelayQueue
 import DelayQueueTestKit
 import Foundation
 import HiredisClient
+import Logging
 import Testing
 
 /// What only a real server shows: its clock, its limits, its refusals.
@@ -102,6 +103,21 @@ import Testing
             #expect(try await ask("retry", .revoke(fireDate: .distantPast, copies: 2)) == .revoked)
             #expect(try await ask("new", .status) == .absent)
             await ledger.close()
+        }
+    }
+
+    @Test(arguments: [("allkeys-lru", 1), ("volatile-ttl", 1), ("noeviction", 0)])
+    func aServerThatEvictsIsWarnedOf(_ policy: String, _ warnings: Int) async throws {
+        var options = RedisOptions()
+        options.maxMemoryPolicy = policy
+        try await withRedis(options: options) { server in
+            let capture = LogCapture()
+            let ledger = try RedisLedger(server.url, logger: capture.logger)
+            #expect(try await ledger.perform(LedgerRequest(key: job(), operation: .status)) == .absent)
+            await ledger.close()
+            let entries = capture.entries.filter { $0.level == .warning }
+            #expect(entries.count == warnings)
+            for entry in entries { #expect(entry.metadata["dq.policy"] == .string(policy)) }
         }
     }
 
