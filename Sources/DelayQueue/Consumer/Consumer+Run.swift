@@ -4,7 +4,8 @@ extension Consumer {
     /// Runs a handler for every job, several at a time: returning completes the job, throwing retries it.
     ///
     /// A job whose handler throws runs again after the retry policy's delay, and is buried once its failures are used
-    /// up. Where the handler settles the job itself, nothing more is done. The handler's task is cancelled when the
+    /// up; with ``DeliveryGuarantee/atMostOnce`` it was completed before, and what the handler throws is only logged.
+    /// Where the handler settles the job itself, nothing more is done. The handler's task is cancelled when the
     /// job's lease is lost, and when the task that runs this is cancelled; a handler that then throws
     /// `CancellationError` gives its job back without counting a failure.
     ///
@@ -30,6 +31,14 @@ extension Consumer {
 
     private func process(_ job: Job, with handler: @escaping @Sendable (Job) async throws -> Void) async {
         let failure = await run(handler, for: job)
+        guard !job.handle.isCompleted else {
+            if let failure {
+                engine.logger.warning(
+                    "handler failed; its job was completed before, at most once",
+                    metadata: [LogKey.job: "\(job.id)", LogKey.error: "\(failure)"])
+            }
+            return
+        }
         guard job.handle.isLive else { return }
         do {
             guard let failure else {

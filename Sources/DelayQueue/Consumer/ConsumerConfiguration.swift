@@ -12,6 +12,15 @@ public struct ConsumerConfiguration: Sendable {
     /// When a failed job runs again, and after how many failures it is buried.
     public var retryPolicy: RetryPolicy = .init()
 
+    /// What becomes of a job so late that its ledger record may have run out; it is buried by default.
+    public var lateJobs: LateJobPolicy = .bury
+
+    /// What becomes of a record neither this package nor go-queue wrote; it is buried by default.
+    public var foreignJobs: ForeignJobPolicy = .bury
+
+    /// Whether a job may run more than once; after a crash it does by default.
+    public var deliveryGuarantee: DeliveryGuarantee = .atLeastOnce
+
     /// How long settling a job is tried while the ledger is away. 30 seconds by default.
     public var settleTimeout: Duration = .seconds(30)
 
@@ -36,6 +45,11 @@ public struct ConsumerConfiguration: Sendable {
             problems.append("timing.lease is \(timing.lease); it must be at least 100 ms")
         }
         problems += timing.problems + retryPolicy.problems
+        if deliveryGuarantee == .atMostOnce, foreignJobs == .deliver {
+            problems.append(
+                "foreignJobs is deliver and deliveryGuarantee atMostOnce; no ledger knows of foreign jobs, so they "
+                    + "can not be kept from running again")
+        }
         if settleTimeout <= .zero { problems.append("settleTimeout must be more than zero") }
         return problems + QueueName.problems(nodes: nodes, queue: queue)
     }

@@ -25,7 +25,8 @@ extension ConsumerCore {
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
         let owner = job.unansweredOwner ?? makeOwner()
         setPhase(id, .claiming(owner: owner, copy: copy.id, node: copy.node))
-        ask(.claim(owner, copy: copy.identity, kicks: kicks), id)
+        let createsRecord = job.mayRunWithoutRecord || !isLateBeyondRetention(job, now: now)
+        ask(.claim(owner, copy: copy.identity, kicks: kicks, createsRecord: createsRecord), id)
     }
 
     mutating func claimAnswered(
@@ -57,6 +58,8 @@ extension ConsumerCore {
             send(.inspect(copy), to: node, for: id)
         case .success(.buryAgain):
             buryAgain(id, copy: copy, node: node, now: now)
+        case .success(.absent):
+            metNoRecord(id, copy: copy, node: node, now: now)
         case .success:
             park(id, for: .seconds(1), tries: 1, now: now)
             effects.append(.warning("unexpected answer to a claim", job.id, nil))
@@ -104,6 +107,13 @@ extension ConsumerCore {
         // A grant that was long on its way may be over already; nothing is run on it.
         if isDraining || now.uptime >= claim.leaseEnd {
             giveBack(id, claim, now: now)
+            return
+        }
+        if settings.isAtMostOnce {
+            var pending = PendingSettlement(settlement: .complete, giveUpAt: now.uptime + settings.settleTimeout)
+            pending.deliversOnceSettled = true
+            setPhase(id, .settling(claim, pending))
+            askSettle(id, now: now)
             return
         }
         setPhase(id, .claimed(claim))
@@ -157,21 +167,14 @@ extension ConsumerCore {
     private mutating func finished(
         _ id: HeldJobID, _ state: LedgerReply.Finish, claimedCopy: BeanstalkJobID, node: Int, now: Moment
     ) {
-        guard var job = jobs[id] else { return }
         if state == .dead {
             // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
-            guard let index = job.copies.firstIndex(where: { $0.id == claimedCopy && $0.node == node }) else {
-                setPhase(id, .holding)
-                if job.copies.isEmpty { forgetJob(id) } else { claimIfDue(id, now: now) }
-                return
-            }
-            let copy = job.copies.remove(at: index)
-            nodes[node].held -= 1
-            jobs[id] = job
             setPhase(id, .holding)
-            send(.delete(copy.id, index: copy.index), to: node, for: nil)
-            effects.append(.duplicateCopy)
-            if job.copies.isEmpty { forgetJob(id) } else { claimIfDue(id, now: now) }
+            if let copy = take(claimedCopy, on: node, from: id) {
+                send(.delete(copy.id, index: copy.index), to: node, for: nil)
+                effects.append(.duplicateCopy)
+            }
+            if jobs[id]?.copies.isEmpty ?? true { forgetJob(id) } else { claimIfDue(id, now: now) }
             return
         }
         deleteCopies(of: id)
@@ -206,12 +209,24 @@ extension ConsumerCore {
         forgetJob(id)
     }
 
-    mutating func inspected(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, kicks: Int?, now: Moment) {
+    /// - Parameter statistics: nil where the node no longer has the copy, or did not say.
+    mutating func inspected(
+        _ id: HeldJobID, node: Int, copy: BeanstalkJobID, _ statistics: JobStatistics?, now: Moment
+    ) {
         guard let job = jobs[id] else { return }
+        let kicks = statistics?.kicks
         switch job.phase {
         case .inspecting(copy, node):
-            guard let kicks else {
+            guard let statistics, let kicks else {
                 removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+                return
+            }
+            if job.isForeign {
+                inspectedForeign(id, statistics, now: now)
+                return
+            }
+            if job.isLateWithoutRecord {
+                inspectedLate(id, node: node, copy: copy, isKicked: kicks > 0, now: now)
                 return
             }
             setPhase(id, .holding)

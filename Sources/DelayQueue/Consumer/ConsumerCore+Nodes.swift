@@ -36,7 +36,7 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on node: Int, now: Moment) -> Int {
-        guard !isDraining, room > 0, nodes[node].held < settings.heldLimit else { return 0 }
+        guard !isDraining, room > 0, nodes[node].held - jobsInHand < settings.heldLimit else { return 0 }
         guard ledgerFailures > 0 else { return room }
         // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
         guard jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
@@ -101,7 +101,7 @@ extension ConsumerCore {
             let key = record.ledgerKey(queue: settings.queue),
             let identity = record.copyIdentity(on: settings.nodes[node], id: id)
         else {
-            send(.inspectForeign(id), to: node, for: nil)
+            takeForeign(id, record, node: node, sentAt: sentAt, now: now)
             return
         }
         let copy = HeldCopy(
@@ -173,6 +173,7 @@ extension ConsumerCore {
     private mutating func answered(
         _ call: NodeCall, node: Int, reply: BeanstalkReply, sentAt: Moment, now: Moment
     ) {
+        if let id = call.job, settleForeignAnswered(id, call.kind, reply) { return }
         switch call.kind {
         case .delete(_, let index):
             guard let id = call.job else { return }
@@ -197,16 +198,14 @@ extension ConsumerCore {
             buryAnswered(id, node: node, copy: copy, isBuried: reply == .buried(nil), now: now)
         case .inspect(let copy):
             guard let id = call.job else { return }
-            var kicks: Int?
-            if case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) {
-                kicks = Int(clamping: statistics.kicks)
-            }
-            inspected(id, node: node, copy: copy, kicks: kicks, now: now)
+            var statistics: JobStatistics?
+            if case .ok(let text) = reply { statistics = try? JobStatistics(parsing: text) }
+            inspected(id, node: node, copy: copy, statistics, now: now)
         case .inspectForeign(let copy):
             guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return }
             send(.buryForeign(copy, priority: statistics.priority), to: node, for: nil)
         case .buryForeign(let copy, _):
-            if reply == .buried(nil) { effects.append(.foreignJob(node: node, copy)) }
+            if reply == .buried(nil) { effects.append(.foreignJob(node: node, copy, .bury)) }
         }
     }
 
@@ -228,7 +227,7 @@ extension ConsumerCore {
             switch call.kind {
             case .delete: deleteAnswered(id, index: nil, isDeleted: false)
             case .bury(let copy, _): buryAnswered(id, node: node, copy: copy, isBuried: false, now: now)
-            case .inspect(let copy): inspected(id, node: node, copy: copy, kicks: nil, now: now)
+            case .inspect(let copy): inspected(id, node: node, copy: copy, nil, now: now)
             case .release, .touch, .inspectForeign, .buryForeign: break
             }
         }
@@ -276,6 +275,10 @@ extension ConsumerCore {
         job.copies.removeAll(where: isGone)
         if case .parked = job.phase { parkedCopies -= before - job.copies.count }
         jobs[id] = job
+        if job.isForeign {
+            loseForeign(id)
+            return
+        }
         guard job.copies.isEmpty else {
             switch job.phase {
             case .inspecting(let copy, let node) where !job.copies.contains { $0.id == copy && $0.node == node }:

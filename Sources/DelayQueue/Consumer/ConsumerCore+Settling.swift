@@ -28,6 +28,10 @@ extension ConsumerCore {
     /// Sends the settlement to the ledger, the commit point of every run.
     mutating func askSettle(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id], case .settling(let claim, let pending) = job.phase else { return }
+        if job.isForeign {
+            settleForeign(id, pending)
+            return
+        }
         switch pending.settlement {
         case .complete:
             ask(.complete(claim.owner, attempt: claim.attempt, copies: job.record.copies), id)
@@ -151,6 +155,10 @@ extension ConsumerCore {
         guard let job = jobs[id] else { return }
         switch pending.settlement {
         case .complete:
+            if pending.deliversOnceSettled, case .settling(let claim, _) = job.phase {
+                demand = max(0, demand - 1)
+                effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
+            }
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             deleteCopies(of: id)
         case .giveBack:

@@ -75,7 +75,7 @@ extension ConsumerCore {
                     touch(copyAt: index, of: id)
                 }
             }
-            guard case .claimed(var claim) = job.phase else { continue }
+            guard case .claimed(var claim) = job.phase, !job.isForeign else { continue }
             if now.uptime >= claim.leaseEnd, !claim.isReportedLost {
                 // No confirmation arrived in time: another owner may have the job by now.
                 claim.isReportedLost = true

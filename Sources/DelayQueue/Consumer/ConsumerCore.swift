@@ -11,13 +11,16 @@ package struct ConsumerCore {
     package struct Settings: Sendable {
         package var queue: TubeName
         package var nodes: [BeanstalkNode]
+        /// How long claims and records last.
+        package var timing: LedgerTiming
         /// How long a claim lasts without renewal.
-        package var lease: Duration
+        package var lease: Duration { timing.lease }
         /// A job with this many failures is buried instead of run.
         package var maximumFailures: Int
         /// Copies due later than this are released with a delay.
         package var holdHorizon: Duration = .seconds(2)
-        /// The most reservations on one connection: beanstalkd's deletes slow down with their number.
+        /// The most reservations on one connection beyond one for each job in the application's hands: beanstalkd's
+        /// deletes slow down with their number.
         package var heldLimit = 1_500
         /// The most parked copies; more are released with a delay.
         package var parkedLimit = 500
@@ -27,6 +30,12 @@ package struct ConsumerCore {
         package var settleTimeout: Duration
         /// Makes owners of this consumer unlike all others.
         package var ownerPrefix: String
+        /// What becomes of a job so late that its record may have run out.
+        package var latePolicy = LateJobPolicy.bury
+        /// What becomes of a record nobody here wrote.
+        package var foreignPolicy = ForeignJobPolicy.bury
+        /// Jobs are completed before they are delivered.
+        package var isAtMostOnce = false
 
         package init(
             queue: TubeName, nodes: [BeanstalkNode], lease: Duration, maximumFailures: Int, settleTimeout: Duration,
@@ -34,7 +43,8 @@ package struct ConsumerCore {
         ) {
             self.queue = queue
             self.nodes = nodes
-            self.lease = lease
+            self.timing = LedgerTiming()
+            self.timing.lease = lease
             self.maximumFailures = maximumFailures
             self.settleTimeout = settleTimeout
             self.ownerPrefix = ownerPrefix
@@ -43,13 +53,17 @@ package struct ConsumerCore {
 
     /// What the engine must tell the application, or count.
     package enum Effect {
+        /// To be delivered, or with ``Settings/isAtMostOnce`` completed and to be delivered.
         case deliver(HeldJobID, JobID, JobRecord, attempt: Int, failures: Int)
         /// A settlement ended; nil where nobody waits. The error is nil on success.
         case settled(HeldJobID, Settlement, waiter: UInt64?, DelayQueueError?)
         /// Another owner may run the job from now on.
         case leaseLost(HeldJobID)
         case buried(JobID, reason: String, isAutomatic: Bool)
-        case foreignJob(node: Int, BeanstalkJobID)
+        /// This was done with a record nobody here wrote.
+        case foreignJob(node: Int, BeanstalkJobID, ForeignJobPolicy)
+        /// A job without a record came later than records last, and this was done with it, or with one of its copies.
+        case lateJob(JobID, lateness: Duration, LateJobPolicy)
         case duplicateCopy
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
@@ -99,6 +113,8 @@ package struct ConsumerCore {
     var demand = 0
     /// Jobs between reservation and delivery that count against the demand.
     var claimsUnderway = 0
+    /// Jobs the application has.
+    var jobsInHand = 0
     var parkedCopies = 0
     var isDraining = false
     /// While the ledger is away no more copies are reserved, but for one now and then to ask it about.
@@ -130,6 +146,9 @@ package struct ConsumerCore {
         demand = 0
         for (id, job) in jobs {
             switch job.phase {
+            case .inspecting where job.isForeign:
+                // Its priority is needed to release it, and is on its way.
+                break
             case .holding, .parked, .inspecting:
                 releaseAll(id, delay: secondsUntilDue(job, now: now))
             case .claiming, .verifying, .claimed, .settling, .burying, .finishing:
@@ -204,11 +223,13 @@ package struct ConsumerCore {
         leave(job)
         jobs[id]?.phase = phase
         if phase.countsAgainstDemand { claimsUnderway += 1 }
+        if phase.isInHand { jobsInHand += 1 }
         if phase.isParked { parkedCopies += job.copies.count }
     }
 
     private mutating func leave(_ job: HeldJob) {
         if job.phase.countsAgainstDemand { claimsUnderway -= 1 }
+        if job.phase.isInHand { jobsInHand -= 1 }
         if job.phase.isParked { parkedCopies -= job.copies.count }
     }
 

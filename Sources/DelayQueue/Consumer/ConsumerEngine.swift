@@ -13,7 +13,7 @@ import PipelinedTransport
 /// iterator is gone and every job settled, the pumps end and the connections close.
 actor ConsumerEngine {
     nonisolated let unownedExecutor: UnownedSerialExecutor
-    nonisolated let deliveries = DeliveryQueue()
+    nonisolated let deliveries: DeliveryQueue
     nonisolated let configuration: ConsumerConfiguration
     nonisolated let queue: TubeName
     nonisolated let nodes: [BeanstalkNode]
@@ -67,6 +67,7 @@ actor ConsumerEngine {
         self.eventLoop = eventLoop
         self.loopExecutor = EventLoopTaskExecutor(eventLoop)
         self.configuration = configuration
+        self.deliveries = DeliveryQueue(isAtMostOnce: configuration.deliveryGuarantee == .atMostOnce)
         self.queue = queue
         self.nodes = nodes
         self.ledger = ledger
@@ -79,11 +80,7 @@ actor ConsumerEngine {
                 node.address, watchTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
                 logger: logger)
         }
-        self.core = ConsumerCore(
-            settings: ConsumerCore.Settings(
-                queue: queue, nodes: nodes, lease: configuration.timing.lease,
-                maximumFailures: configuration.retryPolicy.maximumFailures,
-                settleTimeout: configuration.settleTimeout, ownerPrefix: "\(ClaimOwner.random())."))
+        self.core = ConsumerCore(settings: .init(configuration, nodes: nodes, queue: queue))
         self.nodeSignals = nodes.map { _ in WakeSignal() }
         self.ledgerSignals = (0..<Self.ledgerPumps).map { _ in WakeSignal() }
         self.isWaiting = nodes.map { _ in false }
@@ -183,7 +180,8 @@ actor ConsumerEngine {
             switch effect {
             case .deliver(let id, let jobID, let record, let attempt, let failures):
                 let handle = JobHandle(
-                    id, id: jobID, record: record, attempt: attempt, failures: failures, engine: self)
+                    id, id: jobID, record: record, attempt: attempt, failures: failures,
+                    isCompleted: configuration.deliveryGuarantee == .atMostOnce, engine: self)
                 handles[id] = WeakHandle(handle: handle)
                 jobs.append(Job(handle: handle))
             case .settled(let id, let settlement, let waiter, let error):
@@ -195,11 +193,20 @@ actor ConsumerEngine {
                 logger.log(
                     level: isAutomatic ? .warning : .info, "job was buried",
                     metadata: [LogKey.job: "\(job)", LogKey.reason: "\(reason)"])
-            case .foreignJob(let node, let id):
+            case .foreignJob(let node, let id, let policy):
                 metrics.foreignJobs.increment()
+                logger.log(
+                    level: policy == .deliver ? .debug : .warning, "met a job in a format this package does not know",
+                    metadata: [
+                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.policy: "\(policy.rawValue)",
+                    ])
+            case .lateJob(let job, let lateness, let policy):
+                metrics.lateJobs.increment()
                 logger.warning(
-                    "a job in a format this package does not know was buried",
-                    metadata: [LogKey.node: "\(nodes[node])", LogKey.job: "\(id)"])
+                    "met a job later than ledger records last",
+                    metadata: [
+                        LogKey.job: "\(job)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy.rawValue)",
+                    ])
             case .duplicateCopy:
                 metrics.duplicateCopies.increment()
             case .misconfigured(let error):
@@ -253,7 +260,7 @@ actor ConsumerEngine {
     private func armTimer(now: Moment) {
         var wait = core.timeUntilTick(now: now)
         // Jobs fetched ahead are looked at until they are taken.
-        if !deliveries.isEmpty { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
+        if deliveries.mayGoStale { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
         guard let wait else {
             timer?.scheduled.cancel()
             timer = nil
@@ -339,6 +346,10 @@ actor ConsumerEngine {
             deadline.cancel()
         }
         for connection in connections { await connection.close(drainingFor: .milliseconds(100)) }
+        if configuration.deliveryGuarantee == .atMostOnce, deliveries.count > 0 {
+            logger.error(
+                "jobs completed before delivery were taken by nobody", metadata: [LogKey.count: "\(deliveries.count)"])
+        }
     }
 
     /// The time to settle is over: what is still held goes back to the queue, and the pumps are stopped if even that

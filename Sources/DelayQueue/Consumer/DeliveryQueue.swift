@@ -31,6 +31,13 @@ final class DeliveryQueue: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
+    /// Jobs come completed, so none can be taken back: each waits for a task that asks for it.
+    private let isAtMostOnce: Bool
+
+    init(isAtMostOnce: Bool) {
+        self.isAtMostOnce = isAtMostOnce
+    }
+
     // MARK: Iterators
 
     /// The next job; nil once the consumer has finished.
@@ -133,7 +140,8 @@ final class DeliveryQueue: Sendable {
     func demand(now: Uptime) -> Int {
         state.withLockedValue { state in
             guard state.ending == nil else { return 0 }
-            return state.waiters.count + state.meter.horizon(now: now) - state.ready.count
+            let ahead = isAtMostOnce ? 0 : state.meter.horizon(now: now)
+            return state.waiters.count + ahead - state.ready.count
         }
     }
 
@@ -141,17 +149,17 @@ final class DeliveryQueue: Sendable {
     func withdrawStale(now: Uptime) -> [Job] {
         state.withLockedValue { state in
             guard now - state.lastTaken > DemandMeter.window * 2 else { return [] }
-            return Self.withdraw(from: &state)
+            return withdraw(from: &state)
         }
     }
 
-    /// Every job not taken yet.
+    /// Every job not taken yet that can go back to the queue.
     func withdrawAll() -> [Job] {
-        state.withLockedValue { Self.withdraw(from: &$0) }
+        state.withLockedValue { withdraw(from: &$0) }
     }
 
-    private static func withdraw(from state: inout State) -> [Job] {
-        guard !state.ready.isEmpty else { return [] }
+    private func withdraw(from state: inout State) -> [Job] {
+        guard !state.ready.isEmpty, !isAtMostOnce else { return [] }
         defer { state.ready.removeAll() }
         return Array(state.ready)
     }
@@ -168,7 +176,11 @@ final class DeliveryQueue: Sendable {
         }
     }
 
-    var isEmpty: Bool { state.withLockedValue { $0.ready.isEmpty } }
+    /// How many jobs wait to be taken.
+    var count: Int { state.withLockedValue { $0.ready.count } }
+
+    /// Whether jobs wait that go back to the queue when nobody comes for them.
+    var mayGoStale: Bool { !isAtMostOnce && count > 0 }
 
     var hasEnded: Bool { state.withLockedValue { $0.ending != nil } }
 }

@@ -18,8 +18,8 @@ struct HeldCopy {
     let identity: CopyIdentity
     /// The copy's index, where its record has one.
     let index: Int?
-    let timeToRun: Duration
-    let priority: UInt32
+    var timeToRun: Duration
+    var priority: UInt32
     /// When the request was sent that last started the reservation's time to run; nil until a reserve that waited
     /// long has been followed by a touch.
     var confirmedAt: Uptime?
@@ -53,7 +53,8 @@ enum HeldPhase {
     case holding
     /// The ledger's answer to a claim made with one of its copies.
     case claiming(owner: ClaimOwner, copy: BeanstalkJobID, node: Int)
-    /// `stats-job` on the copy of a dead job, to learn whether it was kicked.
+    /// `stats-job` on a copy, to learn whether it was kicked: the job is dead, or so late that its record is gone. And
+    /// of a foreign job, to learn its time to run and priority.
     case inspecting(copy: BeanstalkJobID, node: Int)
     /// Another owner's lease, or the ledger's return; asked again at a time.
     case parked
@@ -74,9 +75,12 @@ extension HeldPhase {
     var countsAgainstDemand: Bool {
         switch self {
         case .claiming, .inspecting, .verifying: true
-        case .holding, .parked, .claimed, .settling, .burying, .finishing: false
+        case .settling(_, let pending): pending.deliversOnceSettled
+        case .holding, .parked, .claimed, .burying, .finishing: false
         }
     }
+
+    var isInHand: Bool { if case .claimed = self { true } else { false } }
 
     var isParked: Bool { if case .parked = self { true } else { false } }
 }
@@ -91,6 +95,8 @@ struct PendingSettlement {
     var tries = 0
     /// Burying waits until a copy is reserved.
     var isWaitingForCopy = false
+    /// The job is delivered once it is known to be completed, and to at most one application.
+    var deliversOnceSettled = false
     /// The copy to bury, once its kick count is known.
     var burying: (copy: HeldCopy, kicks: Int)?
 }
@@ -117,8 +123,14 @@ struct HeldJob {
     /// Copies whose node confirmed the delete, and deletes without an answer.
     var deleted: [Int] = []
     var pendingDeletes = 0
+    /// Nobody here wrote it: the ledger knows nothing of it, and its node alone is told how it ended.
+    var isForeign: Bool { if case .foreign = record { true } else { false } }
     /// How often it was parked in a row, for the backoff.
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.
     var unansweredOwner: ClaimOwner?
+    /// The ledger has no record of it, though it is later than records last.
+    var isLateWithoutRecord = false
+    /// It shall run though it is later than records last: it was kicked, or the policy says so.
+    var mayRunWithoutRecord = false
 }

@@ -26,15 +26,22 @@ final class JobHandle: Sendable {
     let body: ByteBuffer
     let attempt: Int
     let failures: Int
+    /// Completed before it was delivered, at most once: there is nothing to settle, and no way back.
+    let isCompleted: Bool
     private let engine: ConsumerEngine
     private let state = NIOLockedValueBox(State())
 
-    init(_ heldID: HeldJobID, id: JobID, record: JobRecord, attempt: Int, failures: Int, engine: ConsumerEngine) {
+    /// - Parameter isCompleted: it was completed before, and takes no settlement.
+    init(
+        _ heldID: HeldJobID, id: JobID, record: JobRecord, attempt: Int, failures: Int, isCompleted: Bool,
+        engine: ConsumerEngine
+    ) {
+        self.isCompleted = isCompleted
         self.heldID = heldID
         self.id = id
-        self.fireTime = record.fireTime ?? .latest
+        self.fireTime = record.fireTime ?? .now()
         self.headers = record.headers
-        self.body = record.body ?? ByteBuffer()
+        self.body = record.body
         self.attempt = attempt
         self.failures = failures
         self.engine = engine
@@ -42,7 +49,7 @@ final class JobHandle: Sendable {
 
     deinit {
         let (isLive, isLeaseLost) = state.withLockedValue { ($0.phase == .live, $0.isLeaseLost) }
-        if isLive { engine.dropped(heldID, job: id, isLeaseLost: isLeaseLost) }
+        if isLive, !isCompleted { engine.dropped(heldID, job: id, isLeaseLost: isLeaseLost) }
     }
 
     // MARK: Delivery
@@ -122,6 +129,11 @@ final class JobHandle: Sendable {
     }
 
     private func beginSettling() throws(DelayQueueError) {
+        guard !isCompleted else {
+            throw DelayQueueError(
+                .alreadySettled, "job \(id) was completed before it was delivered, at most once; it takes no settlement"
+            )
+        }
         let phase = state.withLockedValue { state in
             defer { if state.phase == .live { state.phase = .settling } }
             return state.phase

@@ -17,6 +17,8 @@ package struct Uptime: Hashable, Comparable, Sendable {
         self.microseconds = microseconds
     }
 
+    package static let distantFuture = Uptime(microseconds: .max)
+
     package static func < (a: Uptime, b: Uptime) -> Bool { a.microseconds < b.microseconds }
 
     package static func + (a: Uptime, b: Duration) -> Uptime {

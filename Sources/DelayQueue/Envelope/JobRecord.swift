@@ -5,8 +5,8 @@ package import NIOCore
 package enum JobRecord: Sendable, Hashable {
     case native(Envelope)
     case goQueue(GoQueueRecord)
-    /// Somebody else's job; also one that begins like an envelope and is none.
-    case foreign
+    /// Somebody else's job, as it is; also one that begins like an envelope and is none.
+    case foreign(ByteBuffer)
 
     package init(parsing record: ByteBuffer) {
         if let envelope = Envelope.parse(record) {
@@ -14,11 +14,11 @@ package enum JobRecord: Sendable, Hashable {
         } else if let goQueue = GoQueueRecord.parse(record) {
             self = .goQueue(goQueue)
         } else {
-            self = .foreign
+            self = .foreign(record)
         }
     }
 
-    /// Nil for a foreign job, as are all properties but `copies`.
+    /// Nil for a foreign job, as are all properties but `copies` and the body.
     package var id: JobID? {
         switch self {
         case .native(let envelope): envelope.id
@@ -66,11 +66,11 @@ package enum JobRecord: Sendable, Hashable {
         if case .native(let envelope) = self { envelope.headers } else { [:] }
     }
 
-    package var body: ByteBuffer? {
+    package var body: ByteBuffer {
         switch self {
         case .native(let envelope): envelope.body
         case .goQueue(let record): record.body
-        case .foreign: nil
+        case .foreign(let body): body
         }
     }
 

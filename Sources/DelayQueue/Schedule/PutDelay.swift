@@ -24,6 +24,11 @@ package enum PutDelay {
         UInt32(clamping: wholeSeconds(until: fireTime, now: now))
     }
 
+    /// A delay that must not end early, of a copy nobody holds for the rest of its last second.
+    package static func secondsRoundedUp(_ delay: Duration) -> UInt32 {
+        UInt32(clamping: (max(delay, .zero) + .nanoseconds(999_999_999)).components.seconds)
+    }
+
     private static func wholeSeconds(until fireTime: Timestamp, now: Timestamp) -> Int64 {
         max((now.duration(to: fireTime) - margin).components.seconds, 0)
     }

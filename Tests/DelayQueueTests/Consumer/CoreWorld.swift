@@ -17,12 +17,16 @@ struct CoreWorld {
     private(set) var sent: [[NodeCall.Kind]]
     var kicks = 0
 
-    init(nodes: Int = 3, demand: Int = 10, maximumFailures: Int = 25, lease: Duration = .seconds(30)) throws {
+    init(
+        nodes: Int = 3, demand: Int = 10, maximumFailures: Int = 25, lease: Duration = .seconds(30),
+        _ configure: (inout ConsumerCore.Settings) -> Void = { _ in }
+    ) throws {
         let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
-        core = ConsumerCore(
-            settings: .init(
-                queue: .default, nodes: addresses, lease: lease, maximumFailures: maximumFailures,
-                settleTimeout: .seconds(30), ownerPrefix: "me."))
+        var settings = ConsumerCore.Settings(
+            queue: .default, nodes: addresses, lease: lease, maximumFailures: maximumFailures,
+            settleTimeout: .seconds(30), ownerPrefix: "me.")
+        configure(&settings)
+        core = ConsumerCore(settings: settings)
         core.setDemand(demand)
         sent = Array(repeating: [], count: nodes)
     }
@@ -165,6 +169,11 @@ struct CoreWorld {
         effects.compactMap {
             if case .settled(_, let settlement, _, let error) = $0 { (settlement, error?.code) } else { nil }
         }
+    }
+
+    /// What was done with jobs later than records last.
+    var lateJobs: [LateJobPolicy] {
+        effects.compactMap { if case .lateJob(_, _, let policy) = $0 { policy } else { nil } }
     }
 
     var leasesLost: [HeldJobID] {

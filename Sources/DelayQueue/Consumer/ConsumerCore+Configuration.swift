@@ -1,0 +1,15 @@
+import Beanstalk
+
+extension ConsumerCore.Settings {
+    /// What the user's configuration means to the core.
+    init(_ configuration: ConsumerConfiguration, nodes: [BeanstalkNode], queue: TubeName) {
+        self.init(
+            queue: queue, nodes: nodes, lease: configuration.timing.lease,
+            maximumFailures: configuration.retryPolicy.maximumFailures, settleTimeout: configuration.settleTimeout,
+            ownerPrefix: "\(ClaimOwner.random()).")
+        timing = configuration.timing
+        latePolicy = configuration.lateJobs
+        foreignPolicy = configuration.foreignJobs
+        isAtMostOnce = configuration.deliveryGuarantee == .atMostOnce
+    }
+}

@@ -1,0 +1,90 @@
+import Beanstalk
+
+// Records nobody here wrote. They have no id and no entry in the ledger: only their node knows about them.
+extension ConsumerCore {
+    mutating func takeForeign(
+        _ copy: BeanstalkJobID, _ record: JobRecord, node: Int, sentAt: Moment, now: Moment
+    ) {
+        guard settings.foreignPolicy == .deliver else {
+            send(.inspectForeign(copy), to: node, for: nil)
+            return
+        }
+        let identity = CopyIdentity.stored(settings.nodes[node].address, copy)
+        let id = JobID(unchecked: String("\(identity)".prefix(JobID.maximumLength)))
+        // How long it may run and its priority are not known yet; nothing needs them before its node has told.
+        let held = HeldCopy(
+            node: node, id: copy, identity: identity, index: nil, timeToRun: .seconds(60), priority: 0,
+            confirmedAt: sentAt.uptime)
+        let heldID = makeJobID()
+        jobs[heldID] = HeldJob(
+            id: id, key: LedgerKey(queue: settings.queue, id: id), record: record, fireTime: now.wall,
+            copies: [held], due: now.wall)
+        nodes[node].held += 1
+        setPhase(heldID, .inspecting(copy: copy, node: node))
+        send(.inspect(copy), to: node, for: heldID)
+        if nextHeartbeat == nil { nextHeartbeat = now.uptime + heartbeatInterval }
+    }
+
+    mutating func inspectedForeign(_ id: HeldJobID, _ statistics: JobStatistics, now: Moment) {
+        guard let copy = jobs[id]?.copies.first else { return }
+        jobs[id]?.copies[0].timeToRun = .seconds(max(1, statistics.timeToRun))
+        jobs[id]?.copies[0].priority = statistics.priority
+        setPhase(id, .holding)
+        guard !isDraining, room > 0, let job = jobs[id] else {
+            releaseAll(id, delay: 0)
+            return
+        }
+        // Each reservation but this one may have been a run that failed: nobody keeps count but the node.
+        let attempt = max(1, statistics.reserves)
+        let claim = HeldClaim(
+            owner: ClaimOwner(unchecked: "-"), attempt: attempt, failures: attempt - 1, leaseEnd: .distantFuture,
+            renewAt: .distantFuture)
+        setPhase(id, .claimed(claim))
+        demand = max(0, demand - 1)
+        effects.append(.foreignJob(node: copy.node, copy.id, .deliver))
+        effects.append(.deliver(id, job.id, job.record, attempt: attempt, failures: attempt - 1))
+    }
+
+    /// Tells the node how the run ended.
+    mutating func settleForeign(_ id: HeldJobID, _ pending: PendingSettlement) {
+        guard let copy = jobs[id]?.copies.first else { return }
+        let kind: NodeCall.Kind =
+            switch pending.settlement {
+            case .complete: .delete(copy.id, index: nil)
+            case .giveBack: .release(copy.id, priority: copy.priority, delay: 0)
+            case .retry(let delay): .release(copy.id, priority: copy.priority, delay: PutDelay.secondsRoundedUp(delay))
+            case .bury: .bury(copy.id, priority: copy.priority)
+            }
+        send(kind, to: copy.node, for: id)
+    }
+
+    /// - Returns: whether the answer was about a foreign job's settlement.
+    mutating func settleForeignAnswered(_ id: HeldJobID, _ kind: NodeCall.Kind, _ reply: BeanstalkReply) -> Bool {
+        guard let job = jobs[id], job.isForeign, case .settling(_, let pending) = job.phase else { return false }
+        let isDone: Bool
+        switch kind {
+        case .delete: isDone = reply == .deleted
+        case .release: isDone = reply == .released
+        case .bury: isDone = reply == .buried(nil)
+        case .touch, .inspect, .inspectForeign, .buryForeign: return false
+        }
+        if isDone, case .bury(let reason) = pending.settlement {
+            effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
+        }
+        effects.append(.settled(id, pending.settlement, waiter: pending.waiter, isDone ? nil : .claimLost))
+        forgetJob(id)
+        return true
+    }
+
+    /// Its reservation is gone: the node gives it to somebody else.
+    mutating func loseForeign(_ id: HeldJobID) {
+        guard let job = jobs[id], job.copies.isEmpty else { return }
+        switch job.phase {
+        case .claimed: effects.append(.leaseLost(id))
+        case .settling(_, let pending):
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
+        default: break
+        }
+        forgetJob(id)
+    }
+}

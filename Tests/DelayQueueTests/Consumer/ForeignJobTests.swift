@@ -1,0 +1,95 @@
+import Beanstalk
+import NIOCore
+import Testing
+
+@testable import DelayQueue
+
+/// Records nobody here wrote, delivered all the same.
+@Suite("Foreign jobs")
+struct ForeignJobTests {
+    private let stranger = ByteBuffer(string: "who am I")
+
+    private func world(demand: Int = 10) throws -> CoreWorld {
+        try CoreWorld(nodes: 1, demand: demand) { $0.foreignPolicy = .deliver }
+    }
+
+    private func withDelivered() throws -> (CoreWorld, HeldJobID) {
+        var world = try world()
+        world.answer(node: 0, reserved: [(5, stranger)])
+        world.answer(node: 0)
+        let id = try #require(world.delivered.first?.id)
+        return (world, id)
+    }
+
+    @Test func `it is delivered without a word of the ledger`() throws {
+        let (world, _) = try withDelivered()
+        #expect(world.delivered.map(\.attempt) == [1])
+        #expect(world.delivered.map(\.failures) == [0])
+        #expect(world.records.isEmpty && !world.core.hasLedgerCalls)
+    }
+
+    @Test(arguments: [
+        (Settlement.complete, NodeCall.Kind.delete(BeanstalkJobID(5), index: nil)),
+        (.giveBack, .release(BeanstalkJobID(5), priority: 9, delay: 0)),
+        (.retry(after: .milliseconds(1001)), .release(BeanstalkJobID(5), priority: 9, delay: 2)),
+        (.bury(reason: "x"), .bury(BeanstalkJobID(5), priority: 9)),
+    ])
+    func `its node is told how it ended`(_ settlement: Settlement, _ call: NodeCall.Kind) throws {
+        var (world, id) = try withDelivered()
+        world.settle(id, settlement)
+        #expect(world.settled.isEmpty, "not before the node has answered")
+        world.answer(node: 0)
+        #expect(world.sent[0].last == call)
+        #expect(world.settled.map(\.error) == [nil])
+        #expect(world.core.isIdle && world.core.heldCopies == 0)
+    }
+
+    @Test func `its reservation is kept while it runs, and no claim renewed`() throws {
+        var (world, _) = try withDelivered()
+        for _ in 0..<100 {
+            world.advance(by: .seconds(1))
+            world.tick()
+            world.answer(node: 0)
+        }
+        #expect(world.sent[0].count { $0 == .touch(BeanstalkJobID(5)) } >= 5)
+        #expect(!world.core.hasLedgerCalls && world.leasesLost.isEmpty)
+    }
+
+    @Test func `with its connection the run is over`() throws {
+        var (world, id) = try withDelivered()
+        world.lose(node: 0)
+        #expect(world.leasesLost == [id])
+        world.settle(id, .complete)
+        #expect(world.settled.map(\.error) == [.claimLost])
+        #expect(world.core.jobs.isEmpty && world.core.heldCopies == 0)
+    }
+
+    @Test func `a connection that goes while it is settled leaves that in doubt`() throws {
+        var (world, id) = try withDelivered()
+        world.settle(id, .complete)
+        world.lose(node: 0)
+        #expect(world.settled.map(\.error) == [.claimLost])
+        #expect(world.core.jobs.isEmpty && world.core.heldCopies == 0)
+    }
+
+    @Test func `what the application does not want goes back as it was`() throws {
+        var world = try world(demand: 1)
+        world.answer(node: 0, reserved: [(5, stranger)])
+        world.core.setDemand(0)
+        world.answer(node: 0)
+        world.answer(node: 0)
+        #expect(world.delivered.isEmpty)
+        #expect(world.sent[0].last == .release(BeanstalkJobID(5), priority: 9, delay: 0))
+        #expect(world.core.isIdle && world.core.claimsUnderway == 0)
+    }
+
+    @Test func `draining while its node is asked about it gives it back as it was`() throws {
+        var world = try world()
+        world.answer(node: 0, reserved: [(5, stranger)])
+        world.core.drain(now: world.now)
+        world.answer(node: 0)
+        world.answer(node: 0)
+        #expect(world.sent[0].last == .release(BeanstalkJobID(5), priority: 9, delay: 0))
+        #expect(world.core.isIdle && world.core.claimsUnderway == 0)
+    }
+}
