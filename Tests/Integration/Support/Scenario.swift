@@ -24,10 +24,12 @@ struct Scenario: Sendable {
     /// Starts servers for the body, and closes the ledger and stops the servers in every case.
     static func run<R>(
         nodes count: Int = 3, binlog: Bool = false, appendOnly: Bool = false, maxJobSize: Int? = nil,
+        maxMemory: Int? = nil,
         _ body: (Scenario) async throws -> R
     ) async throws -> R {
         var redis = RedisOptions()
         redis.appendOnly = appendOnly
+        redis.maxMemory = maxMemory
         var beanstalkd = BeanstalkdOptions()
         beanstalkd.maxJobSize = maxJobSize
         return try await withLocalCluster(
@@ -85,6 +87,19 @@ struct Scenario: Sendable {
         await producer?.close(within: .seconds(1))
         for consumer in consumers { await consumer.close(within: .seconds(1)) }
         return try result.get()
+    }
+
+    /// Writes a job's copies as a producer would have done at another time.
+    func write(_ id: String, due: Timestamp, copies: Int? = nil) async throws {
+        let template = EnvelopeTemplate(
+            id: try JobID(id), fireTime: due, timeToRun: 10, priority: 1, headers: [:], body: ByteBuffer(string: id))
+        for node in nodes.indices {
+            var bytes = ByteBuffer()
+            template.write(copy: node, copies: copies ?? nodes.count, into: &bytes)
+            try await withConnection(to: node) { connection in
+                _ = try await connection.put(bytes, priority: 1, delay: 0, timeToRun: 10, timeout: .seconds(10))
+            }
+        }
     }
 
     // MARK: Looking at nodes
