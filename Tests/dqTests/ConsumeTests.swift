@@ -34,6 +34,30 @@ import Testing
         }
     }
 
+    @Test func atMostOnceAFailedCommandEndsItsJob() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            for index in 0..<3 { _ = try await tool.run("in", "0s", "\(index)") }
+            let outcome = try await tool.run(
+                "consume", "--json", "--at-most-once", "--exec", "exit 1", "--until-empty")
+            #expect(outcome.status == .exited(0))
+            #expect(try outcome.objects().map { try $0.number("attempt") } == [1, 1, 1])
+        }
+    }
+
+    @Test func aJobThatFailsTooOftenIsPutAside() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x")
+            let outcome = try await tool.run(
+                "consume", "--json", "--max-failures", "2", "--exec", "exit 1", "--until-empty")
+            #expect(outcome.status == .exited(0))
+            #expect(outcome.lines.count == 2)
+            let status = try JSONLine(try await tool.run("status", "--json").output)
+            #expect(try status.objects("nodes").reduce(0) { $0 + ($1["buried"] as? Int ?? 0) } == 1)
+        }
+    }
+
     @Test func linesForPeopleCannotBeBroken() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)

@@ -41,6 +41,9 @@ public struct Job: Identifiable, Sendable {
     /// Settling is still allowed, and accepted as long as nobody has taken over; else it throws `claimLost`.
     public var leaseLost: Bool { handle.isLeaseLost }
 
+    /// It was completed before it was delivered, at most once: it takes no settlement.
+    package var isCompletedBeforeDelivery: Bool { handle.isCompleted }
+
     /// Decodes the body as JSON.
     ///
     /// - Throws: `decodingFailed`; the job stays unsettled.

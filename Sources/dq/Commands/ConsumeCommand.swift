@@ -45,12 +45,14 @@ struct ConsumeCommand: AsyncParsableCommand {
         transform: { text throws(InvalidText) in try DurationText.parseSeconds(text) })
     var lease: Duration?
 
+    @OptionGroup var policies: PolicyOptions
     @OptionGroup var cluster: ClusterOptions
 
     func validate() throws {
         if let maximum, maximum < 1 { throw ValidationError("--max is \(maximum); it must be at least 1.") }
         if concurrency < 1 { throw ValidationError("--concurrency is \(concurrency); it must be at least 1.") }
         if timestamps, !json { throw ValidationError("--timestamps is for --json only.") }
+        try policies.validate()
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
@@ -61,6 +63,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         let ledger = try cluster.requiredLedger()
         var configuration = ConsumerConfiguration()
         if let lease { configuration.timing.lease = lease }
+        policies.apply(to: &configuration)
         let consumer = try Consumer(
             nodes: nodes, ledger: ledger, configuration: configuration, logger: cluster.logger(label: "dq.consumer"))
         let session = ConsumeSession(

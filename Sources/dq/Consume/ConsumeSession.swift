@@ -117,7 +117,9 @@ final class ConsumeSession: Sendable {
 
     private func handle(_ job: Job) async throws {
         switch state.withLock({ $0.arrived() }) {
-        case .giveBack: try await giveBack()
+        case .giveBack:
+            // One completed before it came has no way back: it runs, though no more were wanted.
+            if !job.isCompletedBeforeDelivery { try await giveBack() }
         case .runAsLast: report.yield(.finish)
         case .run: break
         }

@@ -1,0 +1,43 @@
+public import ArgumentParser
+public import DelayQueue
+
+/// What a consumer does with jobs that do not simply run.
+struct PolicyOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Jobs later than ledger records last, of which nobody knows whether they ran: bury, deliver or discard.",
+            valueName: "policy"))
+    var lateJobs: LateJobPolicy = .bury
+
+    @Option(
+        help: ArgumentHelp(
+            "Records in the tube that are no jobs of this tool or go-queue: bury or deliver.", valueName: "policy"))
+    var foreignJobs: ForeignJobPolicy = .bury
+
+    @Flag(help: "Complete each job before it is delivered: it never runs twice, and a crash loses it.")
+    var atMostOnce = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Bury a job that failed this often; 25 unless given.", valueName: "n"))
+    var maxFailures: Int?
+
+    func validate() throws {
+        if let maxFailures, maxFailures < 1 {
+            throw ValidationError("--max-failures is \(maxFailures); it must be at least 1.")
+        }
+        if atMostOnce, foreignJobs == .deliver {
+            throw ValidationError("--at-most-once can not be promised for foreign jobs; leave one of the two out.")
+        }
+    }
+
+    func apply(to configuration: inout ConsumerConfiguration) {
+        configuration.lateJobs = lateJobs
+        configuration.foreignJobs = foreignJobs
+        if atMostOnce { configuration.deliveryGuarantee = .atMostOnce }
+        if let maxFailures { configuration.retryPolicy.maximumFailures = maxFailures }
+    }
+}
+
+extension LateJobPolicy: ExpressibleByArgument {}
+extension ForeignJobPolicy: ExpressibleByArgument {}
