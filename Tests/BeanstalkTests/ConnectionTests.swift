@@ -4,7 +4,7 @@ import NIOCore
 import Testing
 
 /// The connection's own promises, seen through a real server.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(4))) struct ConnectionTests {
     @Test func `many callers share one connection and each gets its own answer`() async throws {
         try await BeanstalkdProcess.running { server in
             let connection = connect(to: server)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Beanstalk
 
-@Suite(.timeLimit(.minutes(1))) struct DecoderFuzzTests {
+@Suite(.timeLimit(.minutes(4))) struct DecoderFuzzTests {
     /// What a decoder made of some bytes.
     private struct Verdict: Equatable {
         var replies: [BeanstalkReply] = []

@@ -4,7 +4,7 @@ import NIOCore
 import Testing
 
 /// Every command against a real server.
-@Suite(.timeLimit(.minutes(1))) struct ServerCommandTests {
+@Suite(.timeLimit(.minutes(4))) struct ServerCommandTests {
     private let emails: TubeName
     private let longest: TubeName
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DelayQueueTestKit
 
-@Suite("beanstalkd for tests", .timeLimit(.minutes(1)))
+@Suite("beanstalkd for tests", .timeLimit(.minutes(4)))
 struct BeanstalkdServerTests {
     @Test func answersOnItsAddress() async throws {
         try await withBeanstalkd { server in

@@ -1,7 +1,7 @@
 import DelayQueueTestKit
 import Testing
 
-@Suite("Fault proxy", .timeLimit(.minutes(1)))
+@Suite("Fault proxy", .timeLimit(.minutes(4)))
 struct FaultProxyTests {
     @Test func passesBytesBothWays() async throws {
         try await withProxiedServer { server, proxy in

@@ -1,7 +1,7 @@
 import DelayQueueTestKit
 import Testing
 
-@Suite("Local cluster", .timeLimit(.minutes(1)))
+@Suite("Local cluster", .timeLimit(.minutes(4)))
 struct LocalClusterTests {
     @Test func startsAllAndStopsAll() async throws {
         let (folders, processIDs) = try await withLocalCluster(nodes: 3) { cluster in

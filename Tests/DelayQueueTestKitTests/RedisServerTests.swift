@@ -3,7 +3,7 @@ import Testing
 
 @testable import DelayQueueTestKit
 
-@Suite("Redis for tests", .timeLimit(.minutes(1)))
+@Suite("Redis for tests", .timeLimit(.minutes(4)))
 struct RedisServerTests {
     @Test func answersOnItsPortAndItsSocket() async throws {
         try await withRedis { server in

@@ -10,7 +10,7 @@ import Testing
     import Glibc
 #endif
 
-@Suite("Supervisor", .timeLimit(.minutes(1)))
+@Suite("Supervisor", .timeLimit(.minutes(4)))
 struct SupervisorTests {
     @Test func killedTestProcessLeavesNothingBehind() async throws {
         let result = await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {

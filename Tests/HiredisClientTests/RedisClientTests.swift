@@ -3,7 +3,7 @@ import NIOCore
 import PipelinedTransport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RedisClientTests {
+@Suite(.timeLimit(.minutes(4))) struct RedisClientTests {
     @Test func answersCommands() async throws {
         try await RedisProcess.run { server in
             try await withClient(server.url) { client in

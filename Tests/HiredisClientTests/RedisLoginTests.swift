@@ -4,7 +4,7 @@ import NIOPosix
 import PipelinedTransport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RedisLoginTests {
+@Suite(.timeLimit(.minutes(4))) struct RedisLoginTests {
     /// The refusal of a first command, which must be the same inside the backoff that follows.
     private func refusal(_ url: String, scripts: [RedisScript] = []) async throws -> RedisError {
         var configuration = ConnectionConfiguration()

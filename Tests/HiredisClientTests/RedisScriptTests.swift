@@ -4,7 +4,7 @@ import Testing
 
 @testable import HiredisClient
 
-@Suite(.timeLimit(.minutes(1))) struct RedisScriptTests {
+@Suite(.timeLimit(.minutes(4))) struct RedisScriptTests {
     private static let append = RedisScript("redis.call('RPUSH', KEYS[1], ARGV[1]) return ARGV[1]")
     private static let length = RedisScript("return redis.call('LLEN', KEYS[1])")
 

@@ -4,7 +4,7 @@ import NIOSSL
 import PipelinedTransport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RedisTLSTests {
+@Suite(.timeLimit(.minutes(4))) struct RedisTLSTests {
     /// Starts a server that speaks TLS only, with a certificate for the names by an authority of its own.
     private func run(
         names: String, _ body: (_ port: Int, _ authority: String) async throws -> Void

@@ -5,7 +5,7 @@ import Foundation
 import NIOCore
 import Testing
 
-@Suite("Consumer faults", .serialized, .timeLimit(.minutes(2)))
+@Suite("Consumer faults", .serialized, .timeLimit(.minutes(4)))
 struct ConsumerFaultTests {
     // MARK: Dropped jobs
 

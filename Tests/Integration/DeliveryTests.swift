@@ -4,7 +4,7 @@ import Foundation
 import NIOCore
 import Testing
 
-@Suite("Delivery", .serialized, .timeLimit(.minutes(1)))
+@Suite("Delivery", .serialized, .timeLimit(.minutes(4)))
 struct DeliveryTests {
     @Test func `300 jobs on three nodes run once each on two consumers, none early`() async throws {
         try await Scenario.run { scenario in

@@ -9,7 +9,7 @@ import NIOPosix
 import Testing
 
 /// Records as go-queue's producer writes them, next to locks as its consumer takes them.
-@Suite("go-queue records", .serialized, .timeLimit(.minutes(1)))
+@Suite("go-queue records", .serialized, .timeLimit(.minutes(4)))
 struct GoQueueTests {
     /// Writes one record to every node, as go-queue's producer does.
     private func put(_ record: String, in scenario: Scenario) async throws {

@@ -4,7 +4,7 @@ import Metrics
 import MetricsTestKit
 import Testing
 
-@Suite("Metrics", .serialized, .timeLimit(.minutes(1)))
+@Suite("Metrics", .serialized, .timeLimit(.minutes(4)))
 struct MetricsTests {
     /// The process's metrics can be directed once; each test looks at its own queue's.
     static let metrics: TestMetrics = {

@@ -4,7 +4,7 @@ import DelayQueueTestKit
 import NIOCore
 import Testing
 
-@Suite("Policies", .serialized, .timeLimit(.minutes(2)))
+@Suite("Policies", .serialized, .timeLimit(.minutes(4)))
 struct PolicyTests {
     // MARK: Late jobs
 

@@ -5,7 +5,7 @@ import NIOCore
 import PipelinedTransport
 import Testing
 
-@Suite("Producer faults", .serialized, .timeLimit(.minutes(2)))
+@Suite("Producer faults", .serialized, .timeLimit(.minutes(4)))
 struct ProducerFaultTests {
     @Test func `with one node down a job has two copies`() async throws {
         try await Scenario.run { scenario in

@@ -5,7 +5,7 @@ import Foundation
 import NIOCore
 import Testing
 
-@Suite("Revocation", .serialized, .timeLimit(.minutes(1)))
+@Suite("Revocation", .serialized, .timeLimit(.minutes(4)))
 struct RevokeTests {
     @Test func `a revoked job leaves no copy and never runs`() async throws {
         try await Scenario.run { scenario in

@@ -166,7 +166,7 @@ struct ServerTroubleTests {
     @Test func `a long handler keeps its job, and consumers beside it write nothing to the nodes' logs`() async throws {
         try await Scenario.run(binlog: true) { scenario in
             let producer = try scenario.producer()
-            let consumers = try (0..<3).map { _ in try scenario.consumer { $0.timing.lease = .seconds(1) } }
+            let consumers = try (0..<3).map { _ in try scenario.consumer { $0.timing.lease = .seconds(5) } }
             try await scenario.closing(producer, consumers[0], consumers[1], consumers[2]) {
                 var options = JobOptions()
                 options.timeToRun = .seconds(10)

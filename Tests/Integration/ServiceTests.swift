@@ -5,7 +5,7 @@ import Logging
 import ServiceLifecycle
 import Testing
 
-@Suite("Service", .serialized, .timeLimit(.minutes(1)))
+@Suite("Service", .serialized, .timeLimit(.minutes(4)))
 struct ServiceTests {
     @Test func `graceful shutdown lets handlers finish, settles and closes`() async throws {
         try await Scenario.run { scenario in

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Simulation", .timeLimit(.minutes(3)))
+@Suite("Simulation", .timeLimit(.minutes(4)))
 struct SimulationTests {
     /// The seed to replay with its history: `DQ_SEED=17 ./dev test --filter Simulation`.
     static let replayedSeed = ProcessInfo.processInfo.environment["DQ_SEED"].flatMap { UInt64($0) }

@@ -2,7 +2,7 @@ import DelayQueueTestKit
 import Subprocess
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct DemoTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct DemoTests {
     @Test func runsOnServersOfItsOwn() async throws {
         let outcome = try await Tool().run("demo", "--json")
         #expect(outcome.status == .exited(0), "\(outcome)")

@@ -3,7 +3,7 @@ import Foundation
 import Subprocess
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ExecTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct ExecTests {
     @Test func theCommandGetsTheJob() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)

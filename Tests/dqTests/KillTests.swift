@@ -2,7 +2,7 @@ import DelayQueueTestKit
 import Subprocess
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct KillTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct KillTests {
     /// The crash that a lease is for: no clean-up runs, and the job must run elsewhere soon.
     @Test func aJobWhoseConsumerIsKilledRunsElsewhereOnceItsLeaseIsOver() async throws {
         try await withLocalCluster(nodes: 3) { cluster in

@@ -2,7 +2,7 @@ import DelayQueueTestKit
 import Subprocess
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RevokeTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct RevokeTests {
     @Test func aRevokedJobDoesNotRun() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster, tube: "mail")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import dq
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ScheduleTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct ScheduleTests {
     @Test func whatIsScheduledArrives() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster, tube: "mail")

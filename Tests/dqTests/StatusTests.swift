@@ -4,7 +4,7 @@ import Testing
 
 @testable import dq
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct StatusTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct StatusTests {
     @Test func showsNodesAndLedger() async throws {
         try await withLocalCluster(nodes: 2, binlog: true) { cluster in
             let tool = Tool(cluster, tube: "mail")

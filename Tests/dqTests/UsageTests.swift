@@ -1,7 +1,7 @@
 import Subprocess
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct UsageTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct UsageTests {
     private static let nodes = ["--nodes", "127.0.0.1:1,127.0.0.1:2"]
 
     @Test(arguments: [

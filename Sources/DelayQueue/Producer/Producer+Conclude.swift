@@ -127,9 +127,12 @@ extension Producer {
         for node in write.unplanned where write.nodeErrors[node] == nil {
             failures.append(.init(node: nodes[node], error: NodeNotAnswering()))
         }
+        let least = configuration.minimumWritten
         return DelayQueueError(
             .insufficientCopies,
-            "\(written) of at least \(configuration.minimumWritten) copies were written; the job was not accepted",
+            written < least
+                ? "\(written) of at least \(least) copies were written; the job was not accepted"
+                : "\(written) copies were written, not all in time (writeTimeout); the job was not accepted",
             nodeFailures: failures, mayStillFire: mayStillFire)
     }
 

@@ -2,7 +2,7 @@ import Beanstalk
 import DelayQueue
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LedgerClaimTests {
+@Suite(.timeLimit(.minutes(4))) struct LedgerClaimTests {
     @Test(arguments: LedgerKind.allCases)
     func firstClaimIsAttempt1(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in

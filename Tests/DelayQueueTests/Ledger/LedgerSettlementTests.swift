@@ -3,7 +3,7 @@ import DelayQueue
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LedgerSettlementTests {
+@Suite(.timeLimit(.minutes(4))) struct LedgerSettlementTests {
     @Test(arguments: LedgerKind.allCases)
     func completing(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in

@@ -7,7 +7,7 @@ import Logging
 import Testing
 
 /// What only a real server shows: its clock, its limits, its refusals.
-@Suite(.timeLimit(.minutes(2))) struct RedisLedgerTests {
+@Suite(.timeLimit(.minutes(4))) struct RedisLedgerTests {
     private let a = ClaimOwner.random()
     private let b = ClaimOwner.random()
 

@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import PipelinedTransport
 import Testing
 
 /// Real servers, and producers and consumers on them, for one test.
@@ -60,6 +61,9 @@ struct Scenario: Sendable {
         var configuration = ProducerConfiguration()
         // Nodes that come back are to be noticed soon: tests wait for it.
         configuration.connection.backoff.maximum = .milliseconds(200)
+        // On a machine with too much to do a server may take long to answer, and is not away for it.
+        configuration.connection.connectTimeout = .seconds(20)
+        configuration.writeTimeout = .seconds(20)
         configure(&configuration)
         return try Producer(nodes: nodes, ledger: ledger, configuration: configuration, logger: Self.logger)
     }
@@ -69,6 +73,7 @@ struct Scenario: Sendable {
     ) throws -> Consumer {
         var configuration = ConsumerConfiguration()
         configuration.connection.backoff.maximum = .milliseconds(200)
+        configuration.connection.connectTimeout = .seconds(20)
         configure(&configuration)
         return try Consumer(
             nodes: nodes, ledger: ledger ?? self.ledger, configuration: configuration, logger: Self.logger)
@@ -124,8 +129,10 @@ struct Scenario: Sendable {
     }
 
     func withConnection<R>(to node: Int, _ body: (BeanstalkConnection) async throws -> R) async throws -> R {
+        var configuration = ConnectionConfiguration()
+        configuration.connectTimeout = .seconds(20)
         let connection = BeanstalkConnection.beanstalk(
-            nodes[node].address, useTube: nodes[node].tube, watchTube: nodes[node].tube,
+            nodes[node].address, useTube: nodes[node].tube, watchTube: nodes[node].tube, configuration: configuration,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Self.logger)
         let result: Result<R, any Error>
         do {
