@@ -8,6 +8,7 @@ extension ConsumerCore.Settings {
             maximumFailures: configuration.retryPolicy.maximumFailures, settleTimeout: configuration.settleTimeout,
             ownerPrefix: "\(ClaimOwner.random()).")
         timing = configuration.timing
+        seals = SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
         latePolicy = configuration.lateJobs
         foreignPolicy = configuration.foreignJobs
         isAtMostOnce = configuration.deliveryGuarantee == .atMostOnce

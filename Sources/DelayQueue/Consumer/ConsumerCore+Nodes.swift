@@ -95,7 +95,13 @@ extension ConsumerCore {
     private mutating func take(
         _ id: BeanstalkJobID, _ bytes: ByteBuffer, node: Int, waited: Duration, sentAt: Moment, now: Moment
     ) {
-        let record = JobRecord(parsing: bytes)
+        // Before anything is decided by it: what a forged copy says must not reach the job it pretends to be.
+        let record = JobRecord(parsing: bytes, opening: settings.seals, queue: settings.queue)
+        if case .unverified(let problem) = record {
+            nodes[node].unverified[id] = problem
+            send(.inspectForeign(id), to: node, for: nil)
+            return
+        }
         guard let jobID = record.id, let fireTime = record.fireTime, let priority = record.priority,
             let timeToRun = record.timeToRun.map({ Duration.seconds(Int64($0)) }),
             let key = record.ledgerKey(queue: settings.queue),
@@ -202,10 +208,15 @@ extension ConsumerCore {
             if case .ok(let text) = reply { statistics = try? JobStatistics(parsing: text) }
             inspected(id, node: node, copy: copy, statistics, now: now)
         case .inspectForeign(let copy):
-            guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return }
+            guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else {
+                nodes[node].unverified[copy] = nil
+                return
+            }
             send(.buryForeign(copy, priority: statistics.priority), to: node, for: nil)
         case .buryForeign(let copy, _):
-            if reply == .buried(nil) { effects.append(.foreignJob(node: node, copy, .bury)) }
+            let problem = nodes[node].unverified.removeValue(forKey: copy)
+            guard reply == .buried(nil) else { return }
+            effects.append(problem.map { .unverifiedJob(node: node, copy, $0) } ?? .foreignJob(node: node, copy, .bury))
         }
     }
 
@@ -219,6 +230,7 @@ extension ConsumerCore {
         nodes[node].isDry = true
         nodes[node].burst = Node.firstBurst
         nodes[node].isDegraded = false
+        nodes[node].unverified = [:]
         for (id, job) in jobs where job.copies.contains(where: { $0.node == node }) {
             removeCopies(of: id, now: now) { $0.node == node }
         }

@@ -28,6 +28,8 @@ package struct ConsumerCore {
         package var idleBlock: UInt32 = 60
         /// How long a settlement is tried while the ledger is away.
         package var settleTimeout: Duration
+        /// Which records are taken for jobs.
+        package var seals = SealPolicy()
         /// Makes owners of this consumer unlike all others.
         package var ownerPrefix: String
         /// What becomes of a job so late that its record may have run out.
@@ -64,6 +66,8 @@ package struct ConsumerCore {
         case foreignJob(node: Int, BeanstalkJobID, ForeignJobPolicy)
         /// A job without a record came later than records last, and this was done with it, or with one of its copies.
         case lateJob(JobID, lateness: Duration, LateJobPolicy)
+        /// A copy that nothing proves to be a producer's was buried.
+        case unverifiedJob(node: Int, BeanstalkJobID, SealProblem)
         case duplicateCopy
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
@@ -78,6 +82,8 @@ package struct ConsumerCore {
         var burst = Self.firstBurst
         /// The last reserve found nothing, so the next one may wait.
         var isDry = true
+        /// Copies that are about to be buried, and what is wrong with them.
+        var unverified: [BeanstalkJobID: SealProblem] = [:]
         /// Its disk is full: it can take copies back without a delay only.
         var isDegraded = false
 

@@ -207,6 +207,13 @@ actor ConsumerEngine {
                     metadata: [
                         LogKey.job: "\(job)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy.rawValue)",
                     ])
+            case .unverifiedJob(let node, let id, let problem):
+                metrics.unverifiedJobs.increment()
+                logger.warning(
+                    "a job that could not be verified was buried",
+                    metadata: [
+                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.reason: "\(problem)",
+                    ])
             case .duplicateCopy:
                 metrics.duplicateCopies.increment()
             case .misconfigured(let error):

@@ -1,3 +1,6 @@
+package import Beanstalk
+import Crypto
+import Foundation
 package import NIOCore
 
 /// The records of one job's copies: built once, written once per copy.
@@ -8,10 +11,20 @@ package import NIOCore
 /// \r\n
 /// <body>
 /// ```
+///
+/// A sealed one begins with `DQS1`, and its line goes on with mode, key id and seal; headers and body may be encrypted.
 package struct EnvelopeTemplate: Sendable {
     private let beforeCopy: ByteBuffer
     private let afterCopies: ByteBuffer
-    private let body: ByteBuffer
+    private let payload: ByteBuffer
+    private let sealing: Sealing?
+
+    /// What each copy's seal is made with: the payload is encrypted and hashed once for all of them.
+    private struct Sealing {
+        var key: SealingKey
+        var queue: TubeName
+        var payloadDigest: SHA256.Digest
+    }
 
     /// - Parameter timeToRun: seconds; repeats the put's own, as does the priority: a reserved copy does not tell.
     /// - Parameter headers: validated.
@@ -20,26 +33,89 @@ package struct EnvelopeTemplate: Sendable {
     ) {
         beforeCopy = ByteBuffer(string: "\(Envelope.magic)\(id) \(fireTime.microseconds) ")
         var rest = ByteBuffer(string: " \(timeToRun) \(priority)\r\n")
-        for header in headers { rest.writeString("\(header.name): \(header.value)\r\n") }
-        rest.writeStaticString("\r\n")
+        Self.write(headers, into: &rest)
         afterCopies = rest
-        self.body = body
+        payload = body
+        sealing = nil
+    }
+
+    /// - Parameter queue: a part of what is sealed.
+    /// - Parameter nonce: 12 bytes, for test vectors; random otherwise.
+    /// - Throws: `invalidBody`, where the body cannot be encrypted.
+    package init(
+        id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer,
+        sealedWith keyRing: KeyRing, queue: TubeName, nonce: [UInt8]? = nil
+    ) throws(DelayQueueError) {
+        let key = keyRing.current
+        var content = ByteBuffer()
+        Self.write(headers, into: &content)
+        content.writeImmutableBuffer(body)
+        if keyRing.mode == .encrypt {
+            let context = SealedEnvelope.jobContext(
+                queue: queue, id: id, fireTime: fireTime, mode: keyRing.mode, keyID: key.id)
+            content = try Self.encrypt(content, context: context, key: key, nonce: nonce)
+        }
+        beforeCopy = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(fireTime.microseconds) ")
+        afterCopies = ByteBuffer(string: " \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
+        payload = content
+        sealing = Sealing(key: key, queue: queue, payloadDigest: SealedEnvelope.digest(of: content))
+    }
+
+    private static func encrypt(
+        _ content: ByteBuffer, context: String, key: SealingKey, nonce: [UInt8]?
+    ) throws(DelayQueueError) -> ByteBuffer {
+        do {
+            let box = try content.withUnsafeReadableBytes { bytes in
+                try AES.GCM.seal(
+                    bytes, using: key.encryptionKey(context: context), nonce: nonce.map { try AES.GCM.Nonce(data: $0) },
+                    authenticating: Array(context.utf8))
+            }
+            var encrypted = ByteBuffer()
+            encrypted.reserveCapacity(content.readableBytes + 28)
+            encrypted.writeBytes(box.nonce)
+            encrypted.writeBytes(box.ciphertext)
+            encrypted.writeBytes(box.tag)
+            return encrypted
+        } catch {
+            throw DelayQueueError(.invalidBody, "body could not be encrypted", underlying: error)
+        }
+    }
+
+    private static func write(_ headers: JobHeaders, into buffer: inout ByteBuffer) {
+        for header in headers { buffer.writeString("\(header.name): \(header.value)\r\n") }
+        buffer.writeStaticString("\r\n")
     }
 
     /// The length in bytes of a copy's record.
     package func size(copy: Int, copies: Int) -> Int {
         beforeCopy.readableBytes + Self.digits(copy) + 1 + Self.digits(copies) + afterCopies.readableBytes
-            + body.readableBytes
+            + (sealing == nil ? 0 : SealedEnvelope.sealLength + 2) + payload.readableBytes
     }
 
     /// - Parameter copy: this copy's index, from 0.
     /// - Parameter copies: how many copies the job has; 0 where that is unknown.
     package func write(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
         buffer.reserveCapacity(minimumWritableBytes: size(copy: copy, copies: copies))
+        guard let sealing else {
+            writeLine(copy: copy, copies: copies, into: &buffer)
+            buffer.writeImmutableBuffer(payload)
+            return
+        }
+        var line = ByteBuffer()
+        line.reserveCapacity(256)
+        writeLine(copy: copy, copies: copies, into: &line)
+        let seal = sealing.key.seal(
+            SealedEnvelope.sealedBytes(queue: sealing.queue, line: line, payloadDigest: sealing.payloadDigest))
+        for byte in seal { line.writeBytes([UInt8.hexDigit(byte >> 4), .hexDigit(byte & 0xf)]) }
+        line.writeStaticString("\r\n")
+        buffer.writeBuffer(&line)
+        buffer.writeImmutableBuffer(payload)
+    }
+
+    private func writeLine(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
         buffer.writeImmutableBuffer(beforeCopy)
         buffer.writeString("\(copy)/\(copies)")
         buffer.writeImmutableBuffer(afterCopies)
-        buffer.writeImmutableBuffer(body)
     }
 
     private static func digits(_ number: Int) -> Int {

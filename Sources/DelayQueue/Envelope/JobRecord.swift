@@ -4,12 +4,19 @@ package import NIOCore
 /// What a consumer finds in a tube.
 package enum JobRecord: Sendable, Hashable {
     case native(Envelope)
+    /// Neither verified nor opened; fit to be looked at, never to be run.
+    case sealed(SealedEnvelope)
     case goQueue(GoQueueRecord)
     /// Somebody else's job, as it is; also one that begins like an envelope and is none.
     case foreign(ByteBuffer)
+    /// Not proven to be a producer's.
+    case unverified(SealProblem)
 
+    /// Reads a record without keys; ``init(parsing:opening:queue:)`` is what consumers use.
     package init(parsing record: ByteBuffer) {
-        if let envelope = Envelope.parse(record) {
+        if let envelope = SealedEnvelope.parse(record) {
+            self = .sealed(envelope)
+        } else if let envelope = Envelope.parse(record) {
             self = .native(envelope)
         } else if let goQueue = GoQueueRecord.parse(record) {
             self = .goQueue(goQueue)
@@ -18,20 +25,22 @@ package enum JobRecord: Sendable, Hashable {
         }
     }
 
-    /// Nil for a foreign job, as are all properties but `copies` and the body.
+    /// Nil for a foreign or unverified job, as are all properties but `copies` and the body.
     package var id: JobID? {
         switch self {
         case .native(let envelope): envelope.id
+        case .sealed(let envelope): envelope.line.id
         case .goQueue(let record): record.id
-        case .foreign: nil
+        case .foreign, .unverified: nil
         }
     }
 
     package var fireTime: Timestamp? {
         switch self {
         case .native(let envelope): envelope.fireTime
+        case .sealed(let envelope): envelope.line.fireTime
         case .goQueue(let record): record.fireTime
-        case .foreign: nil
+        case .foreign, .unverified: nil
         }
     }
 
@@ -39,27 +48,37 @@ package enum JobRecord: Sendable, Hashable {
     package var timeToRun: UInt32? {
         switch self {
         case .native(let envelope): envelope.timeToRun
+        case .sealed(let envelope): envelope.line.timeToRun
         case .goQueue: GoQueueRecord.timeToRun
-        case .foreign: nil
+        case .foreign, .unverified: nil
         }
     }
 
     package var priority: UInt32? {
         switch self {
         case .native(let envelope): envelope.priority
+        case .sealed(let envelope): envelope.line.priority
         case .goQueue: GoQueueRecord.priority
-        case .foreign: nil
+        case .foreign, .unverified: nil
         }
     }
 
     /// The copy's index; nil in records that do not number their copies.
     package var copy: Int? {
-        if case .native(let envelope) = self { envelope.copy } else { nil }
+        switch self {
+        case .native(let envelope): envelope.copy
+        case .sealed(let envelope): envelope.line.copy
+        case .goQueue, .foreign, .unverified: nil
+        }
     }
 
     /// How many copies the job has; 0 where that is unknown.
     package var copies: Int {
-        if case .native(let envelope) = self { envelope.copies } else { 0 }
+        switch self {
+        case .native(let envelope): envelope.copies
+        case .sealed(let envelope): envelope.line.copies
+        case .goQueue, .foreign, .unverified: 0
+        }
     }
 
     package var headers: JobHeaders {
@@ -71,19 +90,20 @@ package enum JobRecord: Sendable, Hashable {
         case .native(let envelope): envelope.body
         case .goQueue(let record): record.body
         case .foreign(let body): body
+        case .sealed, .unverified: ByteBuffer()
         }
     }
 
-    /// The job's key in the ledger; nil for a foreign job, which has none.
+    /// The job's key in the ledger; nil for a foreign job, which has none, and for one that is not verified.
     package func ledgerKey(queue: TubeName) -> LedgerKey? {
         switch self {
         case .native(let envelope): LedgerKey(queue: queue, id: envelope.id)
         case .goQueue(let record): LedgerKey(goQueue: record.id)
-        case .foreign: nil
+        case .sealed, .foreign, .unverified: nil
         }
     }
 
-    /// What tells this copy of its job from the others; nil for a foreign job.
+    /// What tells this copy of its job from the others; nil where there is no ledger key.
     ///
     /// - Parameter node: where the copy is.
     /// - Parameter id: its number there.
@@ -91,7 +111,7 @@ package enum JobRecord: Sendable, Hashable {
         switch self {
         case .native(let envelope) where envelope.copies > 0: .index(envelope.copy)
         case .native, .goQueue: .stored(node.address, id)
-        case .foreign: nil
+        case .sealed, .foreign, .unverified: nil
         }
     }
 }

@@ -10,6 +10,7 @@ struct ConsumerMetrics: Sendable {
     let duplicateCopies: Counter
     let foreignJobs: Counter
     let lateJobs: Counter
+    let unverifiedJobs: Counter
     let leasesLost: Counter
     let settlingFailures: Counter
     let nodeOutages: Counter
@@ -26,6 +27,7 @@ struct ConsumerMetrics: Sendable {
         duplicateCopies = Counter(label: "dq_duplicate_copies_total", dimensions: dimensions)
         foreignJobs = Counter(label: "dq_foreign_jobs_total", dimensions: dimensions)
         lateJobs = Counter(label: "dq_late_jobs_total", dimensions: dimensions)
+        unverifiedJobs = Counter(label: "dq_unverified_jobs_total", dimensions: dimensions)
         leasesLost = Counter(label: "dq_leases_lost_total", dimensions: dimensions)
         settlingFailures = Counter(label: "dq_settling_failures_total", dimensions: dimensions)
         nodeOutages = Counter(label: "dq_node_outages_total", dimensions: dimensions)

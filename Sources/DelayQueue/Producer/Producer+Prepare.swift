@@ -27,6 +27,12 @@ extension Producer {
         }
 
         if options.format == .goQueue {
+            guard configuration.keyRing == nil else {
+                throw DelayQueueError(
+                    .invalidOption,
+                    "a record in go-queue's format cannot be sealed, and this producer has a key ring; use the native "
+                        + "format, or a producer without keys")
+            }
             let bytes = GoQueueRecord.encode(fireTime: fireTime, body: body)
             return PreparedJob(
                 id: GoQueueRecord.id(of: bytes), isOwnID: false, fireTime: fireTime,
@@ -38,8 +44,15 @@ extension Producer {
         let id = options.id ?? JobID.random()
         let timeToRun = options.timeToRunSeconds
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
-        let template = EnvelopeTemplate(
-            id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
+        let template =
+            if let keyRing = configuration.keyRing {
+                try EnvelopeTemplate(
+                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body,
+                    sealedWith: keyRing, queue: queue)
+            } else {
+                EnvelopeTemplate(
+                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
+            }
         return PreparedJob(
             id: id, isOwnID: options.id != nil, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
             bodySize: body.readableBytes, record: .native(template))

@@ -26,7 +26,14 @@ public struct ProducerConfiguration: Sendable {
     /// Part of every ledger key, so producers and consumers of one queue must agree on it.
     public var queue: String?
 
-    /// How connections to the nodes are made and kept.
+    /// The keys jobs are sealed with, so that nobody who can write to a node can forge one, nor, with
+    /// ``KeyRing/Mode/encrypt``, read one; nil writes them as they are. Not for go-queue's format.
+    ///
+    /// Consumers need the current key before the first producer uses it.
+    public var keyRing: KeyRing?
+
+    /// How connections to the nodes are made and kept. With TLS in it, each node's certificate must bear that node's
+    /// own name.
     public var connection: ConnectionConfiguration = .init()
 
     /// The event loop all connections run on; one of the process's shared loops by default.
