@@ -1,6 +1,5 @@
 public import Logging
 public import NIOCore
-import NIOSSL
 public import PipelinedTransport
 
 /// Commands and scripts on one Redis or Valkey server, over one connection that all callers share.
@@ -52,7 +51,7 @@ public actor RedisClient {
     ) throws(RedisError) {
         var configuration = configuration ?? ConnectionConfiguration()
         if url.isTLS, configuration.tls == nil {
-            configuration.tls = try Self.tls(serverName: url.serverName)
+            configuration.tls = try Self.verifyingTLS()
         }
         let preamble = try RedisPreamble(url: url, scripts: scripts)
         self.url = url
@@ -71,12 +70,9 @@ public actor RedisClient {
             makeDecoder: { RedisReplyDecoder() })
     }
 
-    private static func tls(serverName: String?) throws(RedisError) -> ConnectionConfiguration.TLSMode {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = .fullVerification
-        configuration.minimumTLSVersion = .tlsv12
+    private static func verifyingTLS() throws(RedisError) -> ConnectionConfiguration.TLSMode {
         do {
-            return .init(context: try NIOSSLContext(configuration: configuration), serverName: serverName)
+            return try .verifying()
         } catch {
             throw RedisError(.tlsUnavailable, "TLS cannot be set up: \(error)")
         }
@@ -188,6 +184,8 @@ public actor RedisClient {
     }
 }
 
-extension RedisClient: CustomStringConvertible {
+extension RedisClient: CustomStringConvertible, CustomReflectable {
     public nonisolated var description: String { "RedisClient(\(url))" }
+
+    public nonisolated var customMirror: Mirror { Mirror(self, children: ["url": url]) }
 }

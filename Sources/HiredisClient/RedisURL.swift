@@ -33,10 +33,7 @@ public struct RedisURL: Sendable, Hashable {
 
     /// The host that TLS announces and that the certificate must name; nil for an IP address (which is verified
     /// against the certificate's addresses instead) and for a socket path.
-    public var serverName: String? {
-        guard case .hostname(let host, _) = address.kind, !Self.isIPAddress(host) else { return nil }
-        return host
-    }
+    public var serverName: String? { address.hostName }
 
     static func isIPAddress(_ host: String) -> Bool {
         (try? SocketAddress(ipAddress: host, port: 0)) != nil

@@ -15,11 +15,22 @@ struct ChannelFactory {
     let configuration: ConnectionConfiguration
     let eventLoop: any EventLoop
 
-    /// Opens a channel; with TLS the handshake may still be under way when the future succeeds.
+    /// Opens a channel; with TLS the future succeeds once the server has been verified.
     ///
     /// - Parameter receive: called on the event loop with everything that happens on the channel.
     func connect(_ receive: @escaping @Sendable (ChannelEvent) -> Void) -> EventLoopFuture<any Channel> {
-        let tls = configuration.tls
+        let verified = configuration.tls.map { _ in eventLoop.makePromise(of: Void.self) }
+        let channel = open(verified: verified, receive)
+        guard let verified else { return channel }
+        channel.whenFailure { verified.fail($0) }
+        return channel.flatMap { channel in verified.futureResult.map { channel } }
+    }
+
+    private func open(
+        verified: EventLoopPromise<Void>?, _ receive: @escaping @Sendable (ChannelEvent) -> Void
+    ) -> EventLoopFuture<any Channel> {
+        let (tls, serverName) = (configuration.tls, configuration.tls?.serverName ?? address.hostName)
+        let handshakeLimit = TimeAmount(configuration.connectTimeout)
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(
@@ -28,9 +39,9 @@ struct ChannelFactory {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        try pipeline.addHandler(
-                            NIOSSLClientHandler(context: tls.context, serverHostname: tls.serverName))
+                    if let tls, let verified {
+                        try pipeline.addHandler(NIOSSLClientHandler(context: tls.context, serverHostname: serverName))
+                        try pipeline.addHandler(TLSHandshakeHandler(verified: verified, limit: handshakeLimit))
                     }
                     try pipeline.addHandler(ChannelEventHandler(receive))
                 }

@@ -1,5 +1,4 @@
 public import NIOCore
-public import NIOSSL
 
 /// How a connection is made and kept.
 public struct ConnectionConfiguration: Sendable {
@@ -14,20 +13,8 @@ public struct ConnectionConfiguration: Sendable {
     /// sends keep-alive probes at its own pace, often hours.
     public var peerTimeout: Duration = .seconds(20)
 
-    /// TLS, or nil for plain TCP.
+    /// TLS, or nil for plain TCP. Nothing is sent before the server has been verified.
     public var tls: TLSMode?
-
-    /// How TLS is spoken and whose name the certificate must bear.
-    public struct TLSMode: Sendable {
-        public var context: NIOSSLContext
-        /// The name to verify and to announce; nil where the server is known by address only.
-        public var serverName: String?
-
-        public init(context: NIOSSLContext, serverName: String?) {
-            self.context = context
-            self.serverName = serverName
-        }
-    }
 
     public init() {}
 }

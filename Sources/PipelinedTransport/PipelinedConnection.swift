@@ -329,6 +329,11 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     }
 }
 
+extension PipelinedConnection: CustomReflectable {
+    /// The address only: what opens a connection may be a login.
+    public nonisolated var customMirror: Mirror { Mirror(self, children: ["address": address]) }
+}
+
 /// The server did not greet in time.
 struct ConnectTimeout: Error, CustomStringConvertible {
     var description: String { "no answer within the connect timeout" }

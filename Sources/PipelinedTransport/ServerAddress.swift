@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Where a server listens: a host and TCP port, or a Unix domain socket.
 public struct ServerAddress: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
@@ -58,6 +60,16 @@ public struct ServerAddress: Hashable, Sendable {
             let port = Int(digits), (1...65535).contains(port)
         else { return nil }
         self = .hostname(String(host), port: port)
+    }
+}
+
+extension ServerAddress {
+    /// The host's name; nil for an IP address, which a certificate bears as such, and for a socket path.
+    package var hostName: String? {
+        guard case .hostname(let host, _) = kind, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+            return nil
+        }
+        return host
     }
 }
 
