@@ -45,6 +45,9 @@ struct ConsumeCommand: AsyncParsableCommand {
         transform: { text throws(InvalidText) in try DurationText.parseSeconds(text) })
     var lease: Duration?
 
+    @Flag(help: "Run jobs that are not sealed too, with --keys: while jobs written without keys are waiting.")
+    var acceptUnsealed = false
+
     @OptionGroup var policies: PolicyOptions
     @OptionGroup var cluster: ClusterOptions
 
@@ -56,12 +59,17 @@ struct ConsumeCommand: AsyncParsableCommand {
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
+        if acceptUnsealed, try cluster.security.keyRing() == nil {
+            throw ValidationError("--accept-unsealed is for --keys only.")
+        }
     }
 
     func run() async throws {
         let nodes = try cluster.resolvedNodes()
         let ledger = try cluster.requiredLedger()
-        var configuration = ConsumerConfiguration()
+        var configuration = try cluster.consumerConfiguration()
+        if acceptUnsealed { configuration.unsealedJobs = .accept }
+        cluster.security.warn()
         if let lease { configuration.timing.lease = lease }
         policies.apply(to: &configuration)
         let consumer = try Consumer(
@@ -69,7 +77,8 @@ struct ConsumeCommand: AsyncParsableCommand {
         let session = ConsumeSession(
             consumer: consumer, concurrency: concurrency, maximum: maximum,
             action: JobAction(command: command, isJSON: json, printsTimestamps: timestamps))
-        let probe = QueueProbe(nodes: nodes, logger: cluster.logger(label: "dq.probe"))
+        let probe = QueueProbe(
+            nodes: nodes, connection: configuration.connection, logger: cluster.logger(label: "dq.probe"))
         let check = ReachCheck(probe: probe, ledger: ledger, tube: nodes.first?.tube ?? .default)
         let untilEmpty = untilEmpty
 

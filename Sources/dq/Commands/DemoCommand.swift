@@ -13,8 +13,8 @@ struct DemoCommand: AsyncParsableCommand {
             them in two processes, kills one node half-way and brings it back, and compares every job that arrived \
             with what was scheduled. The exit code is 0 only where each arrived once, not early, and unchanged.
 
-            With --nodes and --redis it runs on those servers, in a tube of its own, and stops none of them; the \
-            environment is not looked at.
+            With --nodes and --redis it runs on those servers, in a tube of its own, and stops none of them; DQ_NODES, \
+            DQ_TUBE and DQ_REDIS are not looked at.
             """)
 
     @Option(
@@ -35,6 +35,8 @@ struct DemoCommand: AsyncParsableCommand {
         if cluster.nodes != nil {
             _ = try cluster.resolvedNodes()
             _ = try cluster.resolvedRedisURL()
+        } else if cluster.security.tls {
+            throw ValidationError("--tls is for --nodes: the servers that are started here speak none.")
         }
         _ = try cluster.resolvedTube()
     }
@@ -44,7 +46,9 @@ struct DemoCommand: AsyncParsableCommand {
         try await Interruption.run {
             if let nodes = command.cluster.nodes, let redisURL = command.cluster.redis {
                 let nodes = nodes.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-                try await command.run(on: DemoCluster(nodes: nodes, tube: command.tube, redisURL: redisURL))
+                try await command.run(
+                    on: DemoCluster(
+                        nodes: nodes, tube: command.tube, redisURL: redisURL, options: command.cluster))
                 return
             }
             StandardStream.error.showProgress("starting servers")
@@ -53,7 +57,8 @@ struct DemoCommand: AsyncParsableCommand {
                 guard let redis = servers.redis else { throw CommandError("no Redis was started") }
                 try await command.run(
                     on: DemoCluster(
-                        nodes: servers.addresses, tube: command.tube, redisURL: redis.url, servers: servers))
+                        nodes: servers.addresses, tube: command.tube, redisURL: redis.url,
+                        options: command.cluster, servers: servers))
             }
         }
     }

@@ -28,11 +28,9 @@ struct RevokeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (receipt, json) = (receipt, json)
-        var configuration = ProducerConfiguration()
-        configuration.queue = receipt.queue.rawValue
         var nodes: [BeanstalkNode] = []
         for placement in receipt.placements where !nodes.contains(placement.node) { nodes.append(placement.node) }
-        try await Scheduling.withProducer(cluster, nodes: nodes, configuration: configuration) { producer in
+        try await Scheduling.withProducer(cluster, nodes: nodes, queue: receipt.queue.rawValue) { producer in
             let outcome = try await producer.revoke(receipt)
             if json {
                 var object = JSONObject()

@@ -33,7 +33,9 @@ struct StatusCommand: AsyncParsableCommand {
         let (watch, json, interval) = (watch, json, interval)
         let probe = try StatusProbe(
             nodes: try cluster.resolvedNodes(), tube: try cluster.resolvedTube(),
-            redisURL: try cluster.resolvedRedisURL(), logger: cluster.logger(label: "dq.status"))
+            connection: try cluster.security.nodeConnection(),
+            ledger: try cluster.resolvedRedisURL().map { ($0, try cluster.ledgerConnection(to: $0)) },
+            logger: cluster.logger(label: "dq.status"))
         try await Interruption.run {
             let result: Result<Void, any Error>
             do {

@@ -12,9 +12,11 @@ struct QueueProbe: Sendable {
 
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
 
-    init(nodes: [BeanstalkNode], logger: Logger) {
+    init(nodes: [BeanstalkNode], connection: ConnectionConfiguration, logger: Logger) {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        self.nodes = nodes.map { ($0, .beanstalk($0.address, eventLoop: eventLoop, logger: logger)) }
+        self.nodes = nodes.map {
+            ($0, .beanstalk($0.address, configuration: connection, eventLoop: eventLoop, logger: logger))
+        }
     }
 
     /// Returns once the nodes have no ready, delayed or reserved jobs left and nothing is running here.

@@ -6,6 +6,8 @@ struct DemoCluster: Sendable {
     var nodes: [String]
     var tube: String
     var redisURL: String
+    /// How all of them are talked to, and what jobs are sealed with.
+    var options: ClusterOptions
     /// Nil where the servers are the user's own, which are left alone.
     var servers: LocalCluster?
 

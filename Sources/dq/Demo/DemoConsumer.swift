@@ -26,7 +26,9 @@ struct DemoConsumer: Sendable {
         // An interruption at the terminal is for this process, which then ends the consumers in order.
         options.processGroupID = 0
         options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(3))]
-        let arguments = ["consume", "--json", "--timestamps"] + (isVerbose ? ["--verbose"] : [])
+        let arguments =
+            ["consume", "--json", "--timestamps"] + (isVerbose ? ["--verbose"] : [])
+            + cluster.options.security.arguments
         let configuration = Configuration(
             executable: .path(Self.executable), arguments: Arguments(arguments),
             environment: .inherit.updating([

@@ -62,9 +62,12 @@ struct DemoRun: Sendable {
     }
 
     private func schedule(_ jobs: [JobSpecification]) async throws -> (DemoTally, Loader.Tally) {
-        let ledger = try RedisLedger(cluster.redisURL, logger: logger)
+        var ledgerConfiguration = RedisLedgerConfiguration()
+        ledgerConfiguration.connection = try cluster.options.ledgerConnection(to: cluster.redisURL)
+        let ledger = try RedisLedger(cluster.redisURL, configuration: ledgerConfiguration, logger: logger)
         let nodes = try cluster.nodes.map { try BeanstalkNode($0, tube: cluster.tube) }
-        let producer = try Producer(nodes: nodes, ledger: ledger, logger: logger)
+        let producer = try Producer(
+            nodes: nodes, ledger: ledger, configuration: try cluster.options.producerConfiguration(), logger: logger)
         var tally = DemoTally()
         var loader = Loader(producer: producer, options: JobOptions()) { try tally.scheduled($0, $1) }
         let result: Result<Void, any Error>
@@ -106,7 +109,8 @@ struct DemoRun: Sendable {
     private func restoreAndClean() async throws {
         if let victim = cluster.victim, await !victim.isRunning { try await victim.restart() }
         let nodes = try cluster.nodes.map { try BeanstalkNode($0, tube: cluster.tube) }
-        let probe = QueueProbe(nodes: nodes, logger: logger)
+        let probe = QueueProbe(
+            nodes: nodes, connection: try cluster.options.security.nodeConnection(), logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await probe.untilEmpty { false } }
             group.addTask { try await Task.sleep(for: Self.cleaningLimit) }

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Beanstalk
 import DelayQueue
 import Foundation
+import HiredisClient
 import Logging
 
 /// Where the queue is: the options all commands share, and their environment variables.
@@ -24,6 +26,8 @@ struct ClusterOptions: ParsableArguments {
             valueName: "url"))
     var redis: String?
 
+    @OptionGroup(title: "Security") var security: SecurityOptions
+
     @Flag(name: .shortAndLong, help: "Log what connections do, on standard error.")
     var verbose = false
 
@@ -31,7 +35,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// - Throws: `ValidationError`, saying which option or variable is wrong.
     func resolvedNodes() throws -> [BeanstalkNode] {
-        guard let (list, source) = Self.value(nodes, option: "--nodes", variable: "DQ_NODES") else {
+        guard let (list, source) = Variable.value(nodes, option: "--nodes", variable: "DQ_NODES") else {
             throw ValidationError("No nodes: give --nodes host:port,host:port or set DQ_NODES.")
         }
         let tube = try resolvedTube()
@@ -47,7 +51,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// - Throws: `ValidationError`.
     func resolvedTube() throws -> String {
-        guard let (tube, source) = Self.value(tube, option: "--tube", variable: "DQ_TUBE") else {
+        guard let (tube, source) = Variable.value(tube, option: "--tube", variable: "DQ_TUBE") else {
             return Self.defaultTube
         }
         do {
@@ -63,7 +67,7 @@ struct ClusterOptions: ParsableArguments {
     ///
     /// - Throws: `ValidationError`.
     func resolvedRedisURL() throws -> String? {
-        guard let (url, source) = Self.value(redis, option: "--redis", variable: "DQ_REDIS") else { return nil }
+        guard let (url, source) = Variable.value(redis, option: "--redis", variable: "DQ_REDIS") else { return nil }
         do {
             _ = try RedisLedger(url)
         } catch {
@@ -74,7 +78,16 @@ struct ClusterOptions: ParsableArguments {
 
     /// - Throws: `ValidationError`.
     func ledger() throws -> RedisLedger? {
-        try resolvedRedisURL().map { try RedisLedger($0, logger: logger(label: "dq.ledger")) }
+        try resolvedRedisURL().map { url in
+            var configuration = RedisLedgerConfiguration()
+            configuration.connection = try ledgerConnection(to: url)
+            return try RedisLedger(url, configuration: configuration, logger: logger(label: "dq.ledger"))
+        }
+    }
+
+    /// - Throws: `ValidationError`.
+    func ledgerConnection(to url: String) throws -> ConnectionConfiguration {
+        try security.ledgerConnection(isTLS: (try? RedisURL(parsing: url).isTLS) ?? false)
     }
 
     /// - Throws: `ValidationError` where there is none.
@@ -94,25 +107,35 @@ struct ClusterOptions: ParsableArguments {
         _ = try resolvedRedisURL()
         let nodes = try resolvedNodes()
         do {
-            _ = try Producer(nodes: nodes)
-        } catch {
+            _ = try Producer(nodes: nodes, configuration: try producerConfiguration())
+        } catch let error as DelayQueueError {
             throw ValidationError("--nodes: \(error.message)")
         }
+    }
+
+    /// With the keys and the connections that the options ask for.
+    ///
+    /// - Throws: `ValidationError`.
+    func producerConfiguration() throws -> ProducerConfiguration {
+        var configuration = ProducerConfiguration()
+        configuration.keyRing = try security.keyRing()
+        configuration.connection = try security.nodeConnection()
+        return configuration
+    }
+
+    /// With the keys and the connections that the options ask for.
+    ///
+    /// - Throws: `ValidationError`.
+    func consumerConfiguration() throws -> ConsumerConfiguration {
+        var configuration = ConsumerConfiguration()
+        configuration.keyRing = try security.keyRing()
+        configuration.connection = try security.nodeConnection()
+        return configuration
     }
 
     func logger(label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = verbose ? .debug : .warning
         return logger
-    }
-
-    /// An option counts before its variable. A variable that is empty is one that is not set; an empty option is a
-    /// mistake, such as an unset shell variable.
-    private static func value(
-        _ option: String?, option name: String, variable: String
-    ) -> (value: String, source: String)? {
-        if let option { return (option, name) }
-        guard let value = ProcessInfo.processInfo.environment[variable], !value.isEmpty else { return nil }
-        return (value, variable)
     }
 }

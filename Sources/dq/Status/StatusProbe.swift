@@ -11,14 +11,22 @@ struct StatusProbe: Sendable {
     private let ledger: RedisClient?
 
     /// - Throws: `RedisError` where the ledger's URL cannot be used.
-    init(nodes: [BeanstalkNode], tube: String, redisURL: String?, logger: Logger) throws {
+    init(
+        nodes: [BeanstalkNode], tube: String, connection: ConnectionConfiguration,
+        ledger: (url: String, connection: ConnectionConfiguration)?, logger: Logger
+    ) throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.tube = tube
         self.nodes = nodes.map { node in
-            (node, .beanstalk(node.address, useTube: node.tube, eventLoop: eventLoop, logger: logger))
+            (
+                node,
+                .beanstalk(
+                    node.address, useTube: node.tube, configuration: connection, eventLoop: eventLoop, logger: logger)
+            )
         }
-        ledger = try redisURL.map {
-            try RedisClient(url: try RedisURL(parsing: $0), eventLoop: eventLoop, logger: logger)
+        self.ledger = try ledger.map {
+            try RedisClient(
+                url: try RedisURL(parsing: $0.url), configuration: $0.connection, eventLoop: eventLoop, logger: logger)
         }
     }
 

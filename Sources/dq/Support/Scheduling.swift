@@ -35,11 +35,15 @@ enum Scheduling {
     /// Runs work with a producer, which is closed afterwards; a signal cancels the work.
     ///
     /// - Parameter nodes: where jobs are written; those of the options unless given.
+    /// - Parameter queue: the queue's name, where it is not the tube's.
     static func withProducer(
         _ cluster: ClusterOptions, nodes: [BeanstalkNode]? = nil,
-        configuration: ProducerConfiguration = .init(), _ work: @escaping @Sendable (Producer) async throws -> Void
+        queue: String? = nil, _ work: @escaping @Sendable (Producer) async throws -> Void
     ) async throws {
         let ledger = try cluster.ledger()
+        var configuration = try cluster.producerConfiguration()
+        configuration.queue = queue
+        cluster.security.warn()
         let producer = try Producer(
             nodes: try nodes ?? cluster.resolvedNodes(), ledger: ledger, configuration: configuration,
             logger: cluster.logger(label: "dq.producer"))
