@@ -30,6 +30,7 @@ struct ChannelFactory {
         verified: EventLoopPromise<Void>?, _ receive: @escaping @Sendable (ChannelEvent) -> Void
     ) -> EventLoopFuture<any Channel> {
         let (tls, serverName) = (configuration.tls, configuration.tls?.serverName ?? address.hostName)
+        let expectedName = tls?.context.configuration.certificateVerification == .fullVerification ? serverName : nil
         let handshakeLimit = TimeAmount(configuration.connectTimeout)
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
@@ -41,7 +42,8 @@ struct ChannelFactory {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls, let verified {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls.context, serverHostname: serverName))
-                        try pipeline.addHandler(TLSHandshakeHandler(verified: verified, limit: handshakeLimit))
+                        try pipeline.addHandler(
+                            TLSHandshakeHandler(verified: verified, expectedName: expectedName, limit: handshakeLimit))
                     }
                     try pipeline.addHandler(ChannelEventHandler(receive))
                 }
