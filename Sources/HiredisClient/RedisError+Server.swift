@@ -32,6 +32,8 @@ extension RedisError {
     private static func generalCode(_ text: String) -> Code {
         if text.hasPrefix("ERR invalid password") { return .wrongPassword }
         if text.hasPrefix("ERR SELECT is not allowed in cluster mode") { return .clusterUnsupported }
+        // A script of a user who may call it, but not a command in it.
+        if text.contains("The user executing the script can't") { return .permissionDenied }
         if text.contains("DB index") { return .wrongDatabase }
         return .server
     }

@@ -25,6 +25,15 @@ import Testing
         ("WRONGPASS invalid username-password pair or user is disabled.", RedisError.Code.wrongPassword),
         ("NOAUTH Authentication required.", .wrongPassword), ("ERR invalid password", .wrongPassword),
         ("NOPERM this user has no permissions to run the 'eval' command", .permissionDenied),
+        // As a script meets it, in the words of Redis 7 and of 6.
+        (
+            "ERR The user executing the script can't run this command or subcommand script: f, on @user_script:1.",
+            .permissionDenied
+        ),
+        (
+            "ERR Error running script (call to f_c0): @user_script:1: The user executing the script can't run this",
+            .permissionDenied
+        ),
         ("ERR DB index is out of range", .wrongDatabase), ("ERR invalid DB index", .wrongDatabase),
         ("MOVED 3999 127.0.0.1:6381", .clusterUnsupported),
         ("ERR SELECT is not allowed in cluster mode", .clusterUnsupported),
