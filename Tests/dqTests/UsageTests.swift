@@ -59,6 +59,7 @@ import Testing
         (["status"], "--nodes"),
         (["status", "--interval", "0"] + nodes, "--interval"),
         (["demo", "--redis", "redis://h"], "--nodes"),
+        (["demo", "--tls"], "--nodes"),
         (["load"] + nodes, "<file.jsonl>"),
         (["frobnicate"], "frobnicate"),
     ])
@@ -87,7 +88,7 @@ import Testing
         let version = try await Tool().run("--version")
         #expect(version.status == .exited(0))
         #expect(version.output.hasPrefix("dq "))
-        for command in ["at", "in", "load", "consume", "revoke", "status", "demo"] {
+        for command in ["at", "in", "load", "consume", "revoke", "status", "key", "demo"] {
             let help = try await Tool().run(command, "--help")
             #expect(help.status == .exited(0))
             #expect(help.output.contains("USAGE: dq \(command)"))

@@ -19,7 +19,7 @@ package struct SealedEnvelope: Sendable, Hashable {
     /// The line as it was read, up to the seal.
     var sealedLine: ByteBuffer
     var seal: [UInt8]
-    var payload: ByteBuffer
+    package var payload: ByteBuffer
 }
 
 extension SealedEnvelope {

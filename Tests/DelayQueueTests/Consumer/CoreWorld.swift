@@ -19,12 +19,13 @@ struct CoreWorld {
 
     init(
         nodes: Int = 3, demand: Int = 10, maximumFailures: Int = 25, lease: Duration = .seconds(30),
-        _ configure: (inout ConsumerCore.Settings) -> Void = { _ in }
+        seals: SealPolicy = .init(), _ configure: (inout ConsumerCore.Settings) -> Void = { _ in }
     ) throws {
         let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
         var settings = ConsumerCore.Settings(
             queue: .default, nodes: addresses, lease: lease, maximumFailures: maximumFailures,
             settleTimeout: .seconds(30), ownerPrefix: "me.")
+        settings.seals = seals
         configure(&settings)
         core = ConsumerCore(settings: settings)
         core.setDemand(demand)
@@ -178,6 +179,14 @@ struct CoreWorld {
 
     var leasesLost: [HeldJobID] {
         effects.compactMap { if case .leaseLost(let id) = $0 { id } else { nil } }
+    }
+
+    var unverified: [SealProblem] {
+        effects.compactMap { if case .unverifiedJob(_, _, let problem) = $0 { problem } else { nil } }
+    }
+
+    var foreignCount: Int {
+        effects.count { if case .foreignJob = $0 { true } else { false } }
     }
 
     var allSent: [NodeCall.Kind] { sent.flatMap { $0 } }

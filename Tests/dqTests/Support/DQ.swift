@@ -12,7 +12,9 @@ import Testing
 /// Runs the built command-line tool as its users do.
 struct Tool: Sendable {
     /// What the tool's environment says of the cluster; nothing by default.
-    var environment: [Environment.Key: String?] = ["DQ_NODES": nil, "DQ_TUBE": nil, "DQ_REDIS": nil]
+    var environment: [Environment.Key: String?] = [
+        "DQ_NODES": nil, "DQ_TUBE": nil, "DQ_REDIS": nil, "DQ_KEYS": nil, "DQ_TLS_CA": nil,
+    ]
 
     init() {}
 
