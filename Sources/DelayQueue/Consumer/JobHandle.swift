@@ -41,7 +41,7 @@ final class JobHandle: Sendable {
         self.id = id
         self.fireTime = record.fireTime ?? .now()
         self.headers = record.headers
-        self.body = record.body
+        self.body = record.body ?? ByteBuffer()
         self.attempt = attempt
         self.failures = failures
         self.engine = engine

@@ -106,7 +106,13 @@ package struct EnvelopeTemplate: Sendable {
         writeLine(copy: copy, copies: copies, into: &line)
         let seal = sealing.key.seal(
             SealedEnvelope.sealedBytes(queue: sealing.queue, line: line, payloadDigest: sealing.payloadDigest))
-        for byte in seal { line.writeBytes([UInt8.hexDigit(byte >> 4), .hexDigit(byte & 0xf)]) }
+        var digits: [UInt8] = []
+        digits.reserveCapacity(SealedEnvelope.sealLength)
+        for byte in seal {
+            digits.append(.hexDigit(byte >> 4))
+            digits.append(.hexDigit(byte & 0xf))
+        }
+        line.writeBytes(digits)
         line.writeStaticString("\r\n")
         buffer.writeBuffer(&line)
         buffer.writeImmutableBuffer(payload)

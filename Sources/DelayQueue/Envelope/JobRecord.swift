@@ -85,12 +85,12 @@ package enum JobRecord: Sendable, Hashable {
         if case .native(let envelope) = self { envelope.headers } else { [:] }
     }
 
-    package var body: ByteBuffer {
+    package var body: ByteBuffer? {
         switch self {
         case .native(let envelope): envelope.body
         case .goQueue(let record): record.body
         case .foreign(let body): body
-        case .sealed, .unverified: ByteBuffer()
+        case .sealed, .unverified: nil
         }
     }
 
