@@ -48,6 +48,30 @@ struct ProducerFaultTests {
         }
     }
 
+    /// The mark in the ledger keeps it from running again, but cannot undo a run.
+    @Test func `a refusal says so where a consumer had the job before it was withdrawn`() async throws {
+        try await Scenario.run(nodes: 2) { scenario in
+            try await scenario.cluster.nodes[1].suspend()
+            let producer = try scenario.producer(ledger: scenario.ledger) { $0.writeTimeout = .seconds(60) }
+            let consumer = try scenario.consumer()
+            try await scenario.closing(producer, consumer) {
+                let error = await #expect(throws: DelayQueueError.self) {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { try await producer.delay(.zero, "x") }
+                        for try await job in consumer {
+                            try await job.retry(after: .seconds(60))
+                            break
+                        }
+                        group.cancelAll()
+                        try await group.waitForAll()
+                    }
+                }
+                #expect(error?.code == .cancelled)
+                #expect(error?.mayStillFire == true)
+            }
+        }
+    }
+
     @Test func `jobs are accepted again once nodes are back`() async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer()

@@ -46,7 +46,7 @@ extension Producer {
             write.jobs[job].hasFreshID
                 && write.fanOut.copies(of: job).contains { if case .refused = $0.answer { false } else { true } }
         }
-        let tombstoned = await tombstone(candidates, of: write)
+        let (tombstoned, begun) = await tombstone(candidates, of: write)
 
         var targets: [CopyRemoval.Target] = []
         var owners: [Int] = []
@@ -75,7 +75,8 @@ extension Producer {
         var errors: [Int: DelayQueueError] = [:]
         for job in refused {
             let hasUnknown = write.fanOut.copies(of: job).contains { $0.answer == .unknown }
-            let mayStillFire = (hasUnknown || leftovers.contains(job)) && !tombstoned.contains(job)
+            let isLeft = (hasUnknown || leftovers.contains(job)) && !tombstoned.contains(job)
+            let mayStillFire = isLeft || begun.contains(job)
             errors[job] = refusal(
                 of: job, in: write, isCancelled: isCancelled, sizeLimit: sizeLimit, mayStillFire: mayStillFire)
         }
@@ -84,15 +85,31 @@ extension Producer {
 
     /// Marks jobs as revoked, so that a copy left anywhere never runs.
     ///
-    /// - Returns: the jobs the ledger confirmed.
-    private func tombstone(_ jobs: [Int], of write: Write) async -> Set<Int> {
-        guard let ledger, !jobs.isEmpty else { return [] }
-        let results = await ledger.perform(jobs.map { revocation(of: write.jobs[$0], copies: write.copies[$0]) })
-        var tombstoned: Set<Int> = []
-        for (job, result) in zip(jobs, results) {
-            if case .success(.revoked) = result { tombstoned.insert(job) }
+    /// - Returns: the jobs the ledger confirmed; and those a consumer had claimed before, whatever came of it.
+    private func tombstone(_ jobs: [Int], of write: Write) async -> (confirmed: Set<Int>, begun: Set<Int>) {
+        guard let ledger, !jobs.isEmpty else { return ([], []) }
+        // A revocation does not tell whether the job was claimed before, so that is asked first; for a claim to come and
+        // go between the two requests there is no time.
+        let results = await ledger.perform(
+            jobs.flatMap {
+                [statusRequest(of: write.jobs[$0]), revocation(of: write.jobs[$0], copies: write.copies[$0])]
+            })
+        var confirmed: Set<Int> = []
+        var begun: Set<Int> = []
+        for (position, job) in jobs.enumerated() where results.count >= position * 2 + 2 {
+            let (status, revocation) = (results[position * 2], results[position * 2 + 1])
+            switch revocation {
+            case .success(.revoked):
+                confirmed.insert(job)
+                if case .success(.absent) = status { continue }
+                begun.insert(job)
+            case .success:
+                begun.insert(job)
+            case .failure:
+                break
+            }
         }
-        return tombstoned
+        return (confirmed, begun)
     }
 
     /// Tells the ledger which copies are gone, so that the tombstone can go too; costs nothing but memory if it fails.

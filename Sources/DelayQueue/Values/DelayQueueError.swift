@@ -17,7 +17,8 @@ public struct DelayQueueError: Error, Sendable {
     /// Whether the same call may succeed later without any change to it or to the configuration.
     public var isRetriable: Bool
 
-    /// Whether the job may run although the call failed: a copy may have been written and could not be withdrawn.
+    /// Whether the job may run, or have run, although the call failed: a copy may have been written and could not be
+    /// withdrawn, or not before a consumer had it.
     public var mayStillFire: Bool
 
     /// One node's part in a failure.
