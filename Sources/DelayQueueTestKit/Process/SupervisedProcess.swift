@@ -4,7 +4,7 @@ import Subprocess
 ///
 /// None of the waits here ends early when its task is cancelled: each is for something the supervisor does within
 /// milliseconds, and clean-up relies on them.
-actor SupervisedProcess {
+package actor SupervisedProcess {
     private let input: AsyncStream<String>
     private let commands: AsyncStream<String>.Continuation
     private var state = SupervisorState()
@@ -14,7 +14,7 @@ actor SupervisedProcess {
     /// the input, and the task ends by itself once the supervisor has cleaned up.
     private var supervisor: Task<Void, Never>?
 
-    init() {
+    package init() {
         (input, commands) = AsyncStream.makeStream()
     }
 
@@ -29,7 +29,7 @@ actor SupervisedProcess {
     /// - Parameter name: part of the folder's name.
     /// - Parameter command: the server's executable, a name or an absolute path, and its arguments.
     /// - Returns: the folder the server will run in.
-    func open(name: String, keepsFolder: Bool = false, command: [String]) async throws(TestKitError) -> String {
+    package func open(name: String, keepsFolder: Bool = false, command: [String]) async throws(TestKitError) -> String {
         precondition(supervisor == nil, "opened twice")
         var platformOptions = PlatformOptions()
         // Interrupting a test run from the terminal reaches the test process only. The supervisor then sees the end of
@@ -59,7 +59,7 @@ actor SupervisedProcess {
     }
 
     /// Ends the server, if it runs, removes the folder and returns once all of this is done.
-    func close() async {
+    package func close() async {
         commands.finish()
         await supervisor?.value
     }
@@ -104,11 +104,11 @@ actor SupervisedProcess {
 
     // MARK: Server
 
-    var processID: Int32? { state.processID }
-    var lastStatus: Int? { state.lastStatus }
+    package var processID: Int32? { state.processID }
+    package var lastStatus: Int? { state.lastStatus }
 
     /// Starts the server process; it may not answer yet when this returns.
-    func start() async throws(TestKitError) {
+    package func start() async throws(TestKitError) {
         guard state.processID == nil else { throw TestKitError(.alreadyRunning, "the server runs already") }
         guard !state.isClosed else { throw TestKitError(.stopped, "the server was stopped and its folder removed") }
         let count = state.startCount
@@ -121,7 +121,7 @@ actor SupervisedProcess {
     ///
     /// - Returns: false where the server does not run, or ended meanwhile.
     @discardableResult
-    func signal(_ signal: ServerSignal) async -> Bool {
+    package func signal(_ signal: ServerSignal) async -> Bool {
         guard let processID = state.processID else { return false }
         let number = state.sendSignal()
         commands.yield(signal.rawValue)
@@ -130,7 +130,7 @@ actor SupervisedProcess {
     }
 
     /// Returns once the server process has ended; at once where it does not run.
-    func waitForExit() async {
+    package func waitForExit() async {
         let count = state.startCount
         await until { $0.processID == nil || $0.startCount > count }
     }
@@ -147,7 +147,7 @@ actor SupervisedProcess {
 }
 
 /// The signals a supervisor passes on.
-enum ServerSignal: String {
+package enum ServerSignal: String {
     case terminate = "TERM"
     case kill = "KILL"
     case suspend = "STOP"
