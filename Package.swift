@@ -213,6 +213,28 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             path: "Tests/Integration",
+            exclude: ["Chaos", "ChaosHandler"],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "chaos-handler",
+            path: "Tests/Integration/ChaosHandler",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ChaosTests",
+            dependencies: [
+                "Beanstalk",
+                "DelayQueueTestKit",
+                "HiredisClient",
+                "PipelinedTransport",
+                "chaos-handler",
+                "dq",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/Integration/Chaos",
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,0 +1,107 @@
+/// One attempt of a job, as the ledger's log tells it.
+struct Claim: Hashable {
+    /// How the attempt ended in the ledger.
+    enum Ending: Hashable {
+        /// Its lease ran out, and the next attempt or a revocation took over.
+        case overtaken
+        case retried
+        case handedBack
+        case done
+        case dead
+    }
+
+    let owner: String
+    let attempt: Int
+    let failures: Int
+    let granted: Instant
+    /// As last renewed.
+    var leaseEnd: Instant
+    /// Nil where it was the last word.
+    var ending: Ending?
+}
+
+/// What the ledger's log tells of one job.
+struct LedgerStory {
+    private(set) var claims: [Claim] = []
+    private(set) var last: LedgerEntry.State?
+    /// Changes that the rules of the ledger do not allow, in words.
+    private(set) var anomalies: [String] = []
+
+    /// - Parameter lease: what every consumer was started with: a lease that ends at some time was given that much
+    ///   earlier.
+    init(_ states: [LedgerEntry.State], lease: Duration) {
+        for state in states { add(state, lease: lease) }
+    }
+
+    /// Stories by job id.
+    static func stories(_ entries: [LedgerEntry], lease: Duration) -> [String: LedgerStory] {
+        Dictionary(grouping: entries, by: \.id).mapValues { LedgerStory($0.map(\.state), lease: lease) }
+    }
+
+    func claim(attempt: Int) -> Claim? { claims.first { $0.attempt == attempt } }
+
+    private mutating func add(_ state: LedgerEntry.State, lease: Duration) {
+        defer { last = state }
+        switch state {
+        case .claimed(let owner, let attempt, let failures, let leaseEnd):
+            claimed(
+                Claim(owner: owner, attempt: attempt, failures: failures, granted: leaseEnd - lease, leaseEnd: leaseEnd)
+            )
+        case .waiting(let attempt, let failures):
+            guard let claim = claims.last, claim.attempt == attempt, claim.ending == nil else {
+                anomalies.append("attempt \(attempt) gave back what it did not hold")
+                return
+            }
+            end(failures > claim.failures ? .retried : .handedBack)
+        case .done:
+            guard case .done? = last else {
+                guard claims.last?.ending == nil, !claims.isEmpty else {
+                    anomalies.append("done by nobody who held it")
+                    return
+                }
+                end(.done)
+                return
+            }
+        case .revoked:
+            if case .done? = last { anomalies.append("revoked after it was done") }
+            if let claim = claims.last, claim.ending == nil { end(.overtaken) }
+        case .dead:
+            end(.dead)
+        case .unreadable(let record):
+            anomalies.append("unreadable record \(record)")
+        }
+    }
+
+    private mutating func claimed(_ claim: Claim) {
+        switch last {
+        case .done?: anomalies.append("attempt \(claim.attempt) was granted after the job was done")
+        case .revoked?: anomalies.append("attempt \(claim.attempt) was granted after the job was revoked")
+        default: break
+        }
+        guard let previous = claims.last else {
+            claims.append(claim)
+            return
+        }
+        if previous.attempt == claim.attempt, previous.owner == claim.owner, previous.ending == nil {
+            claims[claims.count - 1].leaseEnd = claim.leaseEnd
+            return
+        }
+        if claim.attempt != previous.attempt + 1 {
+            anomalies.append("attempt \(claim.attempt) was granted after attempt \(previous.attempt)")
+        }
+        if previous.ending == nil {
+            if claim.granted < previous.leaseEnd {
+                anomalies.append(
+                    "attempt \(claim.attempt) was granted \(previous.leaseEnd - claim.granted) before the lease of "
+                        + "attempt \(previous.attempt) ended")
+            }
+            end(.overtaken)
+        }
+        claims.append(claim)
+    }
+
+    private mutating func end(_ ending: Claim.Ending) {
+        guard !claims.isEmpty else { return }
+        claims[claims.count - 1].ending = ending
+    }
+}

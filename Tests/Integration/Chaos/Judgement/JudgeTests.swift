@@ -1,0 +1,246 @@
+import Testing
+
+/// Histories that must pass, and for every rule histories that must not.
+@Suite struct JudgeTests {
+    // MARK: Histories that pass
+
+    @Test func aJobThatRanOncePasses() {
+        let verdict = Judge.judge(Story().granted(1, at: 10).ran(1, 11, 12, .completed).done().history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.reruns.isEmpty)
+    }
+
+    @Test func aRunIsExplainedByItsHandlersFailure() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 12, .failed).waiting(1, failures: 1)
+            .granted(2, at: 14, failures: 1).ran(2, 15, 16, .completed, by: 1).done()
+        let verdict = Judge.judge(story.history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.reruns == [.handlerFailed: 1])
+    }
+
+    @Test func aRunIsExplainedByTheEndOfItsConsumer() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 13, .terminated).asked(at: 12).waiting(1, failures: 0)
+            .granted(2, at: 14).ran(2, 15, 16, .completed, by: 1).done()
+        let verdict = Judge.judge(story.history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.reruns == [.consumerEnded: 1])
+    }
+
+    /// The orphan of a killed consumer goes on, beyond the lease and beside the next run.
+    @Test func aRunIsExplainedByTheLeaseOfAKilledConsumer() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 24, .completed).killed(at: 12)
+            .granted(2, at: 20, failures: 1).ran(2, 21, 22, .completed, by: 1).done()
+        let verdict = Judge.judge(story.history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.reruns == [.consumerKilled: 1])
+    }
+
+    @Test(arguments: [
+        (Target.process(.consumer(0)), Verdict.Explanation.consumerStopped),
+        (.link(.consumer(0), .ledger), .cutFromLedger),
+        (.server(.ledger), .ledgerAway),
+    ])
+    func aRunIsExplainedByWhatKeptItsLeaseFromBeingRenewed(_ target: Target, _ explanation: Verdict.Explanation) {
+        let story = Story().granted(1, at: 10).ran(1, 11, nil, nil).fault(target, .stop, from: 12, to: 30)
+            .granted(2, at: 20, failures: 1).ran(2, 21, 22, .completed, by: 1).done()
+        let verdict = Judge.judge(story.history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.reruns == [explanation: 1])
+    }
+
+    @Test func aRevokedJobNeedNotRun() {
+        let verdict = Judge.judge(Story().revoked(at: 5).history)
+        #expect(verdict.violations.isEmpty)
+    }
+
+    @Test func aRunMayBeginAfterItsLeaseWhereItsProcessWasStopped() {
+        let story = Story().granted(1, at: 10).fault(.process(.consumer(0)), .stop, from: 11, to: 25)
+            .granted(2, at: 20, failures: 1).ran(2, 21, 22, .completed, by: 1).done().ran(1, 26, 27, .terminated)
+        let verdict = Judge.judge(story.history)
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.lateStarts == 1)
+    }
+
+    // MARK: Histories that do not
+
+    @Test func anAcceptedJobThatNeverRanIsLost() {
+        #expect(rules(Story()) == [.lost])
+    }
+
+    @Test func aJobThatIsDoneWithoutACompletedRunIsLost() {
+        #expect(rules(Story().granted(1, at: 10).ran(1, 11, 12, .failed).done()) == [.lost, .lost])
+        #expect(rules(Story(fate: .unknown).granted(1, at: 10).done()) == [.lost])
+    }
+
+    @Test func aJobLeftUnfinishedIsLost() {
+        #expect(rules(Story(fate: .refused).granted(1, at: 10).ran(1, 11, 12, .completed)) == [.lost])
+        #expect(rules(Story().granted(1, at: 10).ran(1, 11, 12, .completed).dead()) == [.lost])
+    }
+
+    @Test func aRevocationNobodyAskedForLosesTheJob() {
+        #expect(rules(Story().revoked(at: nil)) == [.lost])
+    }
+
+    @Test func aRunBeforeTheFireDateIsEarly() {
+        #expect(rules(Story(due: 12).granted(1, at: 10).ran(1, 11, 12, .completed).done()) == [.early])
+    }
+
+    @Test func aRerunWithoutAReasonIsUnexplained() {
+        // The lease ended although nothing was wrong with its consumer: a fault that was over when the renewal was
+        // due, one of another consumer, and a kill after the lease's end do not count.
+        let story = Story().granted(1, at: 10).ran(1, 11, 12, .completed)
+            .fault(.link(.consumer(0), .ledger), .stallBoth, from: 3, to: 13)
+            .fault(.process(.consumer(1)), .stop, from: 11, to: 16).killed(at: 20.5)
+            .granted(2, at: 20, failures: 1).ran(2, 21, 22, .completed, by: 1).done()
+        #expect(rules(story) == [.unexplainedRerun])
+    }
+
+    @Test func aRetryOfARunThatDidNotFailIsUnexplained() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 12, .completed).waiting(1, failures: 1)
+            .granted(2, at: 14, failures: 1).ran(2, 15, 16, .completed, by: 1).done()
+        #expect(rules(story) == [.unexplainedRerun])
+    }
+
+    @Test func aRunHandedBackByAConsumerThatGoesOnIsUnexplained() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 12, .terminated).waiting(1, failures: 0)
+            .granted(2, at: 14).ran(2, 15, 16, .completed, by: 1).done()
+        #expect(rules(story) == [.unexplainedRerun])
+    }
+
+    @Test func aRunThatGoesOnAfterItWasHandedBackOverlaps() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 17, .terminated).asked(at: 12).waiting(1, failures: 0)
+            .granted(2, at: 14).ran(2, 15, 16, .completed, by: 1).done()
+        #expect(rules(story) == [.overlap, .unexplainedRerun])
+    }
+
+    @Test func aClaimBeforeTheEndOfALeaseIsAgainstTheLedgersRules() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 24, .completed).killed(at: 12)
+            .granted(2, at: 19, failures: 1).ran(2, 19.5, 22, .completed, by: 1).done()
+        #expect(rules(story) == [.ledger, .overlap])
+    }
+
+    @Test func aClaimAfterTheEndIsAgainstTheLedgersRules() {
+        let done = Story().granted(1, at: 10).ran(1, 11, 12, .completed).done()
+        #expect(rules(done.granted(2, at: 13).done()).contains(.ledger))
+        #expect(rules(Story().revoked(at: 5).granted(1, at: 10).ran(1, 11, 12, .completed).done()).contains(.ledger))
+    }
+
+    @Test func attemptsCountUp() {
+        let story = Story().granted(1, at: 10).killed(at: 12).granted(1, at: 30, owner: "other")
+            .granted(3, at: 50).ran(3, 51, 52, .completed, by: 1).done()
+        #expect(rules(story) == [.ledger, .ledger])
+    }
+
+    @Test func aRunNeedsAClaimOfItsOwn() {
+        #expect(rules(Story().granted(1, at: 10).ran(2, 11, 12, .completed).done()) == [.runWithoutRight])
+        #expect(rules(Story().granted(1, at: 10).ran(1, 9, 12, .completed).done()) == [.runWithoutRight])
+        let twice = Story().granted(1, at: 10).ran(1, 11, 12, .completed).ran(1, 11.5, 12, .completed, by: 1).done()
+        #expect(rules(twice) == [.runWithoutRight])
+    }
+
+    @Test func aRunAfterItsLeaseIsWrongWhereItsProcessWasNotStopped() {
+        #expect(rules(Story().granted(1, at: 10).ran(1, 20.5, 21, .completed).done()) == [.runWithoutRight])
+    }
+
+    @Test func aRunAfterARevocationIsWrong() {
+        let story = Story().granted(1, at: 10).ran(1, 11, 12, .failed).waiting(1, failures: 1)
+            .granted(2, at: 14, failures: 1).ran(2, 15, 16, .completed).done().revoked(at: 13)
+        #expect(rules(story).contains(.ranAfterRevocation))
+    }
+
+    @Test func aRunAfterACertainRefusalIsWrong() {
+        let story = Story(fate: .refusedForGood).granted(1, at: 10).ran(1, 11, 12, .completed).done()
+        #expect(rules(story) == [.ranAfterRefusal])
+        #expect(rules(Story(fate: .refused).granted(1, at: 10).ran(1, 11, 12, .completed).done()).isEmpty)
+    }
+
+    @Test func whatIsLeftOnServersIsWrong() {
+        var history = Story().granted(1, at: 10).ran(1, 11, 12, .completed).done().history
+        history.leftovers = ["node0: 1 ready"]
+        history.drained = nil
+        #expect(Judge.judge(history).violations.map(\.rule) == [.leftover, .leftover])
+    }
+
+    @Test func aProcessThatEndedByItselfIsWrong() {
+        var history = Story().granted(1, at: 10).ran(1, 11, 12, .completed).done().history
+        history.lives[0].ending = .byItself(status: 139)
+        #expect(Judge.judge(history).violations.map(\.rule) == [.process])
+    }
+
+    private func rules(_ story: Story) -> [Verdict.Violation.Rule] {
+        Judge.judge(story.history).violations.map(\.rule)
+    }
+}
+
+/// Tells the history of one job, in seconds; the lease is 10 s and consumers 0 and 1 run from the beginning.
+private struct Story {
+    var history = History(
+        seed: 0, nodes: 3, lease: .seconds(10), began: time(0), calmed: time(100), drained: time(110))
+
+    init(fate: JobStory.Fate = .accepted, due: Double = 1) {
+        history.jobs = [JobStory(token: "t", id: "j", fireDate: Self.time(due), fate: fate)]
+        history.lives = [0, 1].map { Life(process: Self.process($0), start: Self.time(0)) }
+    }
+
+    func granted(_ attempt: Int, at seconds: Double, failures: Int = 0, owner: String? = nil) -> Story {
+        writing(
+            .claimed(
+                owner: owner ?? "owner\(attempt)", attempt: attempt, failures: failures,
+                leaseEnd: Self.time(seconds + 10)))
+    }
+
+    func waiting(_ attempt: Int, failures: Int) -> Story { writing(.waiting(attempt: attempt, failures: failures)) }
+    func done() -> Story { writing(.done) }
+    func dead() -> Story { writing(.dead) }
+
+    func revoked(at seconds: Double?) -> Story {
+        var story = writing(.revoked)
+        if let seconds {
+            story.history.revocations.append(Revocation(id: "j", outcome: .revoked, answered: Self.time(seconds)))
+        }
+        return story
+    }
+
+    func ran(
+        _ attempt: Int, _ start: Double, _ end: Double?, _ outcome: Run.Outcome?, by consumer: Int = 0
+    ) -> Story {
+        var story = self
+        story.history.runs.append(
+            Run(
+                id: "j", token: "t", attempt: attempt, process: Self.process(consumer), start: Self.time(start),
+                end: end.map(Self.time), outcome: outcome))
+        return story
+    }
+
+    func killed(at seconds: Double) -> Story { ending(.killed(Self.time(seconds))) }
+    func asked(at seconds: Double) -> Story { ending(.asked(Self.time(seconds))) }
+
+    func fault(_ target: Target, _ kind: FaultKind, from start: Double, to end: Double) -> Story {
+        var story = self
+        var process: ProcessName?
+        if case .process(.consumer(let index)) = target { process = Self.process(index) }
+        story.history.faults.append(
+            Fault(target: target, kind: kind, process: process, start: Self.time(start), end: Self.time(end)))
+        return story
+    }
+
+    private func writing(_ state: LedgerEntry.State) -> Story {
+        var story = self
+        story.history.ledger.append(LedgerEntry(id: "j", state: state))
+        return story
+    }
+
+    private func ending(_ ending: Life.Ending) -> Story {
+        var story = self
+        story.history.lives[0].ending = ending
+        return story
+    }
+
+    private static func time(_ seconds: Double) -> Instant {
+        Instant(microseconds: 1_700_000_000_000_000 + Int64(seconds * 1_000_000))
+    }
+
+    private static func process(_ index: Int) -> ProcessName {
+        ProcessName(slot: .consumer(index), id: 100 + Int32(index))
+    }
+}

@@ -1,0 +1,23 @@
+import Foundation
+
+/// What `dq` says of a job it could not schedule.
+struct Refusal {
+    /// A copy may be left that nothing forbids to run.
+    let mayStillRun: Bool
+
+    init(message: some StringProtocol) {
+        mayStillRun = message.contains("the job may still fire")
+    }
+
+    /// Those of `dq load`, `line 3: refused: …`, by the number of the line.
+    static func byLine(in errors: String) -> [Int: Refusal] {
+        var refusals: [Int: Refusal] = [:]
+        for line in errors.split(separator: "\n") {
+            guard let start = line.range(of: "line "), let end = line.range(of: ": refused: "),
+                start.upperBound <= end.lowerBound, let number = Int(line[start.upperBound..<end.lowerBound])
+            else { continue }
+            refusals[number] = Refusal(message: line[end.upperBound...])
+        }
+        return refusals
+    }
+}

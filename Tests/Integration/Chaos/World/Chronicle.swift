@@ -1,0 +1,22 @@
+/// Collects a round's history while it happens.
+actor Chronicle {
+    private(set) var history: History
+
+    init(_ history: History) {
+        self.history = history
+    }
+
+    func add(_ jobs: [JobStory]) { history.jobs += jobs }
+    func add(_ revocation: Revocation) { history.revocations.append(revocation) }
+    func add(_ fault: Fault) { history.faults.append(fault) }
+    func add(leftovers: [String]) { history.leftovers += leftovers }
+
+    func born(_ process: ProcessName, at time: Instant) { history.lives.append(Life(process: process, start: time)) }
+
+    func ended(_ process: ProcessName, _ ending: Life.Ending) {
+        guard let position = history.lives.lastIndex(where: { $0.process == process }) else { return }
+        history.lives[position].ending = ending
+    }
+
+    func update(_ change: @Sendable (inout History) -> Void) { change(&history) }
+}

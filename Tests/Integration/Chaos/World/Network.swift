@@ -1,0 +1,44 @@
+import DelayQueueTestKit
+
+/// A proxy between every place for processes and every server, so that each connection can be cut by itself.
+struct Network: Sendable {
+    private struct Wire: Hashable {
+        var slot: Slot
+        var server: Server
+    }
+
+    private let proxies: [Wire: FaultProxy]
+    private let nodes: Int
+
+    init(plan: ChaosPlan, cluster: LocalCluster) async throws {
+        var proxies: [Wire: FaultProxy] = [:]
+        for slot in plan.slots {
+            for (index, node) in cluster.nodes.enumerated() {
+                proxies[Wire(slot: slot, server: .node(index))] = try await FaultProxy.start(to: node.port)
+            }
+            guard let redis = cluster.redis else { continue }
+            proxies[Wire(slot: slot, server: .ledger)] = try await FaultProxy.start(to: redis.port)
+        }
+        self.proxies = proxies
+        nodes = cluster.nodes.count
+    }
+
+    func stop() async {
+        for proxy in proxies.values { await proxy.stop() }
+    }
+
+    func proxy(_ slot: Slot, _ server: Server) -> FaultProxy? { proxies[Wire(slot: slot, server: server)] }
+
+    /// The options of `dq` that lead a slot's processes through its own proxies.
+    func options(_ slot: Slot) -> [String] {
+        let addresses = (0..<nodes).compactMap { proxy(slot, .node($0))?.address }
+        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube] + ledgerOption(slot)
+    }
+
+    func ledgerOption(_ slot: Slot) -> [String] {
+        proxy(slot, .ledger).map { ["--redis", "redis://\($0.address)"] } ?? []
+    }
+
+    static let tube = "chaos"
+    static let keyPrefix = "dq:chaos:"
+}
