@@ -67,6 +67,13 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         return nil
     }
 
+    public mutating func next(_ count: Int, into replies: inout [BeanstalkReply]) throws(BeanstalkError) {
+        for _ in 0..<count {
+            guard let reply = try next() else { return }
+            replies.append(reply)
+        }
+    }
+
     private mutating func decode() throws(BeanstalkError) -> BeanstalkReply? {
         if announced == nil {
             switch try nextLine() {

@@ -45,6 +45,13 @@ public struct RedisReplyDecoder: ReplyDecoder {
         }
     }
 
+    public mutating func next(_ count: Int, into replies: inout [RedisValue]) throws(RedisError) {
+        for _ in 0..<count {
+            guard let reply = try next() else { return }
+            replies.append(reply)
+        }
+    }
+
     private mutating func pass() throws(RedisError) {
         let length = min(pending.readableBytes, Self.stride)
         var scan = RESPGuard.Scan()

@@ -15,9 +15,6 @@ struct Pipeline<Reply: Sendable, Waiter> {
         /// Nil once nobody waits any more.
         var waiter: Waiter?
         var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
-        var replies: [Reply] = []
-        /// Replies seen, dropped ones included.
-        var answered = 0
     }
 
     /// A waiter to be told that its batch failed.
@@ -32,8 +29,16 @@ struct Pipeline<Reply: Sendable, Waiter> {
     private enum Phase {
         case idle(retryAt: NIODeadline?)
         case connecting
-        case greeting(replies: [Reply])
+        case greeting
         case ready
+    }
+
+    private struct Head {
+        /// 0 where nothing waits for a reply.
+        var count = 0
+        /// Replies seen, dropped ones included.
+        var answered = 0
+        var isAwaited = false
     }
 
     private let preambleCount: Int
@@ -41,6 +46,11 @@ struct Pipeline<Reply: Sendable, Waiter> {
     private var phase: Phase = .idle(retryAt: nil)
     private var isClosing = false
     private var queue: Deque<Entry> = []
+    /// The entry being answered is followed outside of the queue: whatever happens for every single reply is to touch
+    /// no element of it, which would be copied by code that knows its type at run time only.
+    private var head = Head()
+    /// Replies to the head, or to the preamble.
+    private var replies: [Reply] = []
     private var failures = 0
     private var lastID: UInt64 = 0
     private(set) var generation = ConnectionGeneration(0)
@@ -80,20 +90,39 @@ struct Pipeline<Reply: Sendable, Waiter> {
             if let retryAt, now < retryAt {
                 return failure(.backingOff, retryAfter: .nanoseconds((retryAt - now).nanoseconds))
             }
-            queue.append(entry)
+            append(entry)
             phase = .connecting
             generation = ConnectionGeneration(generation.number + 1)
             return .connect
         case .connecting, .greeting:
-            queue.append(entry)
+            append(entry)
             return .wait
         case .ready:
             var entry = entry
             let bytes = entry.bytes
             entry.bytes = ByteBuffer()
-            queue.append(entry)
+            append(entry)
             return .write(bytes)
         }
+    }
+
+    private mutating func append(_ entry: Entry) {
+        queue.append(entry)
+        if queue.count == 1 { followHead() }
+    }
+
+    /// The queue has another head, or none.
+    private mutating func followHead() {
+        guard let first = queue.first else {
+            head = Head()
+            return
+        }
+        head = Head(count: first.count, isAwaited: first.waiter != nil)
+    }
+
+    private mutating func takeReplies() -> [Reply] {
+        defer { replies = [] }
+        return replies
     }
 
     /// Ends the wait for one batch: an unsent one is taken back, a sent one leaves a tombstone.
@@ -119,14 +148,15 @@ struct Pipeline<Reply: Sendable, Waiter> {
 
     private mutating func abandon(at index: Int, code: TransportError.Code) -> Failure? {
         guard let waiter = queue[index].waiter else { return nil }
-        let replies = queue[index].replies
         guard case .ready = phase else {
             queue.remove(at: index)
-            return Failure(waiter: waiter, replies: replies, code: code, mayHaveBeenSent: false)
+            if index == 0 { followHead() }
+            return Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: false)
         }
         queue[index].waiter = nil
-        queue[index].replies = []
-        return Failure(waiter: waiter, replies: replies, code: code, mayHaveBeenSent: true)
+        guard index == 0 else { return Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: true) }
+        head.isAwaited = false
+        return Failure(waiter: waiter, replies: takeReplies(), code: code, mayHaveBeenSent: true)
     }
 
     /// Ids rise along the queue, so a binary search finds one.
@@ -154,7 +184,8 @@ struct Pipeline<Reply: Sendable, Waiter> {
     mutating func opened(_ opened: ConnectionGeneration) -> OpenAction {
         guard case .connecting = phase, opened == generation else { return .close }
         if preambleCount > 0 {
-            phase = .greeting(replies: [])
+            phase = .greeting
+            replies = []
             return .greet
         }
         return .write(becomeReady())
@@ -166,6 +197,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
 
     private mutating func becomeReady() -> [ByteBuffer] {
         phase = .ready
+        replies = []
         var waiting: [ByteBuffer] = []
         waiting.reserveCapacity(queue.count)
         for index in queue.indices {
@@ -173,6 +205,20 @@ struct Pipeline<Reply: Sendable, Waiter> {
             queue[index].bytes = ByteBuffer()
         }
         return waiting
+    }
+
+    /// Takes replies that call for no decision: all that the head waits for, but the last.
+    ///
+    /// - Parameter read: appends up to so many replies.
+    mutating func absorb(_ read: (_ count: Int, _ replies: inout [Reply]) throws -> Void) rethrows {
+        guard isReady, head.isAwaited, head.answered + 1 < head.count else { return }
+        if replies.isEmpty { replies.reserveCapacity(head.count) }
+        let before = replies.count
+        try read(head.count - head.answered - 1, &replies)
+        let taken = replies.count - before
+        head.answered += taken
+        repliesReceived &+= UInt64(taken)
+        if taken > 0 { failures = 0 }
     }
 
     enum ReplyAction {
@@ -189,31 +235,35 @@ struct Pipeline<Reply: Sendable, Waiter> {
         switch phase {
         case .idle, .connecting:
             return .violation
-        case .greeting(var replies):
+        case .greeting:
             replies.append(reply)
-            phase = .greeting(replies: replies)
             return replies.count == preambleCount ? .verifyPreamble(replies) : .none
         case .ready:
-            guard !queue.isEmpty else { return .violation }
+            guard head.count > 0 else { return .violation }
         }
         failures = 0
         repliesReceived &+= 1
-        let index = queue[0].answered
-        queue[0].answered += 1
-        let isLast = queue[0].answered == queue[0].count
-        if queue[0].waiter != nil {
-            if queue[0].replies.isEmpty { queue[0].replies.reserveCapacity(queue[0].count) }
-            queue[0].replies.append(reply)
+        let index = head.answered
+        head.answered += 1
+        let isLast = head.answered == head.count
+        if head.isAwaited {
+            if replies.isEmpty { replies.reserveCapacity(head.count) }
+            replies.append(reply)
             guard isLast else { return .none }
+            let replies = takeReplies()
             let entry = queue.removeFirst()
+            followHead()
             guard let waiter = entry.waiter else { return .none }
-            return .complete(waiter, entry.replies)
+            return .complete(waiter, replies)
         }
         let farewell = queue[0].whenAbandoned?(index, reply)
-        if isLast { queue.removeFirst() }
+        if isLast {
+            queue.removeFirst()
+            followHead()
+        }
         if let farewell {
             // One more request without a waiter; its reply is dropped here too.
-            queue.append(Entry(id: makeID(), bytes: ByteBuffer(), count: 1, deadline: nil, waiter: nil))
+            append(Entry(id: makeID(), bytes: ByteBuffer(), count: 1, deadline: nil, waiter: nil))
             return .send(farewell)
         }
         return .none
@@ -229,6 +279,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     /// - Parameter chance: within 0...1, for the backoff's jitter.
     mutating func ended(as cause: TransportError.Code, now: NIODeadline, chance: Double) -> [Failure] {
         let wasReady = isReady
+        if !wasReady { replies = [] }
         // Before the connection was usable, a hang-up is a failure to connect.
         let code = !wasReady && cause == .connectionLost ? .connectFailed : cause
         // A connection that never answered counts as failed, however it ended: else a peer that accepts and hangs up
@@ -237,12 +288,9 @@ struct Pipeline<Reply: Sendable, Waiter> {
         let wait = backoff.delay(afterFailures: failures, chance: chance)
         let answeredBefore = wasReady && failures == 1
         phase = .idle(retryAt: answeredBefore ? nil : now + TimeAmount(wait))
-        let lost = queue
-        queue.removeAll()
-        return lost.compactMap { entry in
-            guard let waiter = entry.waiter else { return nil }
-            return Failure(
-                waiter: waiter, replies: entry.replies, code: code, mayHaveBeenSent: wasReady,
+        return loseQueue { waiter, replies in
+            Failure(
+                waiter: waiter, replies: replies, code: code, mayHaveBeenSent: wasReady,
                 retryAfter: answeredBefore ? nil : wait)
         }
     }
@@ -250,14 +298,23 @@ struct Pipeline<Reply: Sendable, Waiter> {
     /// The owner drops the connection; the next request connects at once.
     mutating func disconnected() -> [Failure] {
         let wasReady = isReady
+        if !wasReady { replies = [] }
         phase = .idle(retryAt: nil)
+        let code: TransportError.Code = isClosing ? .closed : .connectionLost
+        return loseQueue { waiter, replies in
+            Failure(waiter: waiter, replies: replies, code: code, mayHaveBeenSent: wasReady)
+        }
+    }
+
+    /// Empties the queue: replies that came belong to its head.
+    private mutating func loseQueue(_ failure: (Waiter, [Reply]) -> Failure) -> [Failure] {
+        var replies = takeReplies()
         let lost = queue
         queue.removeAll()
+        followHead()
         return lost.compactMap { entry in
-            guard let waiter = entry.waiter else { return nil }
-            return Failure(
-                waiter: waiter, replies: entry.replies, code: isClosing ? .closed : .connectionLost,
-                mayHaveBeenSent: wasReady)
+            defer { replies = [] }
+            return entry.waiter.map { failure($0, replies) }
         }
     }
 

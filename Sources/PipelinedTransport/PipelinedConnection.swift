@@ -232,9 +232,11 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         decoder?.feed(bytes)
         do {
             // The decoder goes away with its connection, which a reply may end.
-            while generation == pipeline.generation, let reply = try decoder?.next() {
+            repeat {
+                try pipeline.absorb { try decoder?.next($0, into: &$1) }
+                guard let reply = try decoder?.next() else { return }
                 guard handle(reply) else { return }
-            }
+            } while generation == pipeline.generation
         } catch {
             ended(generation, as: .protocolViolation, underlying: error)
         }

@@ -14,4 +14,11 @@ public protocol ReplyDecoder: SendableMetatype {
     ///
     /// - Throws: when the bytes can never become a reply; the connection is then closed.
     mutating func next() throws -> Reply?
+
+    /// Appends up to `count` complete replies; fewer where more bytes are needed first.
+    ///
+    /// Hundreds of replies arrive in one read, so each decoder has this loop where its types are known.
+    ///
+    /// - Throws: as ``next()``; what was complete before has been appended.
+    mutating func next(_ count: Int, into replies: inout [Reply]) throws
 }
