@@ -33,10 +33,9 @@ struct KeyOrder<Call: Hashable> {
     mutating func join(_ call: Call, keys: [String]) -> Bool {
         var count = 0
         for key in keys {
-            guard let holder = holders[key] else {
-                holders[key] = call
-                continue
-            }
+            // Nearly always nobody holds it, and then it is looked up once.
+            guard let holder = holders.updateValue(call, forKey: key) else { continue }
+            holders[key] = holder
             // A key named twice is waited for once.
             if holder == call || lines[key]?.calls.last == call { continue }
             lines[key, default: Line()].calls.append(call)
@@ -51,9 +50,12 @@ struct KeyOrder<Call: Hashable> {
     /// - Returns: the calls that may run now, in the order of the keys.
     mutating func leave(_ call: Call, keys: [String]) -> [Call] {
         var freed: [Call] = []
-        missing[call] = nil
+        if !missing.isEmpty { missing[call] = nil }
         for key in keys {
-            if holders[key] == call {
+            if lines.isEmpty {
+                // Nobody waits for any key.
+                if let holder = holders.removeValue(forKey: key), holder != call { holders[key] = holder }
+            } else if holders[key] == call {
                 if let next = pass(key) { freed.append(next) }
             } else if var line = lines[key] {
                 line.calls.removeSubrange(..<line.first)

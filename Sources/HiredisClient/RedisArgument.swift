@@ -6,6 +6,7 @@ public enum RedisArgument: Sendable, Hashable {
     case bytes(ByteBuffer)
 
     /// A number in decimal.
+    @inlinable
     public static func integer(_ number: some BinaryInteger) -> RedisArgument {
         .text(String(number))
     }

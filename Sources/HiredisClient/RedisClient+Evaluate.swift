@@ -18,7 +18,7 @@ extension RedisClient {
     /// once is needed only while somebody flushes them again and again.
     private static let maximumRepeats = 8
 
-    /// Calls scripts by their digests, pipelined, and waits for all results.
+    /// Calls scripts by their digests, and plain commands, pipelined, and waits for all results.
     ///
     /// **Order:** calls that share a key run in the order in which they came, within a batch and across all batches
     /// of this client; calls without a common key run in any order. This holds also where the server has lost
@@ -33,7 +33,7 @@ extension RedisClient {
     /// - Returns: a result for each call, in their order. Where a script could not be loaded, its calls fail with
     ///   the reason.
     public func evaluate(
-        _ calls: [RedisScriptCall], timeout: Duration? = .seconds(5)
+        _ calls: [RedisCall], timeout: Duration? = .seconds(5)
     ) async -> [Result<RedisValue, RedisError>] {
         let deadline = timeout.map { NIODeadline.now() + TimeAmount($0) }
         lastEvaluation += 1
@@ -71,7 +71,7 @@ extension RedisClient {
             if !missing.isEmpty, reloads == sentAfterReload {
                 // Nobody has loaded them since; whoever comes upon the same gap now sees that we do.
                 reloads += 1
-                loading = scriptsToLoad(for: missing.map { calls[$0].script })
+                loading = scriptsToLoad(for: missing.compactMap { calls[$0].script })
             }
             sentAfterReload = reloads
             missing = []
@@ -98,11 +98,11 @@ extension RedisClient {
 
     /// Loads scripts and calls others in one go.
     private func send(
-        _ calls: [(index: Int, call: RedisScriptCall)], loading scripts: [RedisScript], until deadline: NIODeadline?
+        _ calls: [(index: Int, call: RedisCall)], loading scripts: [RedisScript], until deadline: NIODeadline?
     ) async -> [(index: Int, result: Result<RedisValue, RedisError>)] {
         var bytes = ByteBuffer()
         var loaded: [RedisScript] = []
-        var sent: [(index: Int, call: RedisScriptCall)] = []
+        var sent: [(index: Int, call: RedisCall)] = []
         var answers: [(index: Int, result: Result<RedisValue, RedisError>)] = []
         answers.reserveCapacity(calls.count)
         for script in scripts {
@@ -110,9 +110,12 @@ extension RedisClient {
             if (try? script.loadCommand.encode(into: &bytes)) != nil { loaded.append(script) }
         }
         sent.reserveCapacity(calls.count)
+        bytes.reserveCapacity(calls.count * 320)
+        var command = RedisCommand(reserving: 16)
         for (index, call) in calls {
             do throws(RedisError) {
-                try call.command.encode(into: &bytes)
+                call.write(into: &command)
+                try command.encode(into: &bytes)
                 sent.append((index, call))
             } catch {
                 answers.append((index, .failure(error)))
@@ -128,7 +131,7 @@ extension RedisClient {
         }
         for ((index, call), result) in zip(sent, results.dropFirst(loaded.count)) {
             if case .failure(let error) = result, error.serverPrefix == "NOSCRIPT",
-                let cause = loadErrors[call.script]
+                let cause = call.script.flatMap({ loadErrors[$0] })
             {
                 answers.append((index, .failure(cause)))
             } else {

@@ -27,6 +27,12 @@ public struct RedisCommand: Sendable {
         lengths.reserveCapacity(count)
     }
 
+    /// Takes all words out and keeps their memory.
+    mutating func removeAll() {
+        bytes.clear()
+        lengths.removeAll(keepingCapacity: true)
+    }
+
     mutating func append(_ word: RedisArgument) {
         switch word {
         case .text(let text): append(text)

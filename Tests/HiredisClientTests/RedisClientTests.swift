@@ -121,7 +121,7 @@ import Testing
                 // The first may still meet the old connection's end.
                 while (try? await client.command("PING")) == nil {}
                 #expect(await client.status.generation > first)
-                let results = await client.evaluate([RedisScriptCall(script: script, keys: [], arguments: ["x"])])
+                let results = await client.evaluate([RedisCall(script: script, keys: [], arguments: ["x"])])
                 let answer = try results.first?.get()
                 #expect(answer?.string == "x")
             }

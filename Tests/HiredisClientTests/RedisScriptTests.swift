@@ -8,8 +8,8 @@ import Testing
     private static let append = RedisScript("redis.call('RPUSH', KEYS[1], ARGV[1]) return ARGV[1]")
     private static let length = RedisScript("return redis.call('LLEN', KEYS[1])")
 
-    private func append(_ value: Int, to key: String) -> RedisScriptCall {
-        RedisScriptCall(script: Self.append, keys: [key], arguments: [.integer(value)])
+    private func append(_ value: Int, to key: String) -> RedisCall {
+        RedisCall(script: Self.append, keys: [key], arguments: [.integer(value)])
     }
 
     private func list(_ key: String, _ client: RedisClient) async throws -> [Int64] {
@@ -21,13 +21,13 @@ import Testing
             try await withClient(server.url, scripts: [Self.append]) { client in
                 let binary = ByteBuffer(bytes: [0, 13, 10, 255])
                 let results = await client.evaluate([
-                    RedisScriptCall(script: Self.append, keys: ["a"], arguments: [.bytes(binary)]),
-                    RedisScriptCall(script: Self.append, keys: ["b"], arguments: ["", "unused"]),
+                    RedisCall(script: Self.append, keys: ["a"], arguments: [.bytes(binary)]),
+                    RedisCall(script: Self.append, keys: ["b"], arguments: ["", "unused"]),
                     // Not among the client's scripts: loaded when it is missed.
-                    RedisScriptCall(script: Self.length, keys: ["a"]),
-                    RedisScriptCall(script: RedisScript("return redis.error_reply('MINE no')"), keys: []),
-                    RedisScriptCall(script: RedisScript("return {1, {'two', false}}"), keys: []),
-                    RedisScriptCall(script: RedisScript("this is not Lua"), keys: ["a"]),
+                    RedisCall(script: Self.length, keys: ["a"]),
+                    RedisCall(script: RedisScript("return redis.error_reply('MINE no')"), keys: []),
+                    RedisCall(script: RedisScript("return {1, {'two', false}}"), keys: []),
+                    RedisCall(script: RedisScript("this is not Lua"), keys: ["a"]),
                 ])
                 #expect(results.count == 6)
                 #expect(try results[0].get() == .bulk(binary))
@@ -51,7 +51,7 @@ import Testing
                     _ = try await client.command("SCRIPT", "FLUSH")
                     let results = await client.evaluate([
                         append(3 * round, to: "k"), append(3 * round + 1, to: "k"), append(3 * round + 2, to: "k"),
-                        RedisScriptCall(script: Self.length, keys: ["k"]),
+                        RedisCall(script: Self.length, keys: ["k"]),
                     ])
                     #expect(results.allSatisfy { (try? $0.get()) != nil })
                     #expect(try results[3].get().int == Int64(3 * round + 3))
@@ -150,7 +150,7 @@ import Testing
         try await RedisProcess.run { server in
             try await withClient(server.url, scripts: [Self.append]) { client in
                 let long = ByteBuffer(repeating: 0, count: 64 << 20)
-                let huge = RedisScriptCall(
+                let huge = RedisCall(
                     script: Self.append, keys: ["k"], arguments: Array(repeating: .bytes(long), count: 9))
                 // Half a gigabyte is read before it is refused, which takes a busy machine longer than a call may take.
                 let results = await client.evaluate([huge, append(1, to: "k")], timeout: nil)
@@ -181,7 +181,7 @@ extension RedisClient {
     /// Starts a batch after the other without waiting between, and waits for all; each call must succeed.
     ///
     /// The tasks inherit this actor, whose executor runs them in the order of their making.
-    fileprivate func submitInOrder(_ batches: [[RedisScriptCall]]) async {
+    fileprivate func submitInOrder(_ batches: [[RedisCall]]) async {
         let tasks = batches.map { calls in
             Task { await self.evaluate(calls, timeout: .seconds(30)) }
         }

@@ -43,11 +43,12 @@ extension Envelope {
     package static func parse(_ record: ByteBuffer) -> Envelope? {
         var rest = record
         guard let line = rest.readRecordLine() else { return nil }
-        // No more splits than tell a line that is too long: a foreign job may be all spaces.
-        let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 6, omittingEmptySubsequences: false)
-        guard fields.count == 6, fields[0].elementsEqual(magic.utf8.dropLast()),
-            let common = EnvelopeLine(fields[1...]), let headers = JobHeaders(reading: &rest)
-        else { return nil }
+        let fields = line.withFields { fields -> EnvelopeLine? in
+            guard fields.next()?.elementsEqual(magic.utf8.dropLast()) == true else { return nil }
+            let common = EnvelopeLine(reading: &fields)
+            return fields.isAtEnd ? common : nil
+        }
+        guard let common = fields, let headers = JobHeaders(reading: &rest) else { return nil }
         return Envelope(
             id: common.id, fireTime: common.fireTime, copy: common.copy, copies: common.copies,
             timeToRun: common.timeToRun, priority: common.priority, headers: headers, body: rest)

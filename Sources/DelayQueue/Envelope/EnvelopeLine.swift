@@ -19,19 +19,17 @@ package struct EnvelopeLine: Sendable, Hashable {
 
 extension EnvelopeLine {
     /// Reads five fields strictly: id, fire time, copy and copies, time to run, priority.
-    init?(_ fields: ArraySlice<ByteBufferView>) {
-        let first = fields.startIndex
-        guard fields.count == 5,
-            (1...JobID.maximumLength).contains(fields[first].count), fields[first].allSatisfy(\.isVisibleASCII),
-            let micros = Int64(decimal: fields[first + 1]), micros <= Timestamp.latest.microseconds,
-            let slash = fields[first + 2].firstIndex(of: UInt8(ascii: "/")),
-            let copy = Int(decimal: fields[first + 2][..<slash]), copy < CopySet.maximumCount,
-            let copies = Int(decimal: fields[first + 2][(slash + 1)...]), copies <= CopySet.maximumCount,
+    init?(reading fields: inout RecordFields) {
+        guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
+            let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
+            let counts = fields.next(), let slash = counts.firstIndex(of: UInt8(ascii: "/")),
+            let copy = Int(decimal: counts[..<slash]), copy < CopySet.maximumCount,
+            let copies = Int(decimal: counts[(slash + 1)...]), copies <= CopySet.maximumCount,
             copies == 0 || copy < copies,
-            let timeToRun = UInt32(decimal: fields[first + 3]), timeToRun >= 1,
-            let priority = UInt32(decimal: fields[first + 4])
+            let timeToRun = fields.next().flatMap({ UInt32(decimal: $0) }), timeToRun >= 1,
+            let priority = fields.next().flatMap({ UInt32(decimal: $0) })
         else { return nil }
-        id = JobID(unchecked: String(decoding: fields[first], as: UTF8.self))
+        self.id = JobID(unchecked: String(decoding: id, as: UTF8.self))
         fireTime = Timestamp(microseconds: micros)
         self.copy = copy
         self.copies = copies
@@ -40,15 +38,51 @@ extension EnvelopeLine {
     }
 }
 
+/// The fields of a record's first line, which one space each separates.
+struct RecordFields {
+    private let line: UnsafeRawBufferPointer
+    private var position = 0
+
+    /// - Parameter line: without its line end.
+    init(_ line: UnsafeRawBufferPointer) {
+        self.line = line
+    }
+
+    /// No field is left: what followed the last one was the line's end, not a space.
+    var isAtEnd: Bool { position > line.count }
+
+    /// - Returns: the next field, which may be empty; nil where none is left.
+    mutating func next() -> UnsafeRawBufferPointer? {
+        guard position <= line.count else { return nil }
+        var end = position
+        while end < line.count, line[end] != UInt8(ascii: " ") { end += 1 }
+        defer { position = end + 1 }
+        return UnsafeRawBufferPointer(rebasing: line[position..<end])
+    }
+}
+
+extension ByteBufferView {
+    /// Reads a record's first line, field by field.
+    func withFields<Value>(_ body: (inout RecordFields) -> Value) -> Value {
+        withUnsafeBytes { bytes in
+            var fields = RecordFields(bytes)
+            return body(&fields)
+        }
+    }
+}
+
 extension ByteBuffer {
     /// - Returns: the bytes before the next CR LF, which are read too; nil where there is none.
     mutating func readRecordLine() -> ByteBufferView? {
-        let view = readableBytesView
-        guard let end = view.firstIndex(of: UInt8(ascii: "\r")), end + 1 < view.endIndex,
-            view[end + 1] == UInt8(ascii: "\n")
-        else { return nil }
-        moveReaderIndex(forwardBy: end + 2 - view.startIndex)
-        return view[..<end]
+        let length = withUnsafeReadableBytes { bytes -> Int? in
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "\r")), end + 1 < bytes.count,
+                bytes[end + 1] == UInt8(ascii: "\n")
+            else { return nil }
+            return end
+        }
+        guard let length else { return nil }
+        defer { moveReaderIndex(forwardBy: length + 2) }
+        return viewBytes(at: readerIndex, length: length)
     }
 }
 

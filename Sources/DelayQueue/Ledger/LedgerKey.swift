@@ -9,7 +9,12 @@ public struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
 
     /// A job of this library: `dq:<queue>:<id>`. A queue's name has no colon, so no two jobs share a key.
     public init(queue: TubeName, id: JobID) {
-        description = "\(Self.prefix)\(queue):\(id)"
+        var key = Self.prefix
+        key.reserveCapacity(key.utf8.count + queue.rawValue.utf8.count + 1 + id.description.utf8.count)
+        key += queue.rawValue
+        key += ":"
+        key += id.description
+        description = key
     }
 
     /// A record of go-queue: the bare MD5, which is the key that library's consumers lock.

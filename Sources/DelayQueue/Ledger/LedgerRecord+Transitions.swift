@@ -124,6 +124,10 @@ extension LedgerRecord {
     static func forget(
         _ gone: CopySet, of copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
     ) -> Transition? {
+        if gone.coversAll(of: copies) {
+            // Whatever it says: with every copy gone nothing is left that it could decide.
+            return record.map { Transition(record: $0, expiresIn: timing.effectiveGrace, reply: .forgotten) }
+        }
         switch record {
         case .done, .revoked:
             // What cannot be counted need not be written down; the record lasts as long as it does.

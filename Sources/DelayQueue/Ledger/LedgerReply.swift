@@ -79,33 +79,56 @@ extension LedgerReply: CustomStringConvertible {
         }
     }
 
-    private static let plain: [LedgerReply] = [
-        .buryAgain, .needsKicks, .renewed, .settled, .lost, .revoked, .running, .alreadyDone, .forgotten, .absent,
-        .finished(.done), .finished(.revoked), .finished(.dead),
-    ]
-    private static let plainByText = Dictionary(uniqueKeysWithValues: plain.map { ($0.description, $0) })
-
-    /// Reads what `description` writes.
-    init?(parsing text: String) {
-        if let reply = Self.plainByText[text] {
-            self = reply
-            return
-        }
-        let words = text.split(separator: " ")
-        switch (words.first, words.count) {
-        case ("granted", 3):
-            guard let attempt = Int(decimal: words[1].utf8), let failures = Int(decimal: words[2].utf8) else {
-                return nil
+    /// Reads what `description` writes, strictly, and without a string: this is done for every request.
+    static func parse(_ bytes: UnsafeRawBufferPointer) -> LedgerReply? {
+        var fields = RecordFields(bytes)
+        guard let word = fields.next() else { return nil }
+        let reply: LedgerReply?
+        switch word.count {
+        case 4:
+            reply =
+                word.isText("lost")
+                ? .lost : word.isText("held") ? fields.number().map { .held(for: .microseconds($0)) } : nil
+        case 6: reply = word.isText("absent") ? .absent : nil
+        case 7:
+            if word.isText("settled") {
+                reply = .settled
+            } else if word.isText("granted") {
+                guard let attempt = fields.number(), let failures = fields.number() else { return nil }
+                reply = .granted(attempt: Int(attempt), failures: Int(failures))
+            } else if word.isText("waiting") {
+                reply = fields.number().map { .waiting(for: .microseconds($0)) }
+            } else if word.isText("renewed") {
+                reply = .renewed
+            } else if word.isText("revoked") {
+                reply = .revoked
+            } else {
+                reply = word.isText("running") ? .running : nil
             }
-            self = .granted(attempt: attempt, failures: failures)
-        case ("held", 2):
-            guard let microseconds = Int64(decimal: words[1].utf8) else { return nil }
-            self = .held(for: .microseconds(microseconds))
-        case ("waiting", 2):
-            guard let microseconds = Int64(decimal: words[1].utf8) else { return nil }
-            self = .waiting(for: .microseconds(microseconds))
-        default:
-            return nil
+        case 8:
+            reply =
+                word.isText("finished")
+                ? fields.next().flatMap { Finish(rawValue: String(decoding: $0, as: UTF8.self)) }.map { .finished($0) }
+                : nil
+        case 9:
+            reply = word.isText("forgotten") ? .forgotten : word.isText("buryAgain") ? .buryAgain : nil
+        case 10: reply = word.isText("needsKicks") ? .needsKicks : nil
+        case 11: reply = word.isText("alreadyDone") ? .alreadyDone : nil
+        default: reply = nil
         }
+        return fields.isAtEnd ? reply : nil
+    }
+}
+
+extension RecordFields {
+    /// - Returns: the next field as a number; nil where it is none.
+    fileprivate mutating func number() -> Int64? {
+        next().flatMap { Int64(decimal: $0) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func isText(_ text: StaticString) -> Bool {
+        text.withUTF8Buffer { count == $0.count && elementsEqual($0) }
     }
 }

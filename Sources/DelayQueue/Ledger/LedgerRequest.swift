@@ -68,7 +68,8 @@ public struct LedgerRequest: Sendable, Hashable {
 
         /// Copies were confirmed deleted: `forgotten` where the job is done or revoked; else the state, unchanged.
         ///
-        /// Once all copies are known to be deleted, the record lasts for the grace only.
+        /// Once all copies are known to be deleted, the record lasts for the grace only. A request that names all of
+        /// them does that to any record, and is `forgotten` unless it is absent: there is nothing left to run.
         ///
         /// - Parameter of: how many copies the job has; with 0, which is unknown, nothing changes.
         case forget(CopySet, of: Int)

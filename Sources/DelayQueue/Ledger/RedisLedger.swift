@@ -1,6 +1,6 @@
 package import HiredisClient
 public import Logging
-import NIOCore
+package import NIOCore
 import NIOPosix
 import PipelinedTransport
 
@@ -76,16 +76,23 @@ public struct RedisLedger: JobLedger {
         await client.close()
     }
 
-    private func call(_ request: LedgerRequest) -> RedisScriptCall {
+    /// Appends a request as it goes over the wire, for measurements without this client.
+    package func encode(_ request: LedgerRequest, into buffer: inout ByteBuffer) throws {
+        try call(request).command.encode(into: &buffer)
+    }
+
+    private func call(_ request: LedgerRequest) -> RedisCall {
         var call = scripts.call(request)
-        if let fixedTime { call.arguments.append(.integer(fixedTime().microseconds)) }
+        if let fixedTime, call.script != nil { call.arguments.append(.integer(fixedTime().microseconds)) }
         return call
     }
 
     private static func reply(_ value: RedisValue, to request: LedgerRequest) -> Result<LedgerReply, DelayQueueError> {
-        let text = value.string
-        if let text, let reply = LedgerReply(parsing: text) { return .success(reply) }
-        if text == RedisLedgerScripts.unreadable { return .failure(.unreadableRecord(request.key)) }
+        if case .bulk(let bytes) = value, let reply = bytes.withUnsafeReadableBytes({ LedgerReply.parse($0) }) {
+            return .success(reply)
+        }
+        if case .integer(let count) = value { return .success(count > 0 ? .forgotten : .absent) }
+        if value.string == RedisLedgerScripts.unreadable { return .failure(.unreadableRecord(request.key)) }
         return .failure(
             DelayQueueError(.ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: false))
     }

@@ -30,15 +30,18 @@ extension SealedEnvelope {
         guard record.readableBytesView.starts(with: magic.utf8) else { return nil }
         var rest = record
         guard let line = rest.readRecordLine() else { return nil }
-        let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 9, omittingEmptySubsequences: false)
-        guard fields.count == 9, let common = EnvelopeLine(fields[1...5]),
-            let mode = KeyRing.Mode.Value(rawValue: String(decoding: fields[6], as: UTF8.self)),
-            SealingKey.isID(fields[7]), let seal = bytes(hexadecimal: fields[8]),
-            let sealedLine = record.getSlice(at: line.startIndex, length: line.count - sealLength)
-        else { return nil }
-        return SealedEnvelope(
-            line: common, mode: KeyRing.Mode(value: mode), keyID: String(decoding: fields[7], as: UTF8.self),
-            sealedLine: sealedLine, seal: seal, payload: rest)
+        return line.withFields { fields in
+            _ = fields.next()
+            guard let common = EnvelopeLine(reading: &fields),
+                let mode = fields.next().flatMap({ KeyRing.Mode.Value(rawValue: String(decoding: $0, as: UTF8.self)) }),
+                let keyID = fields.next(), SealingKey.isID(keyID),
+                let seal = fields.next().flatMap({ bytes(hexadecimal: $0) }), fields.isAtEnd,
+                let sealedLine = record.getSlice(at: line.startIndex, length: line.count - sealLength)
+            else { return nil }
+            return SealedEnvelope(
+                line: common, mode: KeyRing.Mode(value: mode), keyID: String(decoding: keyID, as: UTF8.self),
+                sealedLine: sealedLine, seal: seal, payload: rest)
+        }
     }
 
     /// Verifies the record, and decrypts it where it is encrypted.
@@ -95,7 +98,7 @@ extension SealedEnvelope {
     }
 
     /// Lower-case digits only: there is one way to write a seal.
-    private static func bytes(hexadecimal digits: ByteBufferView) -> [UInt8]? {
+    private static func bytes(hexadecimal digits: UnsafeRawBufferPointer) -> [UInt8]? {
         guard digits.count == sealLength else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(sealLength / 2)

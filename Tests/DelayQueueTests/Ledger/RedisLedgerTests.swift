@@ -128,7 +128,7 @@ import Testing
                 _ = try await ledger.client.command("RPUSH", key.description, "x")
                 for operation in [
                     LedgerRequest.Operation.claim(a, copy: nil), .complete(a, attempt: 1, copies: 1), .status,
-                    .revoke(fireDate: .distantPast, copies: 1), .forget([0], of: 1),
+                    .revoke(fireDate: .distantPast, copies: 1), .forget([0], of: 2),
                 ] {
                     let error = await #expect(throws: DelayQueueError.self) {
                         try await ledger.perform(LedgerRequest(key: key, operation: operation))
