@@ -26,7 +26,7 @@ extension ConsumerCore {
         let owner = job.unansweredOwner ?? makeOwner()
         setPhase(id, .claiming(owner: owner, copy: copy.id, node: copy.node))
         let createsRecord = job.mayRunWithoutRecord || !isLateBeyondRetention(job, now: now)
-        ask(.claim(owner, copy: copy.identity, kicks: kicks, createsRecord: createsRecord), id)
+        ask(.claim(owner, copy: identity(of: copy, job), kicks: kicks, createsRecord: createsRecord), id)
     }
 
     mutating func claimAnswered(
@@ -177,36 +177,36 @@ extension ConsumerCore {
             if jobs[id]?.copies.isEmpty ?? true { forgetJob(id) } else { claimIfDue(id, now: now) }
             return
         }
-        deleteCopies(of: id)
+        deleteCopies(of: id, now: now)
     }
 
-    /// Deletes every copy; once the nodes have answered, the ledger learns which are gone.
-    mutating func deleteCopies(of id: HeldJobID) {
-        guard var job = jobs[id] else { return }
-        let copies = job.copies
-        setPhase(id, .finishing)
-        job.phase = .finishing
-        job.copies = []
-        job.pendingDeletes += copies.count
-        jobs[id] = job
-        for copy in copies {
-            nodes[copy.node].held -= 1
-            send(.delete(copy.id, index: copy.index), to: copy.node, for: id)
-        }
-        if job.pendingDeletes == 0 { forgetJob(id) }
+    /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
+    mutating func deleteCopies(of id: HeldJobID, now: Moment) {
+        guard let job = jobs[id] else { return }
+        forgetJob(id)
+        jobsByKey[job.key] = id
+        finishedJobs.insert(
+            id, key: job.key, copies: job.record.copies, deletes: job.copies.count,
+            until: now.uptime + settings.finishedHorizon)
+        for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
+        forgetExpired(isDraining ? nil : now.uptime)
     }
 
     mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool) {
-        guard var job = jobs[id] else { return }
-        job.pendingDeletes -= 1
-        // Only a confirmed delete counts: a copy that was not found may be another consumer's by now.
-        if isDeleted, let index { job.deleted.append(index) }
-        jobs[id] = job
-        guard job.pendingDeletes == 0, case .finishing = job.phase else { return }
-        if job.record.copies > 0, let deleted = CopySet(job.deleted), !deleted.isEmpty {
-            ask(.forget(deleted, of: job.record.copies), id)
-        }
-        forgetJob(id)
+        guard let entry = finishedJobs.answered(id, index: index, isDeleted: isDeleted) else { return }
+        forgetCopies(of: id, entry)
+    }
+
+    /// - Parameter now: nil waits for no further copies of any job.
+    mutating func forgetExpired(_ now: Uptime?) {
+        for (id, entry) in finishedJobs.expire(now: now) { forgetCopies(of: id, entry) }
+    }
+
+    private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry) {
+        if jobsByKey[entry.key] == id { jobsByKey[entry.key] = nil }
+        guard entry.copies > 0, !entry.deleted.isEmpty else { return }
+        ledgerCalls.append(
+            LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
     }
 
     /// - Parameter statistics: nil where the node no longer has the copy, or did not say.
@@ -240,7 +240,7 @@ extension ConsumerCore {
             }
             pending.burying = (held, kicks)
             setPhase(id, .settling(claim, pending))
-            ask(.bury(claim.owner, attempt: claim.attempt, copy: held.identity, kicks: kicks), id)
+            ask(.bury(claim.owner, attempt: claim.attempt, copy: identity(of: held, job), kicks: kicks), id)
         default:
             break
         }

@@ -13,12 +13,12 @@ extension ConsumerCore {
         let id = JobID(unchecked: String("\(identity)".prefix(JobID.maximumLength)))
         // How long it may run and its priority are not known yet; nothing needs them before its node has told.
         let held = HeldCopy(
-            node: node, id: copy, identity: identity, index: nil, timeToRun: .seconds(60), priority: 0,
+            node: node, id: copy, index: nil, timeToRun: .seconds(60), priority: 0,
             confirmedAt: sentAt.uptime)
         let heldID = makeJobID()
-        jobs[heldID] = HeldJob(
-            id: id, key: LedgerKey(queue: settings.queue, id: id), record: record, fireTime: now.wall,
-            copies: [held], due: now.wall)
+        let shared = HeldRecord(
+            id: id, key: LedgerKey(queue: settings.queue, id: id), record: record, fireTime: now.wall)
+        jobs[heldID] = HeldJob(shared, copies: [held], due: now.wall)
         nodes[node].held += 1
         setPhase(heldID, .inspecting(copy: copy, node: node))
         send(.inspect(copy), to: node, for: heldID)

@@ -104,14 +104,13 @@ extension ConsumerCore {
         }
         guard let jobID = record.id, let fireTime = record.fireTime, let priority = record.priority,
             let timeToRun = record.timeToRun.map({ Duration.seconds(Int64($0)) }),
-            let key = record.ledgerKey(queue: settings.queue),
-            let identity = record.copyIdentity(on: settings.nodes[node], id: id)
+            let key = record.ledgerKey(queue: settings.queue)
         else {
             takeForeign(id, record, node: node, sentAt: sentAt, now: now)
             return
         }
         let copy = HeldCopy(
-            node: node, id: id, identity: identity, index: record.copy, timeToRun: timeToRun, priority: priority,
+            node: node, id: id, index: record.copy, timeToRun: timeToRun, priority: priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
         if let held = jobsByKey[key] {
             attach(copy, to: held, now: now)
@@ -128,8 +127,8 @@ extension ConsumerCore {
             return
         }
         let heldID = makeJobID()
-        jobs[heldID] = HeldJob(
-            id: jobID, key: key, record: record, fireTime: fireTime, copies: [copy], due: fireTime)
+        let shared = HeldRecord(id: jobID, key: key, record: record, fireTime: fireTime)
+        jobs[heldID] = HeldJob(shared, copies: [copy], due: fireTime)
         jobsByKey[key] = heldID
         nodes[node].held += 1
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
@@ -143,7 +142,12 @@ extension ConsumerCore {
 
     /// Another copy of a job that is here already: it shares that job's fate.
     private mutating func attach(_ copy: HeldCopy, to held: HeldJobID, now: Moment) {
-        guard var job = jobs[held] else { return }
+        guard var job = jobs[held] else {
+            guard finishedJobs.addDelete(held) else { return }
+            effects.append(.duplicateCopy)
+            send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
+            return
+        }
         if let known = job.copies.firstIndex(where: { $0.node == copy.node && $0.id == copy.id }) {
             // Its reservation had run out, and we got it again.
             job.copies[known].confirmedAt = copy.confirmedAt
@@ -153,12 +157,6 @@ extension ConsumerCore {
             return
         }
         effects.append(.duplicateCopy)
-        if case .finishing = job.phase {
-            job.pendingDeletes += 1
-            jobs[held] = job
-            send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
-            return
-        }
         if case .claimed(let claim) = job.phase, claim.gaveCopiesBack {
             // Given back for others to claim; they have their chance for a second.
             send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.node, for: held)
@@ -306,7 +304,7 @@ extension ConsumerCore {
         case .verifying(let claim):
             // The right to run it is no use without a copy that would come back after a crash: it is given back unrun.
             giveBack(id, claim, now: now)
-        case .claiming, .claimed, .settling, .burying, .finishing:
+        case .claiming, .claimed, .settling, .burying:
             break
         }
     }

@@ -50,7 +50,9 @@ extension ConsumerCore {
     ) {
         var pending = pending
         if let burying = pending.burying {
-            ask(.bury(claim.owner, attempt: claim.attempt, copy: burying.copy.identity, kicks: burying.kicks), id)
+            ask(
+                .bury(claim.owner, attempt: claim.attempt, copy: identity(of: burying.copy, job), kicks: burying.kicks),
+                id)
         } else if let copy = job.copies.first {
             pending.isWaitingForCopy = false
             setPhase(id, .settling(claim, pending))
@@ -160,7 +162,7 @@ extension ConsumerCore {
                 effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
             }
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
-            deleteCopies(of: id)
+            deleteCopies(of: id, now: now)
         case .giveBack:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: .zero, now: now)

@@ -18,7 +18,8 @@ extension ConsumerCore {
         if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             beat(now: now)
-            nextHeartbeat = jobs.isEmpty ? nil : now.uptime + heartbeatInterval
+            forgetExpired(now.uptime)
+            nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + heartbeatInterval
         }
     }
 

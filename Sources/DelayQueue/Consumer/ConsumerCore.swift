@@ -24,6 +24,8 @@ package struct ConsumerCore {
         package var heldLimit = 1_500
         /// The most parked copies; more are released with a delay.
         package var parkedLimit = 500
+        /// How long after a job is done further copies of it are expected.
+        package var finishedHorizon: Duration = .seconds(5)
         /// How long a reserve waits on a connection that holds nothing, in seconds.
         package var idleBlock: UInt32 = 60
         /// How long a settlement is tried while the ledger is away.
@@ -110,6 +112,7 @@ package struct ConsumerCore {
     var nodes: [Node]
     var jobs: [HeldJobID: HeldJob] = [:]
     var jobsByKey: [LedgerKey: HeldJobID] = [:]
+    var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
     var alarms: Heap<Alarm> = []
     var ledgerCalls: [LedgerCall] = []
@@ -150,6 +153,7 @@ package struct ConsumerCore {
         guard !isDraining else { return }
         isDraining = true
         demand = 0
+        forgetExpired(nil)
         for (id, job) in jobs {
             switch job.phase {
             case .inspecting where job.isForeign:
@@ -157,7 +161,7 @@ package struct ConsumerCore {
                 break
             case .holding, .parked, .inspecting:
                 releaseAll(id, delay: secondsUntilDue(job, now: now))
-            case .claiming, .verifying, .claimed, .settling, .burying, .finishing:
+            case .claiming, .verifying, .claimed, .settling, .burying:
                 // A grant that arrives now is given back; the rest ends by itself.
                 break
             }
@@ -175,7 +179,7 @@ package struct ConsumerCore {
 
     /// Nothing is held, and nothing is on its way.
     package var isIdle: Bool {
-        jobs.isEmpty && ledgerCalls.isEmpty && nodes.allSatisfy(\.calls.isEmpty)
+        jobs.isEmpty && finishedJobs.isEmpty && ledgerCalls.isEmpty && nodes.allSatisfy(\.calls.isEmpty)
     }
 
     /// Whether a node's connection may be dropped with no other effect than what is wanted: all that waits to be sent
@@ -244,6 +248,12 @@ package struct ConsumerCore {
         leave(job)
         if jobsByKey[job.key] == id { jobsByKey[job.key] = nil }
         for copy in job.copies { nodes[copy.node].held -= 1 }
+    }
+
+    /// What the ledger knows a copy by.
+    func identity(of copy: HeldCopy, _ job: HeldJob) -> CopyIdentity {
+        if job.record.copies > 0, let index = copy.index { return .index(index) }
+        return .stored(settings.nodes[copy.node].address, copy.id)
     }
 
     func secondsUntilDue(_ job: HeldJob, now: Moment) -> UInt32 {

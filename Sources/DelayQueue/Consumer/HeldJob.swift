@@ -15,7 +15,6 @@ package struct HeldJobID: Hashable, Comparable, Sendable {
 struct HeldCopy {
     let node: Int
     let id: BeanstalkJobID
-    let identity: CopyIdentity
     /// The copy's index, where its record has one.
     let index: Int?
     var timeToRun: Duration
@@ -66,8 +65,6 @@ enum HeldPhase {
     case settling(HeldClaim, PendingSettlement)
     /// The node's word that the copy of a dead job is buried; until then no other copy may go.
     case burying(HeldClaim?)
-    /// The deletes of its copies.
-    case finishing
 }
 
 extension HeldPhase {
@@ -76,7 +73,7 @@ extension HeldPhase {
         switch self {
         case .claiming, .inspecting, .verifying: true
         case .settling(_, let pending): pending.deliversOnceSettled
-        case .holding, .parked, .claimed, .burying, .finishing: false
+        case .holding, .parked, .claimed, .burying: false
         }
     }
 
@@ -110,21 +107,28 @@ package enum Settlement: Sendable, Equatable {
     case giveBack
 }
 
-/// One job this consumer holds copies of.
-struct HeldJob {
+/// What a job's records say, alike on all its copies. Made once and shared, so that to move a ``HeldJob`` is cheap.
+final class HeldRecord: Sendable {
     let id: JobID
     let key: LedgerKey
     let record: JobRecord
     let fireTime: Timestamp
+
+    init(id: JobID, key: LedgerKey, record: JobRecord, fireTime: Timestamp) {
+        self.id = id
+        self.key = key
+        self.record = record
+        self.fireTime = fireTime
+    }
+}
+
+/// One job this consumer holds copies of.
+struct HeldJob {
+    private let shared: HeldRecord
     var copies: [HeldCopy]
     var phase: HeldPhase = .holding
     /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
     var due: Timestamp
-    /// Copies whose node confirmed the delete, and deletes without an answer.
-    var deleted: [Int] = []
-    var pendingDeletes = 0
-    /// Nobody here wrote it: the ledger knows nothing of it, and its node alone is told how it ended.
-    var isForeign: Bool { if case .foreign = record { true } else { false } }
     /// How often it was parked in a row, for the backoff.
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.
@@ -133,4 +137,18 @@ struct HeldJob {
     var isLateWithoutRecord = false
     /// It shall run though it is later than records last: it was kicked, or the policy says so.
     var mayRunWithoutRecord = false
+
+    init(_ shared: HeldRecord, copies: [HeldCopy], due: Timestamp) {
+        self.shared = shared
+        self.copies = copies
+        self.due = due
+    }
+
+    var id: JobID { shared.id }
+    var key: LedgerKey { shared.key }
+    var record: JobRecord { shared.record }
+    var fireTime: Timestamp { shared.fireTime }
+
+    /// Nobody here wrote it: the ledger knows nothing of it, and its node alone is told how it ended.
+    var isForeign: Bool { if case .foreign = shared.record { true } else { false } }
 }

@@ -89,6 +89,7 @@ struct ConsumerCoreSealTests {
         world.settle(id, .complete)
         world.answerLedger()
         world.answerAll()
+        world.passFinishedHorizon()
         world.answerLedger()
         #expect(world.delivered.count == 1)
         let deletes = world.allSent.filter { if case .delete = $0 { true } else { false } }

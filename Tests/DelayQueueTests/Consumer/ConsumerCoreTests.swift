@@ -111,7 +111,43 @@ struct ConsumerCoreTests {
         world.answer(node: 0) { if case .delete = $0 { .notFound } else { nil } }
         #expect(!world.core.hasLedgerCalls, "the other delete is under way")
         world.answer(node: 1)
+        world.passFinishedHorizon()
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([1], of: 3)])
+    }
+
+    @Test func `a copy that comes soon after its job is done is deleted without asking`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .complete)
+        world.answerLedger()
+        world.answer(node: 0)
+        for node in 1...2 {
+            #expect(!world.core.hasLedgerCalls, "its other copies are still to come")
+            world.answer(node: node, reserved: [(7, try CoreWorld.record("a", due: .zero, copy: node))])
+            #expect(!world.core.hasLedgerCalls, "the ledger has said all it can")
+            world.answer(node: node)
+            #expect(world.sent[node] == [.delete(BeanstalkJobID(7), index: node)])
+        }
+        #expect(world.core.ledgerCalls.map(\.operation) == [.forget([0, 1, 2], of: 3)])
+        #expect(world.delivered.count == 1)
+        world.answerLedger()
+        world.core.drain(now: world.now)
+        #expect(world.core.isIdle)
+    }
+
+    @Test func `draining waits for no further copies`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .complete)
+        world.answerLedger()
+        world.core.drain(now: world.now)
+        #expect(!world.core.isIdle, "the delete is to be confirmed")
+        world.answer(node: 0)
+        #expect(world.core.ledgerCalls.map(\.operation) == [.forget([0], of: 3)])
+        world.answerLedger()
+        #expect(world.core.isIdle)
     }
 
     @Test func `the copy of a finished job is deleted unrun`() throws {
@@ -127,6 +163,7 @@ struct ConsumerCoreTests {
         world.answer(node: 1)
         #expect(world.delivered.isEmpty)
         #expect(world.sent[1] == [.delete(BeanstalkJobID(9), index: 1)])
+        world.passFinishedHorizon()
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([1], of: 3)])
     }
 
@@ -213,6 +250,7 @@ struct ConsumerCoreTests {
         world.answerAll()
         #expect(world.sent[0].isEmpty)
         #expect(world.sent[1] == [.delete(BeanstalkJobID(6), index: 1)])
+        world.passFinishedHorizon()
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([1], of: 3)])
     }
 

@@ -27,6 +27,7 @@ struct ConsumerPolicyTests {
             return
         }
         world.answerAll()
+        world.passFinishedHorizon()
         world.answerLedger()
         #expect(world.sent[0] == [.delete(BeanstalkJobID(1), index: 0)])
         #expect(world.core.isIdle)

@@ -150,6 +150,12 @@ struct CoreWorld {
         collect()
     }
 
+    /// Until nobody waits for further copies of finished jobs.
+    mutating func passFinishedHorizon() {
+        advance(by: core.settings.finishedHorizon)
+        tick()
+    }
+
     mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64? = 1) {
         core.settle(id, settlement, waiter: waiter, now: now)
         collect()

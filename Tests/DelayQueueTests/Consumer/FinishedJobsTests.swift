@@ -1,0 +1,57 @@
+import Beanstalk
+import Testing
+
+@testable import DelayQueue
+
+@Suite struct FinishedJobsTests {
+    private static let start = Uptime(microseconds: 0)
+
+    private func key(_ number: Int) -> LedgerKey {
+        LedgerKey(queue: .default, id: JobID(unchecked: "job-\(number)"))
+    }
+
+    @Test func aJobIsOverOnceAllItsCopiesAreGone() {
+        var jobs = FinishedJobs()
+        let id = HeldJobID(1)
+        jobs.insert(id, key: key(1), copies: 2, deletes: 1, until: Self.start + .seconds(5))
+        #expect(jobs.answered(id, index: 0, isDeleted: true) == nil)
+        #expect(jobs.addDelete(id) == true)
+        #expect(jobs.answered(id, index: 1, isDeleted: true)?.deleted == [0, 1])
+        #expect(jobs.isEmpty)
+        #expect(jobs.addDelete(id) == false)
+    }
+
+    @Test func aDeleteThatWasNotConfirmedCountsForNothing() {
+        var jobs = FinishedJobs()
+        let id = HeldJobID(1)
+        jobs.insert(id, key: key(1), copies: 1, deletes: 1, until: Self.start + .seconds(5))
+        #expect(jobs.answered(id, index: 0, isDeleted: false) == nil)
+        #expect(jobs.expire(now: Self.start + .seconds(4)).isEmpty)
+        let ended = jobs.expire(now: Self.start + .seconds(5))
+        #expect(ended.map(\.entry.deleted) == [[]])
+        #expect(jobs.isEmpty)
+    }
+
+    @Test func whatIsUnderWayIsWaitedForAlsoAfterItsTime() {
+        var jobs = FinishedJobs()
+        let id = HeldJobID(1)
+        jobs.insert(id, key: key(1), copies: 3, deletes: 2, until: Self.start + .seconds(5))
+        #expect(jobs.expire(now: nil).isEmpty)
+        #expect(jobs.answered(id, index: 0, isDeleted: true) == nil)
+        #expect(jobs.answered(id, index: 2, isDeleted: true)?.deleted == [0, 2])
+        #expect(jobs.isEmpty)
+    }
+
+    @Test func theOldestMakeRoom() {
+        var jobs = FinishedJobs()
+        let count = 10_000
+        var ended: [HeldJobID] = []
+        for number in 0..<count {
+            let id = HeldJobID(UInt64(number))
+            jobs.insert(id, key: key(number), copies: 3, deletes: 1, until: Self.start + .seconds(5))
+            #expect(jobs.answered(id, index: 0, isDeleted: true) == nil)
+            ended += jobs.expire(now: Self.start).map(\.id)
+        }
+        #expect(ended == (0..<UInt64(count - FinishedJobs.limit)).map(HeldJobID.init))
+    }
+}
