@@ -15,7 +15,7 @@ struct DQ: AsyncParsableCommand {
         version: "dq \(version)",
         subcommands: [
             AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
-            StatusCommand.self, KeyCommand.self, DemoCommand.self,
+            StatusCommand.self, KeyCommand.self, DemoCommand.self, BenchCommand.self,
         ])
 
     static func main() async {

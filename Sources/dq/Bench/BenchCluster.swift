@@ -1,0 +1,57 @@
+import Beanstalk
+import DelayQueue
+import DelayQueueTestKit
+import HiredisClient
+import Logging
+import NIOPosix
+import PipelinedTransport
+
+/// The servers a measurement runs on, and everything that talks to them.
+struct BenchCluster: Sendable {
+    let nodes: [BeanstalkNode]
+    let redisURL: String
+    let logger: Logger
+    let probe: ServerUsageProbe
+    let raw: RawLoad
+
+    var tube: TubeName { raw.tube }
+
+    /// - Parameter tube: one that nobody else uses.
+    /// - Throws: `CommandError` where a server cannot be talked to in plain TCP, which the ceilings need.
+    init(addresses: [String], tube: String, redisURL: String, logger: Logger) throws {
+        nodes = try addresses.map { try BeanstalkNode($0, tube: tube) }
+        self.redisURL = redisURL
+        self.logger = logger
+        let url = try RedisURL(parsing: redisURL)
+        guard !url.isTLS, url.password == nil else {
+            throw CommandError("the ceilings are measured in plain TCP: give a Redis without TLS and password")
+        }
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        probe = ServerUsageProbe(
+            nodes: nodes.map { .beanstalk($0.address, eventLoop: eventLoop, logger: logger) },
+            ledger: try RedisClient(url: url, eventLoop: eventLoop, logger: logger))
+        raw = RawLoad(
+            nodes: try nodes.map { try RawAddress($0.address) }, ledger: try RawAddress(url.address),
+            tube: try TubeName(validating: tube))
+    }
+
+    func close() async {
+        for node in probe.nodes { await node.close(drainingFor: .zero) }
+        await probe.ledger.close()
+    }
+
+    func ledger() throws -> RedisLedger { try RedisLedger(redisURL, logger: logger) }
+
+    func producer(ledger: RedisLedger? = nil) throws -> Producer {
+        try Producer(nodes: nodes, ledger: ledger, logger: logger)
+    }
+}
+
+extension RawAddress {
+    init(_ address: ServerAddress) throws {
+        guard case .hostname(let host, let port) = address.kind else {
+            throw CommandError("the ceilings are measured in plain TCP: give \(address) as host:port")
+        }
+        self.init(host: host, port: port)
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+
+/// The measurements of several rounds, side by side.
+struct BenchReport: Sendable {
+    let title: String
+    /// In the order they are shown; the first is the ceiling that others are compared with, where there is one.
+    private(set) var subjects: [String] = []
+    private var measurements: [String: [Measurement]] = [:]
+    let hasCeiling: Bool
+
+    init(title: String, hasCeiling: Bool) {
+        self.title = title
+        self.hasCeiling = hasCeiling
+    }
+
+    mutating func add(_ measurement: Measurement, to subject: String) {
+        if measurements[subject] == nil { subjects.append(subject) }
+        measurements[subject, default: []].append(measurement)
+    }
+
+    /// What is shown of one subject: medians over the rounds.
+    struct Row: Sendable {
+        var subject: String
+        var jobs: Int
+        var rate: Double
+        /// The rate next to the ceiling's in the same round.
+        var ratio: Double?
+        var clientCPU: Duration
+        var serverCPU: Duration
+        var nodeCommands: Double
+        var ledgerBytes: Double
+        var peakMemory: Int
+        /// Of all rounds together.
+        var latencies: Quantiles?
+    }
+
+    var rows: [Row] {
+        subjects.map { subject in
+            let passes = measurements[subject] ?? []
+            let ceilings = hasCeiling ? subjects.first.flatMap { measurements[$0] } ?? [] : []
+            return Row(
+                subject: subject, jobs: passes.first?.jobs ?? 0, rate: Self.median(passes.map(\.rate)),
+                ratio: hasCeiling ? Self.median(zip(passes, ceilings).map { $0.rate / $1.rate }) : nil,
+                clientCPU: Self.median(passes.map { $0.perJob($0.clientCPU) }),
+                serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
+                nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),
+                ledgerBytes: Self.median(passes.map { $0.perJob($0.ledgerBytes) }),
+                peakMemory: passes.map(\.peakMemory).max() ?? 0, latencies: Quantiles(passes.flatMap(\.latencies)))
+        }
+    }
+
+    static func median<Value: Comparable>(_ values: [Value]) -> Value where Value: AdditiveArithmetic {
+        let sorted = values.sorted()
+        return sorted.isEmpty ? .zero : sorted[(sorted.count - 1) / 2]
+    }
+}
+
+/// Where in an ordered list of times a share of them ends.
+struct Quantiles: Sendable {
+    private let sorted: [Duration]
+
+    /// - Returns: nil for no times.
+    init?(_ times: [Duration]) {
+        guard !times.isEmpty else { return nil }
+        sorted = times.sorted()
+    }
+
+    /// - Parameter share: from 0 to 1.
+    subscript(share: Double) -> Duration {
+        sorted[min(Int(Double(sorted.count) * share), sorted.count - 1)]
+    }
+
+    var median: Duration { self[0.5] }
+    var p99: Duration { self[0.99] }
+    var max: Duration { self[1] }
+}

@@ -1,0 +1,112 @@
+import Beanstalk
+import DelayQueue
+import NIOCore
+
+/// Measures scheduling against bare sockets that send the same puts.
+struct ProduceBench: Sendable {
+    let cluster: BenchCluster
+    let jobs: Int
+    let callers: Int
+    let bodySize: Int
+
+    /// Far enough away that nothing becomes ready while it is measured.
+    private static let delay = Duration.seconds(600)
+
+    static let ceiling = "ceiling: bare sockets"
+    static let batch = "one batch"
+    static let oneCaller = "1 caller"
+
+    func measure(_ subject: String) async throws -> Measurement {
+        switch subject {
+        case Self.ceiling: try await measureCeiling()
+        case Self.batch: try await measureBatch()
+        case Self.oneCaller: try await measureCallers(1, jobs: max(jobs / 10, 1))
+        default: try await measureCallers(callers, jobs: jobs)
+        }
+    }
+
+    var subjects: [String] { [Self.ceiling, Self.batch, "\(callers) callers", Self.oneCaller] }
+
+    private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
+
+    private func measureCeiling() async throws -> Measurement {
+        let puts = try await cluster.raw.onThread { [jobs, body] in
+            $0.puts(jobs: jobs, body: body, due: .now() + Self.delay)
+        }
+        var ids: [[UInt64]] = []
+        let measurement = try await Measurement.of(cluster.probe) {
+            ids = try await cluster.raw.onThread { try $0.put(puts).ids }
+            return (jobs, [])
+        }
+        try await clear(ids)
+        return measurement
+    }
+
+    private func measureBatch() async throws -> Measurement {
+        let producer = try cluster.producer()
+        let requests = (0..<jobs).map { _ in JobRequest(delay: Self.delay, body) }
+        _ = try await producer.delay(Self.delay, body).get(clearing: self)
+        var results: [Result<Receipt, DelayQueueError>] = []
+        let measurement = try await Measurement.of(cluster.probe) {
+            results = await producer.schedule(requests)
+            return (jobs, [])
+        }
+        await producer.close()
+        try await clear(results.map { try $0.get() })
+        return measurement
+    }
+
+    private func measureCallers(_ callers: Int, jobs: Int) async throws -> Measurement {
+        let producer = try cluster.producer()
+        _ = try await producer.delay(Self.delay, body).get(clearing: self)
+        var receipts: [Receipt] = []
+        let measurement = try await Measurement.of(cluster.probe) {
+            let calls = try await withThrowingTaskGroup(of: [(Receipt, Duration)].self) { group in
+                for caller in 0..<callers {
+                    group.addTask {
+                        var calls: [(Receipt, Duration)] = []
+                        let count = jobs / callers + (caller < jobs % callers ? 1 : 0)
+                        calls.reserveCapacity(count)
+                        for _ in 0..<count {
+                            let start = ContinuousClock.now
+                            let receipt = try await producer.delay(Self.delay, body)
+                            calls.append((receipt, ContinuousClock.now - start))
+                        }
+                        return calls
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            receipts = calls.map(\.0)
+            return (jobs, calls.map(\.1))
+        }
+        await producer.close()
+        try await clear(receipts)
+        return measurement
+    }
+
+    // MARK: Leaving nothing behind
+
+    fileprivate func clear(_ receipts: [Receipt]) async throws {
+        var ids: [[UInt64]] = cluster.nodes.map { _ in [] }
+        for receipt in receipts {
+            for placement in receipt.placements {
+                guard let node = cluster.nodes.firstIndex(of: placement.node), let id = placement.id else { continue }
+                ids[node].append(id.rawValue)
+            }
+        }
+        try await clear(ids)
+    }
+
+    private func clear(_ ids: [[UInt64]]) async throws {
+        try await cluster.raw.onThread { try $0.delete(ids) }
+    }
+}
+
+extension Receipt {
+    /// A job scheduled so that connections are open when it counts.
+    fileprivate func get(clearing bench: ProduceBench) async throws -> Receipt {
+        try await bench.clear([self])
+        return self
+    }
+}

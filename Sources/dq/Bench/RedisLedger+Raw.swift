@@ -1,0 +1,30 @@
+import DelayQueue
+import HiredisClient
+import NIOCore
+
+extension RedisLedger {
+    /// The calls of the ledger's scripts that claim and complete each job, as they go over the wire.
+    func encodedClaimsAndCompletions(of receipts: [Receipt]) throws -> RawRequests {
+        var calls = RawRequests()
+        var buffer = ByteBuffer()
+        // A few hundred jobs on their way, as with a consumer: claims go ahead of completions.
+        for start in stride(from: 0, to: receipts.count, by: 128) {
+            let batch = receipts[start..<min(start + 128, receipts.count)]
+            for isClaim in [true, false] {
+                for (index, receipt) in batch.enumerated() {
+                    let owner = try ClaimOwner("bench-\(start + index)")
+                    buffer.clear()
+                    try encode(
+                        LedgerRequest(
+                            key: receipt.ledgerKey,
+                            operation: isClaim
+                                ? .claim(owner, copy: .index(0))
+                                : .complete(owner, attempt: 1, copies: receipt.copies)),
+                        into: &buffer)
+                    calls.append(buffer.readableBytesView)
+                }
+            }
+        }
+        return calls
+    }
+}
