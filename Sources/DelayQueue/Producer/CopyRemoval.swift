@@ -1,22 +1,21 @@
-import Beanstalk
-import NIOCore
-import PipelinedTransport
+package import Beanstalk
+package import PipelinedTransport
 
-/// Deletes copies from their nodes, certain never to hit a stranger's job.
+/// Deletes copies from one node, certain never to hit a stranger's job.
 ///
 /// beanstalkd's ids restart at 1 on a node that lost its data. So an id is used as it is only on the connection it came
 /// from; on any other, `peek` must show this very job and copy first, on the connection the delete then goes to.
-struct CopyRemoval {
-    struct Target: Sendable {
-        var node: Int
-        var id: BeanstalkJobID
-        var jobID: JobID
-        var copy: Int
+package struct CopyRemoval {
+    package struct Target: Sendable, Equatable {
+        package var node: Int
+        package var id: BeanstalkJobID
+        package var jobID: JobID
+        package var copy: Int
         /// The connection that stored it; nil where that is not known.
-        var generation: ConnectionGeneration?
+        package var generation: ConnectionGeneration?
     }
 
-    enum Result: Sendable {
+    package enum Result: Sendable {
         case deleted
         /// The node does not have it.
         case gone
@@ -25,71 +24,90 @@ struct CopyRemoval {
         case unreachable(any Error)
     }
 
-    let connections: [BeanstalkConnection]
-    let timeout: Duration
+    package enum Command: Sendable, Equatable {
+        case peek([BeanstalkJobID])
+        /// Never to be sent on another connection.
+        case delete([BeanstalkJobID], on: ConnectionGeneration)
+    }
 
-    /// - Returns: a result per target, in order.
-    func remove(_ targets: [Target]) async -> [Result] {
-        var byNode: [Int: [Int]] = [:]
-        for (index, target) in targets.enumerated() { byNode[target.node, default: []].append(index) }
-        return await withTaskGroup(of: [(Int, Result)].self) { group in
-            for (node, indexes) in byNode {
-                group.addTask {
-                    let results = await remove(indexes.map { targets[$0] }, from: connections[node])
-                    return Array(zip(indexes, results))
+    private enum Step {
+        case deleting(ConnectionGeneration)
+        case peeking
+        /// Of these targets the node showed the very copy.
+        case deletingFound([Int], ConnectionGeneration)
+        case over
+    }
+
+    private let targets: [Target]
+    private var step: Step
+    /// A result per target, in order.
+    package private(set) var results: [Result]
+
+    package init(_ targets: [Target]) {
+        self.targets = targets
+        results = Array(repeating: .gone, count: targets.count)
+        if let generation = targets.first?.generation, targets.allSatisfy({ $0.generation == generation }) {
+            step = .deleting(generation)
+        } else {
+            step = targets.isEmpty ? .over : .peeking
+        }
+    }
+
+    /// What to send now; nil where all is done.
+    package var next: Command? {
+        switch step {
+        case .deleting(let generation): .delete(targets.map(\.id), on: generation)
+        case .peeking: .peek(targets.map(\.id))
+        case .deletingFound(let found, let generation): .delete(found.map { targets[$0].id }, on: generation)
+        case .over: nil
+        }
+    }
+
+    /// What came of it.
+    package mutating func answered(_ outcome: BatchOutcome<BeanstalkReply>) {
+        switch step {
+        case .deleting:
+            if outcome.replies.isEmpty, outcome.failure?.code == .staleGeneration {
+                step = .peeking
+                return
+            }
+            step = .over
+            note(outcome, of: Array(targets.indices), otherwise: .gone)
+        case .peeking:
+            step = .over
+            var found: [Int] = []
+            for (index, target) in targets.enumerated() {
+                guard index < outcome.replies.count else {
+                    results[index] = Self.failure(outcome)
+                    continue
+                }
+                if case .found(_, let bytes) = outcome.replies[index], target.matches(JobRecord(parsing: bytes)) {
+                    found.append(index)
                 }
             }
-            var results: [Result] = Array(repeating: .gone, count: targets.count)
-            for await batch in group {
-                for (index, result) in batch { results[index] = result }
-            }
-            return results
+            if !found.isEmpty { step = .deletingFound(found, outcome.generation) }
+        case .deletingFound(let found, _):
+            step = .over
+            // It was there a moment ago, and a delete leaves out only what is reserved.
+            note(outcome, of: found, otherwise: .reserved)
+        case .over:
+            break
         }
     }
 
-    private func remove(_ targets: [Target], from connection: BeanstalkConnection) async -> [Result] {
-        guard let generation = targets.first?.generation,
-            targets.allSatisfy({ $0.generation == generation })
-        else { return await removeAfterPeek(targets, from: connection) }
-        let outcome = await connection.execute(
-            targets.map { .delete($0.id) }, generation: generation, timeout: timeout)
-        if outcome.replies.isEmpty, outcome.failure?.code == .staleGeneration {
-            return await removeAfterPeek(targets, from: connection)
-        }
-        return targets.indices.map { index in
-            guard index < outcome.replies.count else { return failure(outcome) }
-            return outcome.replies[index] == .deleted ? .deleted : .gone
+    private mutating func note(
+        _ outcome: BatchOutcome<BeanstalkReply>, of indexes: [Int], otherwise: Result
+    ) {
+        for (position, index) in indexes.enumerated() {
+            if position >= outcome.replies.count {
+                results[index] = Self.failure(outcome)
+            } else {
+                results[index] = outcome.replies[position] == .deleted ? .deleted : otherwise
+            }
         }
     }
 
-    private func removeAfterPeek(_ targets: [Target], from connection: BeanstalkConnection) async -> [Result] {
-        let found = await connection.execute(targets.map { .peek($0.id) }, timeout: timeout)
-        var results: [Result] = []
-        var confirmed: [Int] = []
-        for (index, target) in targets.enumerated() {
-            guard index < found.replies.count else {
-                results.append(failure(found))
-                continue
-            }
-            if case .found(_, let bytes) = found.replies[index], target.matches(JobRecord(parsing: bytes)) {
-                confirmed.append(index)
-            }
-            results.append(.gone)
-        }
-        guard !confirmed.isEmpty else { return results }
-        let deleted = await connection.execute(
-            confirmed.map { .delete(targets[$0].id) }, generation: found.generation, timeout: timeout)
-        for (position, index) in confirmed.enumerated() {
-            guard position < deleted.replies.count else {
-                results[index] = failure(deleted)
-                continue
-            }
-            results[index] = deleted.replies[position] == .deleted ? .deleted : .reserved
-        }
-        return results
-    }
-
-    private func failure(_ outcome: BatchOutcome<BeanstalkReply>) -> Result {
+    private static func failure(_ outcome: BatchOutcome<BeanstalkReply>) -> Result {
         .unreachable(outcome.failure.map { BeanstalkError($0) } ?? BeanstalkError(BeanstalkReply.internalError))
     }
 }

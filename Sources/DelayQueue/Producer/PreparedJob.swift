@@ -1,30 +1,43 @@
 import Beanstalk
-import NIOCore
+package import NIOCore
 
 /// A job that passed validation, ready to be written to any number of nodes.
-struct PreparedJob: Sendable {
-    enum Record: Sendable {
+package struct PreparedJob: Sendable {
+    package enum Record: Sendable {
         case native(EnvelopeTemplate)
         /// go-queue's record is the same on every node.
         case goQueue(ByteBuffer)
     }
 
-    let id: JobID
+    package let id: JobID
     /// The caller chose the id, and may write the job again under it.
-    let isOwnID: Bool
-    let fireTime: Timestamp
-    let timeToRun: UInt32
-    let priority: UInt32
-    let bodySize: Int
-    let record: Record
+    package let isOwnID: Bool
+    package let fireTime: Timestamp
+    package let timeToRun: UInt32
+    package let priority: UInt32
+    package let bodySize: Int
+    package let record: Record
+
+    package init(
+        id: JobID, isOwnID: Bool, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, bodySize: Int,
+        record: Record
+    ) {
+        self.id = id
+        self.isOwnID = isOwnID
+        self.fireTime = fireTime
+        self.timeToRun = timeToRun
+        self.priority = priority
+        self.bodySize = bodySize
+        self.record = record
+    }
 
     /// Nobody can have used the id before, or will again.
-    var hasFreshID: Bool { !isOwnID && isNative }
+    package var hasFreshID: Bool { !isOwnID && isNative }
 
-    var isNative: Bool { if case .native = record { true } else { false } }
+    package var isNative: Bool { if case .native = record { true } else { false } }
 
     /// What the envelope says of the number of copies: 0, unknown, where the job may be written again.
-    func declaredCopies(_ planned: Int) -> Int {
+    package func declaredCopies(_ planned: Int) -> Int {
         isOwnID || !isNative ? 0 : planned
     }
 

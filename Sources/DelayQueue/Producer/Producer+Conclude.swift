@@ -40,85 +40,43 @@ extension Producer {
     ///
     /// - Returns: the error for each of them.
     private func takeBack(_ refused: [Int], of write: Write, isCancelled: Bool) async -> [Int: DelayQueueError] {
-        // Only where a copy may be left; and never an id that can come again: the caller's own, or go-queue's, which
-        // is a hash of the job.
-        let candidates = refused.filter { job in
-            write.jobs[job].hasFreshID
-                && write.fanOut.copies(of: job).contains { if case .refused = $0.answer { false } else { true } }
-        }
-        let (tombstoned, begun) = await tombstone(candidates, of: write)
-
-        var targets: [CopyRemoval.Target] = []
-        var owners: [Int] = []
-        /// Copies that are certain not to exist.
-        var deleted: [Int: [Int]] = [:]
-        for job in refused {
-            for copy in write.fanOut.copies(of: job) {
-                if case .refused = copy.answer { deleted[job, default: []].append(copy.index) }
-                guard case .stored(let id) = copy.answer else { continue }
-                owners.append(job)
-                targets.append(
-                    CopyRemoval.Target(
-                        node: copy.node, id: id, jobID: write.jobs[job].id, copy: copy.index,
-                        generation: write.generations[copy.node]))
+        var withdrawal = Withdrawal(
+            refused.map { job in
+                let prepared = write.jobs[job]
+                return Withdrawal.Job(
+                    id: prepared.id, hasFreshID: prepared.hasFreshID, copies: write.fanOut.copies(of: job))
+            },
+            generations: write.generations, hasLedger: ledger != nil)
+        while let action = withdrawal.next() {
+            switch action {
+            case .mark(let positions):
+                let requests = positions.flatMap { position in
+                    let job = refused[position]
+                    return [
+                        statusRequest(of: write.jobs[job]),
+                        revocation(of: write.jobs[job], copies: write.copies[job]),
+                    ]
+                }
+                withdrawal.marked(positions, await ledger?.perform(requests) ?? [])
+            case .remove(let targets):
+                withdrawal.removed(await remove(targets))
+            case .forget(let deleted):
+                let requests = deleted.map { position, copies in
+                    let job = refused[position]
+                    return forgetting(copies, of: write.jobs[job], copies: write.copies[job])
+                }
+                _ = await ledger?.perform(requests)
             }
         }
-        let removal = CopyRemoval(connections: connections, timeout: configuration.writeTimeout)
-        var leftovers: Set<Int> = []
-        for ((job, target), result) in zip(zip(owners, targets), await removal.remove(targets)) {
-            if case .deleted = result { deleted[job, default: []].append(target.copy) } else { leftovers.insert(job) }
-        }
-        await forget(deleted.filter { tombstoned.contains($0.key) }, of: write)
-
         let tooLarge = refused.contains(where: write.bodyTooLarge.contains)
         let sizeLimit = tooLarge && !isCancelled ? await smallestSizeLimit() : nil
         var errors: [Int: DelayQueueError] = [:]
-        for job in refused {
-            let hasUnknown = write.fanOut.copies(of: job).contains { $0.answer == .unknown }
-            let isLeft = (hasUnknown || leftovers.contains(job)) && !tombstoned.contains(job)
-            let mayStillFire = isLeft || begun.contains(job)
+        for (position, job) in refused.enumerated() {
             errors[job] = refusal(
-                of: job, in: write, isCancelled: isCancelled, sizeLimit: sizeLimit, mayStillFire: mayStillFire)
+                of: job, in: write, isCancelled: isCancelled, sizeLimit: sizeLimit,
+                mayStillFire: withdrawal.mayStillFire(position))
         }
         return errors
-    }
-
-    /// Marks jobs as revoked, so that a copy left anywhere never runs.
-    ///
-    /// - Returns: the jobs the ledger confirmed; and those a consumer had claimed before, whatever came of it.
-    private func tombstone(_ jobs: [Int], of write: Write) async -> (confirmed: Set<Int>, begun: Set<Int>) {
-        guard let ledger, !jobs.isEmpty else { return ([], []) }
-        // A revocation does not tell whether the job was claimed before, so that is asked first; for a claim to come and
-        // go between the two requests there is no time.
-        let results = await ledger.perform(
-            jobs.flatMap {
-                [statusRequest(of: write.jobs[$0]), revocation(of: write.jobs[$0], copies: write.copies[$0])]
-            })
-        var confirmed: Set<Int> = []
-        var begun: Set<Int> = []
-        for (position, job) in jobs.enumerated() where results.count >= position * 2 + 2 {
-            let (status, revocation) = (results[position * 2], results[position * 2 + 1])
-            switch revocation {
-            case .success(.revoked):
-                confirmed.insert(job)
-                if case .success(.absent) = status { continue }
-                begun.insert(job)
-            case .success:
-                begun.insert(job)
-            case .failure:
-                break
-            }
-        }
-        return (confirmed, begun)
-    }
-
-    /// Tells the ledger which copies are gone, so that the tombstone can go too; costs nothing but memory if it fails.
-    private func forget(_ deleted: [Int: [Int]], of write: Write) async {
-        guard let ledger, !deleted.isEmpty else { return }
-        _ = await ledger.perform(
-            deleted.map { job, copies in
-                forgetting(copies, of: write.jobs[job], copies: write.copies[job])
-            })
     }
 
     private func refusal(
@@ -184,15 +142,7 @@ extension Producer {
         guard let ledger, !own.isEmpty else { return errors }
         let results = await ledger.perform(own.map { statusRequest(of: jobs[$0]) })
         for (index, result) in zip(own, results) {
-            switch result {
-            case .success(.finished(let state)):
-                errors[index] = DelayQueueError(
-                    .jobFinished, "job \(jobs[index].id) is \(state) already; schedule it again under a new id")
-            case .success:
-                break
-            case .failure(let error):
-                errors[index] = error
-            }
+            errors[index] = OwnID.problem(scheduling: jobs[index].id, status: result)
         }
         return errors
     }

@@ -72,52 +72,28 @@ extension Producer {
         }
     }
 
-    /// - Returns: the puts for each node, and whether it is waited for.
-    private func plan(_ jobs: [PreparedJob]) -> (write: Write, puts: [Int: [FanOut.Put]], probes: Set<Int>) {
-        let health = health(now: .now())
+    private func plan(_ jobs: [PreparedJob]) -> WritePlan {
         var generator = SystemRandomNumberGenerator()
-        func choose() -> NodeChoice {
-            NodeChoice(
-                health: health, copies: configuration.copies, minimumWritten: configuration.minimumWritten,
-                using: &generator)
-        }
-        // With no more nodes than copies every choice is the same.
-        let first = choose()
-        let isFixed = nodes.count <= configuration.copies
-        var copies: [Int] = []
-        copies.reserveCapacity(jobs.count)
-        var puts: [Int: [FanOut.Put]] = [:]
-        var probes: Set<Int> = []
-        for job in jobs.indices {
-            let choice = isFixed || job == 0 ? first : choose()
-            guard choice.copies >= configuration.minimumWritten else {
-                copies.append(0)
-                continue
-            }
-            copies.append(choice.copies)
-            probes.formUnion(choice.probes)
-            for (copy, node) in (choice.awaited + choice.probes).enumerated() {
-                puts[node, default: []].append(FanOut.Put(job: job, copy: copy))
-            }
-        }
-        let write = Write(
-            jobs: jobs, copies: copies,
-            fanOut: FanOut(
-                jobCount: jobs.count, minimumWritten: configuration.minimumWritten, spares: first.spares),
-            unplanned: health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) })
-        return (write, puts, probes)
+        return WritePlan(
+            jobCount: jobs.count, health: health(now: .now()), copies: configuration.copies,
+            minimumWritten: configuration.minimumWritten, using: &generator)
     }
 
     // MARK: Carry out
 
     private func fanOut(_ jobs: [PreparedJob]) async -> Write {
-        var (write, puts, probes) = plan(jobs)
-        guard !puts.isEmpty else { return write }
+        let plan = plan(jobs)
+        var write = Write(
+            jobs: jobs, copies: plan.copies,
+            fanOut: FanOut(
+                jobCount: jobs.count, minimumWritten: configuration.minimumWritten, spares: plan.spares),
+            unplanned: plan.unplanned)
+        guard !plan.puts.isEmpty else { return write }
         await withTaskGroup(of: Event.self) { group in
-            for (node, puts) in puts {
-                write.fanOut.sent(puts, node: node, isAwaited: !probes.contains(node))
+            for (node, puts) in plan.puts {
+                write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
             }
-            for (node, puts) in puts { add(puts, node: node, of: write, to: &group) }
+            for (node, puts) in plan.puts { add(puts, node: node, of: write, to: &group) }
             while let event = await group.next() {
                 let actions: [FanOut.Action]
                 switch event {
@@ -184,47 +160,21 @@ extension Producer {
             // A node that could not be reached is not waited for either when it is tried again.
             if failure.code == .timedOut || failure.code == .connectFailed { markSlow(node) }
         }
-        var answers: [FanOut.Answer] = []
-        answers.reserveCapacity(puts.count)
-        var buried: [(position: Int, id: BeanstalkJobID)] = []
-        for (index, put) in puts.enumerated() {
-            guard index < outcome.replies.count else {
-                let isUnknown = outcome.failure?.mayHaveBeenSent ?? true
-                answers.append(isUnknown ? .unknown : .refused(isNodesFault: true))
-                continue
-            }
-            let reply = outcome.replies[index]
-            switch reply {
-            case .inserted(let id):
-                answers.append(.stored(id))
-                continue
-            case .buried(let id):
-                // The node kept the job but cannot queue it (out of memory): to be deleted.
-                if let id { buried.append((answers.count, id)) }
-                answers.append(.unknown)
-            case .draining, .outOfMemory:
-                answers.append(.refused(isNodesFault: true))
-            case .jobTooBig:
-                write.bodyTooLarge.insert(put.job)
-                answers.append(.refused(isNodesFault: false))
-            default:
-                answers.append(.unknown)
-            }
-            write.nodeErrors[node] = BeanstalkError(reply, address: nodes[node].address)
+        var replies = PutReplies(outcome, count: puts.count)
+        for position in replies.tooLarge { write.bodyTooLarge.insert(puts[position].job) }
+        if let refusal = replies.refusal {
+            write.nodeErrors[node] = BeanstalkError(refusal, address: nodes[node].address)
         }
-        if !buried.isEmpty {
-            let ids = buried.map(\.id)
+        if !replies.buried.isEmpty {
+            let ids = replies.buried.map(\.id)
             // Not to be cut short by the caller's cancellation: a task of its own, awaited right here.
             let deletes = await Task { [connection = connections[node], timeout = configuration.stragglerGrace] in
                 await connection.execute(
                     ids.map { .delete($0) }, generation: outcome.generation, timeout: timeout)
             }.value
-            // Only a copy that is certainly gone gives its index to a spare.
-            for (index, reply) in deletes.replies.enumerated() where reply == .deleted {
-                answers[buried[index].position] = .refused(isNodesFault: true)
-            }
+            replies.deleted(deletes.replies)
         }
-        return write.fanOut.answered(node: node, answers)
+        return write.fanOut.answered(node: node, replies.answers)
     }
 
     private func finish(_ write: inout Write) {

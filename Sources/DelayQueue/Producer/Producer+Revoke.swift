@@ -20,55 +20,33 @@ extension Producer {
     }
 
     private func revokeUninterrupted(_ receipt: Receipt) async -> Result<RevokeOutcome, DelayQueueError> {
-        if let ledger {
-            guard let answer = await ledger.perform([revocation(of: receipt)]).first else {
-                return .failure(DelayQueueError(.ledgerUnavailable, "the ledger gave no answer"))
-            }
-            switch answer {
-            case .success(.revoked): break
-            case .success(.running): return .success(.alreadyRunning)
-            case .success(.alreadyDone): return .success(.alreadyDone)
-            case .success(let reply):
-                return .failure(
-                    DelayQueueError(.ledgerRecordUnreadable, "the ledger answered \(reply) to a revocation"))
-            case .failure(let error): return .failure(error)
+        var revocation = Revocation(receipt, nodes: nodes, hasLedger: ledger != nil)
+        while let action = revocation.next() {
+            switch action {
+            case .mark:
+                let answer = await ledger?.perform([self.revocation(of: receipt)]).first
+                revocation.marked(
+                    answer ?? .failure(DelayQueueError(.ledgerUnavailable, "the ledger gave no answer")))
+            case .remove(let targets):
+                let results = await remove(targets)
+                report(results, of: targets)
+                revocation.removed(results)
+            case .forget(let deleted):
+                _ = await ledger?.perform([forgetting(deleted, of: receipt)])
             }
         }
-        return .success(await removeCopies(of: receipt))
+        return revocation.outcome
     }
 
-    private func removeCopies(of receipt: Receipt) async -> RevokeOutcome {
-        var isComplete = true
-        var targets: [CopyRemoval.Target] = []
-        for placement in receipt.placements {
-            guard let id = placement.id, let node = nodes.firstIndex(of: placement.node) else {
-                isComplete = false
-                continue
-            }
-            targets.append(
-                CopyRemoval.Target(node: node, id: id, jobID: receipt.jobID, copy: placement.index, generation: nil))
-        }
-        let removal = CopyRemoval(connections: connections, timeout: configuration.writeTimeout)
-        var deleted: [Int] = []
-        var gone = 0
-        for (target, result) in zip(targets, await removal.remove(targets)) {
+    private func report(_ results: [CopyRemoval.Result], of targets: [CopyRemoval.Target]) {
+        for (target, result) in zip(targets, results) {
             switch result {
-            case .deleted: deleted.append(target.copy)
-            case .gone: gone += 1
+            case .deleted, .gone: break
             case .reserved, .unreachable:
-                isComplete = false
                 logger.debug(
                     "copy of a revoked job could not be deleted",
-                    metadata: [LogKey.node: "\(nodes[target.node])", LogKey.job: "\(receipt.jobID)"])
+                    metadata: [LogKey.node: "\(nodes[target.node])", LogKey.job: "\(target.jobID)"])
             }
         }
-        if let ledger {
-            // Only saves memory: with all copies known deleted, the mark itself may go.
-            if !deleted.isEmpty { _ = await ledger.perform([forgetting(deleted, of: receipt)]) }
-            return .revoked
-        }
-        if isComplete, deleted.isEmpty, gone > 0 { return .alreadyDone }
-        // A copy that is gone may have been run and deleted a moment ago.
-        return isComplete && gone == 0 ? .revoked : .incomplete
     }
 }

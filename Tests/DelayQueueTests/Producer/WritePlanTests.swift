@@ -1,0 +1,67 @@
+import Beanstalk
+import PipelinedTransport
+import Testing
+
+@testable import DelayQueue
+
+@Suite("Planning a write, and reading its replies")
+struct WritePlanTests {
+    static func health(_ count: Int, down: Set<Int> = [], slow: Set<Int> = []) -> [NodeChoice.Health] {
+        (0..<count).map { .init(isUp: !down.contains($0), isSlow: slow.contains($0), isBusy: false) }
+    }
+
+    static func plan(_ health: [NodeChoice.Health], jobs: Int = 1) -> WritePlan {
+        var generator = SeededGenerator(seed: 1)
+        return WritePlan(jobCount: jobs, health: health, copies: 3, minimumWritten: 2, using: &generator)
+    }
+
+    @Test func `each job has each of its indexes once, on nodes of its own`() {
+        let plan = Self.plan(Self.health(5), jobs: 20)
+        #expect(plan.copies == Array(repeating: 3, count: 20))
+        for job in 0..<20 {
+            let puts = plan.puts.values.flatMap { $0 }.filter { $0.job == job }
+            #expect(puts.map(\.copy).sorted() == [0, 1, 2])
+        }
+        #expect(plan.puts.count == 5)
+    }
+
+    @Test func `nodes in backoff are not planned, slow ones not waited for`() {
+        let plan = Self.plan(Self.health(3, down: [1], slow: [2]))
+        #expect(plan.copies == [2])
+        #expect(Set(plan.puts.keys) == [0, 2])
+        #expect(plan.unplanned == [1])
+        #expect(Self.plan(Self.health(3, slow: [2])).probes == [2])
+    }
+
+    @Test func `with too few nodes nothing is written`() {
+        let plan = Self.plan(Self.health(3, down: [0, 1]))
+        #expect(plan.copies == [0])
+        #expect(plan.puts.isEmpty)
+    }
+
+    @Test func `a put's reply says whether the copy is there`() {
+        let id = BeanstalkJobID(7)
+        var replies = PutReplies(
+            BatchOutcome(
+                replies: [.inserted(id), .draining, .outOfMemory, .jobTooBig, .internalError, .buried(id)],
+                failure: nil, generation: ConnectionGeneration(1)), count: 6)
+        #expect(
+            replies.answers == [
+                .stored(id), .refused(isNodesFault: true), .refused(isNodesFault: true),
+                .refused(isNodesFault: false), .unknown, .unknown,
+            ])
+        #expect(replies.tooLarge == [3])
+        #expect(replies.buried.map(\.id) == [id])
+        replies.deleted([.deleted])
+        #expect(replies.answers.last == .refused(isNodesFault: true))
+    }
+
+    @Test(arguments: [true, false])
+    func `without a reply a copy is unknown, unless the put was certainly never sent`(_ mayHaveBeenSent: Bool) {
+        let failure = TransportError(
+            .connectionLost, address: .hostname("node", port: 1), mayHaveBeenSent: mayHaveBeenSent)
+        let outcome = BatchOutcome<BeanstalkReply>(replies: [], failure: failure, generation: ConnectionGeneration(1))
+        #expect(
+            PutReplies(outcome, count: 1).answers == [mayHaveBeenSent ? .unknown : .refused(isNodesFault: true)])
+    }
+}
