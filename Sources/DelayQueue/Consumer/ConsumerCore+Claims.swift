@@ -75,7 +75,7 @@ extension ConsumerCore {
     private mutating func buryAgain(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
         guard let job = jobs[id] else { return }
         if let held = job.copies.first(where: { $0.id == copy && $0.node == node }) {
-            setPhase(id, .burying(nil))
+            setPhase(id, .burying(nil, nil))
             send(.bury(held.id, priority: held.priority), to: held.node, for: id)
         } else {
             setPhase(id, .holding)
@@ -240,7 +240,7 @@ extension ConsumerCore {
             }
             pending.burying = (held, kicks)
             setPhase(id, .settling(claim, pending))
-            ask(.bury(claim.owner, attempt: claim.attempt, copy: identity(of: held, job), kicks: kicks), id)
+            declareDead(id, claim, held, kicks: kicks, instead: pending.replaced)
         default:
             break
         }

@@ -50,9 +50,7 @@ extension ConsumerCore {
     ) {
         var pending = pending
         if let burying = pending.burying {
-            ask(
-                .bury(claim.owner, attempt: claim.attempt, copy: identity(of: burying.copy, job), kicks: burying.kicks),
-                id)
+            declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.replaced)
         } else if let copy = job.copies.first {
             pending.isWaitingForCopy = false
             setPhase(id, .settling(claim, pending))
@@ -72,6 +70,17 @@ extension ConsumerCore {
                 DelayQueueError(.nodeFailed, "no copy of the job could be reserved to be buried", isRetriable: true),
                 now: now)
         }
+    }
+
+    /// Names the copy that is about to be buried.
+    mutating func declareDead(
+        _ id: HeldJobID, _ claim: HeldClaim, _ copy: HeldCopy, kicks: Int, instead replaced: CopyIdentity?
+    ) {
+        guard let job = jobs[id] else { return }
+        ask(
+            .bury(
+                claim.owner, attempt: claim.attempt, copy: identity(of: copy, job), kicks: kicks, instead: replaced),
+            id)
     }
 
     /// The settlement failed for now: the application may try again, or drop the job for redelivery.
@@ -117,7 +126,7 @@ extension ConsumerCore {
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _),
-                .bury(let owner, _, _, _):
+                .bury(let owner, _, _, _, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
             case .forget, .revoke, .status:
                 // A failed forget costs a record its early end, nothing else.
@@ -175,10 +184,10 @@ extension ConsumerCore {
             effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
             guard job.copies.contains(where: { $0.node == burying.copy.node && $0.id == burying.copy.id }) else {
                 // It went with its connection.
-                buryAnother(id, claim, now: now)
+                buryAnother(id, claim, than: identity(of: burying.copy, job), now: now)
                 return
             }
-            setPhase(id, .burying(claim))
+            setPhase(id, .burying(claim, identity(of: burying.copy, job)))
             send(.bury(burying.copy.id, priority: burying.copy.priority), to: burying.copy.node, for: id)
         }
     }
@@ -204,7 +213,7 @@ extension ConsumerCore {
     }
 
     mutating func buryAnswered(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isBuried: Bool, now: Moment) {
-        guard var job = jobs[id], case .burying(let claim) = job.phase else { return }
+        guard var job = jobs[id], case .burying(let claim, let named) = job.phase else { return }
         if let index = job.copies.firstIndex(where: { $0.node == node && $0.id == copy }) {
             job.copies.remove(at: index)
             nodes[node].held -= 1
@@ -215,8 +224,8 @@ extension ConsumerCore {
             // kicked it comes as a new one.
             for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: nil) }
             forgetJob(id)
-        } else if let claim {
-            buryAnother(id, claim, now: now)
+        } else if let claim, let named {
+            buryAnother(id, claim, than: named, now: now)
         } else {
             // Whoever reserves it next is told to bury it again.
             releaseAll(id, delay: 1)
@@ -225,18 +234,18 @@ extension ConsumerCore {
 
     /// The copy the ledger named could not be buried: while another one is at hand, that is named and buried instead,
     /// or the job would hang on a copy that may be lost.
-    private mutating func buryAnother(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+    private mutating func buryAnother(
+        _ id: HeldJobID, _ claim: HeldClaim, than named: CopyIdentity, now: Moment
+    ) {
         guard let job = jobs[id], !job.copies.isEmpty else {
             // The named copy comes back when its reservation ends, and is buried then.
             forgetJob(id)
             return
         }
-        setPhase(
-            id,
-            .settling(
-                claim,
-                PendingSettlement(
-                    settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)))
+        var pending = PendingSettlement(
+            settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)
+        pending.replaced = named
+        setPhase(id, .settling(claim, pending))
         askSettle(id, now: now)
     }
 

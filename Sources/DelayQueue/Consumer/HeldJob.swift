@@ -64,7 +64,9 @@ enum HeldPhase {
     /// The ledger's answer to a settlement.
     case settling(HeldClaim, PendingSettlement)
     /// The node's word that the copy of a dead job is buried; until then no other copy may go.
-    case burying(HeldClaim?)
+    ///
+    /// With the claim it was given up under and the copy the ledger was told of, where that was here.
+    case burying(HeldClaim?, CopyIdentity?)
 }
 
 extension HeldPhase {
@@ -96,6 +98,8 @@ struct PendingSettlement {
     var deliversOnceSettled = false
     /// The copy to bury, once its kick count is known.
     var burying: (copy: HeldCopy, kicks: Int)?
+    /// The copy the ledger was told of before, which could not be buried.
+    var replaced: CopyIdentity?
 }
 
 /// How a run of a job ends.

@@ -85,18 +85,18 @@ extension LedgerRecord {
     }
 
     static func bury(
-        _ owner: ClaimOwner, _ attempt: Int, _ copy: CopyIdentity, _ kicks: Int, _ record: LedgerRecord?,
-        _ timing: LedgerTiming
+        _ owner: ClaimOwner, _ attempt: Int, _ copy: CopyIdentity, _ kicks: Int, instead replaced: CopyIdentity?,
+        _ record: LedgerRecord?, _ timing: LedgerTiming
     ) -> Transition {
         switch record {
-        case .claimed(owner, attempt, _, _), .dead(owner, attempt, _, _):
-            Transition(
-                record: .dead(owner, attempt: attempt, copy: copy, kicks: bounded(kicks)),
-                expiresIn: timing.retentionOfLiveRecords,
-                reply: .settled)
-        default:
-            .lost(record)
+        case .claimed(owner, attempt, _, _): break
+        case .dead(owner, attempt, let named, _) where named == copy || named == replaced: break
+        default: return .lost(record)
         }
+        return Transition(
+            record: .dead(owner, attempt: attempt, copy: copy, kicks: bounded(kicks)),
+            expiresIn: timing.retentionOfLiveRecords,
+            reply: .settled)
     }
 
     static func revoke(

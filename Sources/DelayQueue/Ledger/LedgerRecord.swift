@@ -48,8 +48,8 @@ package enum LedgerRecord: Hashable, Sendable {
                 postpone(owner, attempt, by: delay, addingFailures: 1, record, request.timing, now)
             case .release(let owner, let attempt):
                 postpone(owner, attempt, by: .zero, addingFailures: 0, record, request.timing, now)
-            case .bury(let owner, let attempt, let copy, let kicks):
-                bury(owner, attempt, copy, kicks, record, request.timing)
+            case .bury(let owner, let attempt, let copy, let kicks, let replaced):
+                bury(owner, attempt, copy, kicks, instead: replaced, record, request.timing)
             case .revoke(let fireDate, let copies):
                 revoke((try? Timestamp(fireDate)) ?? .latest, copies, record, request.timing, now)
             case .forget(let deleted, let copies):

@@ -52,12 +52,14 @@ public struct LedgerRequest: Sendable, Hashable {
 
         /// The job is given up and one copy buried: `settled` or `lost`.
         ///
-        /// Asked again by the same owner, it names the copy anew.
+        /// Asked again by the same owner it is settled again, and names another copy only where it says which one was
+        /// named before: a request that comes late must not take the name back from the copy that was buried.
         ///
         /// - Parameters:
         ///   - copy: the copy that is about to be buried; the others may be deleted once it is.
         ///   - kicks: how often its node says it was kicked, read while it is reserved.
-        case bury(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int)
+        ///   - instead: the copy named before, which could not be buried.
+        case bury(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int, instead: CopyIdentity? = nil)
 
         /// The job shall not run: `revoked`, `running` or `alreadyDone`.
         ///

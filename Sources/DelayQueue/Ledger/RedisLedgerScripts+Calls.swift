@@ -33,10 +33,11 @@ extension RedisLedgerScripts {
         case .release(let owner, let attempt):
             script = postpone
             arguments = [.text(owner.description), Self.count(attempt), 0, 0, retention]
-        case .bury(let owner, let attempt, let copy, let kicks):
+        case .bury(let owner, let attempt, let copy, let kicks, let replaced):
             script = bury
             arguments = [
                 .text(owner.description), Self.count(attempt), .text(copy.description), Self.count(kicks), retention,
+                .text(replaced?.description ?? "-"),
             ]
         case .revoke(let fireDate, let copies):
             script = revoke

@@ -198,9 +198,10 @@ struct RedisLedgerScripts: Sendable {
         return 'lost'
         """
 
-    /// owner, attempt, copy, kicks, retention in ms
+    /// owner, attempt, copy, kicks, retention in ms, copy named before or `-`
     private static let burying = """
-        if isClaimant or kind == 'dead' and owner == ARGV[1] and attempt == tonumber(ARGV[2]) then
+        local isOwn = kind == 'dead' and owner == ARGV[1] and attempt == tonumber(ARGV[2])
+        if isClaimant or isOwn and (copy == ARGV[3] or copy == ARGV[6]) then
           write('1 dead ' .. owner .. ' ' .. attempt .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], ARGV[5])
           return 'settled'
         end

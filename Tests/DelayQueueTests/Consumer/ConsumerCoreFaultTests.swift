@@ -128,6 +128,30 @@ struct ConsumerCoreFaultTests {
         #expect(world.sent[2] == [.delete(BeanstalkJobID(1), index: 2)])
     }
 
+    /// Found by the simulator: a request to bury that comes late took the name back from the copy that was buried.
+    @Test func `a late request to bury names no copy that is gone`() throws {
+        var world = try CoreWorld()
+        for node in 0..<2 {
+            world.answer(node: node, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: node))])
+        }
+        world.answerLedger()
+        world.settle(try #require(world.delivered.first?.id), .bury(reason: "x"))
+        world.answer(node: 0)
+        let late = try #require(world.core.ledgerCalls.first)
+        world.answerLedger()
+        world.lose(node: 0)
+        world.answer(node: 1)
+        world.answerLedger()
+        world.answer(node: 1)
+        #expect(world.sent[1].last == .bury(BeanstalkJobID(1), priority: 7))
+        #expect(world.perform(late.operation, on: late.key) == .lost)
+        guard case .dead(_, _, let copy, _) = world.records[late.key] else {
+            Issue.record("the job is not dead")
+            return
+        }
+        #expect(copy == .index(1))
+    }
+
     @Test func `a buried copy that is kicked at once is not taken for a leftover`() throws {
         var world = try CoreWorld()
         for node in 0..<2 {

@@ -111,7 +111,11 @@ import Testing
             let second = CopyIdentity.stored(node.address, BeanstalkJobID(8))
             _ = try await job.ask(.claim(job.a, copy: first))
             #expect(try await job.ask(.bury(job.a, attempt: 1, copy: first, kicks: 0)) == .settled)
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0)) == .settled)
+            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0)) == .lost)
+            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0, instead: first)) == .settled)
+            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0, instead: first)) == .settled)
+            // The first request, come late: the second copy is buried by now, and stays the job.
+            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: first, kicks: 0)) == .lost)
             #expect(try await job.ask(.claim(job.b, copy: first, kicks: 1)) == .finished(.dead))
             #expect(try await job.ask(.claim(job.b, copy: second, kicks: 1)) == .granted(attempt: 2, failures: 0))
         }

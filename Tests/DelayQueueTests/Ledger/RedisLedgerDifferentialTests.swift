@@ -46,7 +46,10 @@ import Testing
             case 8...9:
                 operation = .retry(owner, attempt: attempt, delay: .microseconds(number(-10...90_000_000)))
             case 10: operation = .release(owner, attempt: attempt)
-            case 11: operation = .bury(owner, attempt: attempt, copy: pick(copies), kicks: number(0...2))
+            case 11:
+                operation = .bury(
+                    owner, attempt: attempt, copy: pick(copies), kicks: number(0...2),
+                    instead: chance(2) ? pick(copies) : nil)
             case 12:
                 let due = now + .microseconds(number(-100_000_000...900_000_000))
                 operation = .revoke(fireDate: due.date, copies: number(0...3))
