@@ -238,8 +238,8 @@ let package = Package(
             path: "Tests/Integration/Chaos",
             swiftSettings: swiftSettings
         ),
-        .testTarget(
-            name: "SimulationTests",
+        .target(
+            name: "SimulatedWorld",
             dependencies: [
                 "Beanstalk",
                 "DelayQueue",
@@ -247,7 +247,19 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
-            path: "Tests/Simulation",
+            path: "Tests/Simulation/World",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["SimulatedWorld"],
+            path: "Tests/Simulation/Simulate",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["DelayQueue", "SimulatedWorld"],
+            path: "Tests/Simulation/Tests",
             swiftSettings: swiftSettings
         ),
     ]

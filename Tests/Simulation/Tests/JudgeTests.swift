@@ -1,0 +1,247 @@
+import DelayQueue
+import SimulatedWorld
+import Testing
+
+/// A judge that lets everything pass proves nothing: here are histories it must not accept.
+@Suite("Judge of the simulation")
+struct JudgeTests {
+    static let second: Int64 = 1_000_000
+    static let lease = 6 * second
+
+    var judge: Judge
+    let job: Int
+    let a: ClaimOwner
+    let b: ClaimOwner
+
+    init() throws {
+        var timing = LedgerTiming()
+        timing.lease = .microseconds(Self.lease)
+        judge = Judge(timing: timing)
+        job = judge.add("job", fireTime: 10 * Self.second)
+        a = try ClaimOwner("a")
+        b = try ClaimOwner("b")
+        judge.accepted(job)
+    }
+
+    mutating func claim(_ owner: ClaimOwner, attempt: Int = 1, failures: Int = 0, at second: Int64) {
+        answer(.claim(owner, copy: .index(0)), .granted(attempt: attempt, failures: failures), at: second)
+    }
+
+    mutating func answer(
+        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, at second: Int64, by process: Int = 1
+    ) {
+        judge.answered(operation, reply, job: job, by: process, now: second * Self.second)
+    }
+
+    mutating func deliver(attempt: Int = 1, at second: Int64, clock: Int64? = nil) {
+        judge.delivered(
+            job, attempt: attempt, to: 1, clock: (clock ?? second) * Self.second, now: second * Self.second)
+    }
+
+    @Test mutating func `a job that runs, is completed and cleared away is as promised`() {
+        claim(a, at: 10)
+        deliver(at: 10)
+        answer(.renew(a, attempt: 1), .renewed, at: 14)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 18)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 19)
+        judge.deleted(job, writtenBy: 1, by: .consumer(1))
+        #expect(judge.violation == nil)
+        #expect(judge.loss(of: job, copies: 0) == nil)
+        #expect(judge.loss(of: job, copies: 1) != nil)
+    }
+
+    @Test mutating func `a job that is gone without an end is lost`() {
+        #expect(judge.loss(of: job, copies: 0) != nil)
+        claim(a, at: 10)
+        #expect(judge.loss(of: job, copies: 0) != nil)
+        judge.erased(job)
+        #expect(judge.loss(of: job, copies: 0) != nil)
+    }
+
+    @Test mutating func `a dead job may go with its node`() {
+        claim(a, at: 10)
+        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11)
+        #expect(judge.loss(of: job, copies: 0) != nil)
+        judge.erased(job)
+        #expect(judge.loss(of: job, copies: 0) == nil)
+    }
+
+    @Test mutating func `early is early by a microsecond`() {
+        claim(a, at: 9)
+        judge.delivered(job, attempt: 1, to: 1, clock: 10 * Self.second - 1, now: 9 * Self.second)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `nothing runs without a lease`() {
+        deliver(at: 10)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `nothing runs once its lease is over`() {
+        claim(a, at: 10)
+        deliver(at: 16)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `two owners inside one lease`() {
+        claim(a, at: 10)
+        claim(b, attempt: 2, failures: 1, at: 15)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a takeover once the lease is over, and a claim repeated, are as promised`() {
+        claim(a, at: 10)
+        claim(a, at: 11)
+        claim(b, attempt: 2, failures: 1, at: 17)
+        deliver(attempt: 2, at: 18)
+        #expect(judge.violation == nil)
+    }
+
+    @Test mutating func `attempts rise`() {
+        claim(a, at: 10)
+        claim(b, attempt: 1, failures: 1, at: 17)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `failures are counted`() {
+        claim(a, at: 10)
+        answer(.retry(a, attempt: 1, delay: .zero), .settled, at: 11)
+        claim(b, attempt: 2, failures: 0, at: 12)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a wait is waited for`() {
+        claim(a, at: 10)
+        answer(.retry(a, attempt: 1, delay: .seconds(5)), .settled, at: 11)
+        claim(b, attempt: 2, failures: 1, at: 15)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `who lost the claim settles nothing`() {
+        claim(a, at: 10)
+        claim(b, attempt: 2, failures: 1, at: 17)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 18)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `who lost the claim renews nothing`() {
+        claim(a, at: 10)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 11)
+        answer(.renew(a, attempt: 1, recreatingWith: 0), .renewed, at: 12)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `nothing runs after its completion`() {
+        claim(a, at: 10)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 11)
+        claim(b, attempt: 2, at: 900)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a copy whose delete was undone is covered for the grace`() {
+        claim(a, at: 10)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 11)
+        judge.undeleted(job, deletedAt: 12 * Self.second)
+        var early = self
+        early.claim(b, attempt: 1, at: 300)
+        #expect(early.judge.violation != nil)
+        claim(b, attempt: 1, at: 400)
+        #expect(judge.violation == nil)
+    }
+
+    @Test mutating func `nothing runs after its revocation`() {
+        answer(.revoke(fireDate: Timestamp(microseconds: 0).date, copies: 3), .revoked, at: 5)
+        judge.revoked(job, .revoked)
+        claim(a, at: 10)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a run is not revoked`() {
+        claim(a, at: 10)
+        answer(.revoke(fireDate: Timestamp(microseconds: 0).date, copies: 3), .revoked, at: 12)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `what was said never to fire does not`() {
+        judge.refused(job, mayStillFire: false, isMarked: true)
+        claim(a, at: 10)
+        deliver(at: 10)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `what ran is not said never to have`() {
+        claim(a, at: 10)
+        deliver(at: 10)
+        judge.refused(job, mayStillFire: false, isMarked: true)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `dead jobs run when they were kicked, and only then`() {
+        claim(a, at: 10)
+        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11)
+        var unkicked = self
+        unkicked.claim(b, attempt: 2, at: 12)
+        #expect(unkicked.judge.violation != nil)
+        judge.kicked(job)
+        claim(b, attempt: 2, at: 12)
+        #expect(judge.violation == nil)
+    }
+
+    @Test mutating func `copies of a job that is not done are not deleted`() {
+        claim(a, at: 10)
+        judge.deleted(job, writtenBy: 1, by: .consumer(1))
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `copies of a dead job go once one is buried, and that one stays`() {
+        claim(a, at: 10)
+        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11, by: 7)
+        var early = self
+        early.judge.deleted(job, writtenBy: 1, by: .consumer(7))
+        #expect(early.judge.violation != nil)
+        judge.buried(job)
+        judge.deleted(job, writtenBy: 1, by: .consumer(7))
+        #expect(judge.violation == nil)
+        judge.deleted(job, writtenBy: 1, by: .consumer(7), isNamed: true)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `strangers' copies are not deleted`() {
+        let other = judge.add("other", fireTime: 0)
+        var refusing = self
+        refusing.judge.deleted(job, writtenBy: 1, by: .refusal(call: 2))
+        #expect(refusing.judge.violation != nil)
+        judge.deleted(job, writtenBy: 1, by: .revocation(job: other))
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a record that ends too soon`() {
+        claim(a, at: 10)
+        judge.expired(job, now: 100 * Self.second)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `after the ledger lost its records, early is still early`() {
+        claim(a, at: 10)
+        judge.wiped(job)
+        claim(b, at: 11)
+        deliver(at: 11)
+        #expect(judge.violation == nil)
+        judge.delivered(job, attempt: 1, to: 1, clock: 0, now: 12 * Self.second)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `at most once is once`() {
+        judge = Judge(timing: LedgerTiming(), isAtMostOnce: true)
+        _ = judge.add("job", fireTime: 0)
+        claim(a, at: 10)
+        var early = self
+        early.deliver(at: 10)
+        #expect(early.judge.violation != nil)
+        answer(.complete(a, attempt: 1, copies: 3), .settled, at: 11)
+        deliver(at: 12)
+        #expect(judge.violation == nil)
+        deliver(at: 13)
+        #expect(judge.violation != nil)
+    }
+}

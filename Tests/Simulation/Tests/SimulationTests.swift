@@ -1,0 +1,32 @@
+import Foundation
+import SimulatedWorld
+import Testing
+
+@Suite("Simulation", .timeLimit(.minutes(4)))
+struct SimulationTests {
+    /// Hundreds here, unoptimised and with every check on; `./dev simulate` runs the hundred thousand.
+    @Test func `no schedule of faults breaks a promise`() async {
+        let summary = await Campaign(seeds: 0..<400, lanes: 2).run()
+        if let broken = summary.broken {
+            Issue.record("seed \(broken.seed): \(broken.violation); ./dev simulate --seed \(broken.seed)")
+        }
+        // Fewer would mean that little was simulated.
+        #expect(summary.deliveries > summary.seeds * 4)
+        for fault in Fault.allCases { #expect(summary.faults[fault] > 0, "\(fault) never happened") }
+    }
+
+    /// Needs dictionaries that are gone through in the same order each time, as `./dev` has them.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil))
+    func `a seed makes the same history each time`() throws {
+        for seed in UInt64(0)..<20 {
+            let histories = try (0..<2).map { _ in
+                let world = World(seed: seed)
+                world.keepsHistory = true
+                try world.run()
+                return world.history
+            }
+            #expect(histories[0] == histories[1], "seed \(seed)")
+            #expect(histories[0].count > 10)
+        }
+    }
+}

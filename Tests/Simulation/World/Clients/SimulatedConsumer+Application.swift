@@ -1,0 +1,91 @@
+import DelayQueue
+
+extension SimulatedConsumer {
+    func perform(_ effects: [ConsumerCore.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .deliver(let id, let jobID, _, let attempt, let failures):
+                guard let job = world.jobNumbers[jobID] else {
+                    world.judge.fail("\(jobID) was never scheduled")
+                    continue
+                }
+                deliver(id, Run(job: job, attempt: attempt, failures: failures))
+            case .settled(let id, let settlement, _, let error):
+                settled(id, settlement, error)
+            case .leaseLost(let id):
+                guard let run = runs[id] else { continue }
+                world.judge.toldLeaseLost(run.job, attempt: run.attempt, consumer: identity)
+            case .lateJob(let jobID, _, .discard):
+                if let job = world.jobNumbers[jobID] { world.judge.discarded(job) }
+            case .buried, .foreignJob, .lateJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning:
+                break
+            }
+        }
+    }
+
+    private func deliver(_ id: HeldJobID, _ run: Run) {
+        world.deliveries += 1
+        world.note("consumer \(index) runs job \(run.job) attempt \(run.attempt)")
+        for (consumer, attempt) in world.judge.runsUnaware(run.job, since: world.now - 3_000_000) {
+            guard world.consumers.contains(where: { $0.identity == consumer && $0.isAwake(for: 3_000_000) }) else {
+                continue
+            }
+            world.judge.fail(
+                "attempt \(attempt) of job \(run.job) runs on beside attempt \(run.attempt), and was not told")
+        }
+        world.judge.delivered(
+            run.job, attempt: run.attempt, to: identity, clock: latestReading, now: world.now)
+        runs[id] = run
+        let work = world.random.chance(10) ? world.random.time(15_000_000) : world.random.time(20_000)
+        let settlement = settlement(of: run)
+        world.after(work) { [self] in
+            act { [self] in
+                world.judge.ended(run.job, attempt: run.attempt, consumer: identity)
+                if world.options.isAtMostOnce {
+                    runs[id] = nil
+                    turn()
+                } else {
+                    settle(id, settlement)
+                }
+            }
+        }
+    }
+
+    /// What the application does with a job: some fail several times, some by chance.
+    private func settlement(of run: Run) -> Settlement {
+        if world.isHealed { return .complete }
+        if world.failuresLeft[run.job] > 0 {
+            world.failuresLeft[run.job] -= 1
+            let chance = Double(world.random.below(1000)) / 1000
+            guard let delay = retryPolicy.delay(afterFailures: run.failures + 1, chance: chance) else {
+                return .retry(after: .zero)
+            }
+            return .retry(after: delay)
+        }
+        return switch world.random.below(16) {
+        case 0: .retry(after: .milliseconds(world.random.below(5_000)))
+        case 1: .giveBack
+        case 2: .bury(reason: "chance")
+        default: .complete
+        }
+    }
+
+    private func settle(_ id: HeldJobID, _ settlement: Settlement) {
+        guard runs[id] != nil else { return }
+        setDemand()
+        core.settle(id, settlement, waiter: 1, now: moment)
+        turn()
+    }
+
+    private func settled(_ id: HeldJobID, _ settlement: Settlement, _ error: DelayQueueError?) {
+        guard let run = runs[id], !world.options.isAtMostOnce else { return }
+        world.note("consumer \(index) settled job \(run.job) \(settlement): \(error?.code.description ?? "ok")")
+        if let error, error.code == .ledgerUnavailable || error.code == .nodeFailed {
+            // Still its holder's: settled again, or given back.
+            let next = error.code == .nodeFailed ? .giveBack : settlement
+            world.after(500_000) { [self] in act { [self] in settle(id, next) } }
+        } else {
+            runs[id] = nil
+        }
+    }
+}

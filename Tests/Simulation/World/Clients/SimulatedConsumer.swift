@@ -1,0 +1,188 @@
+import Beanstalk
+import DelayQueue
+import PipelinedTransport
+
+/// One consumer process: a real ``ConsumerCore`` with simulated I/O and an application that takes its jobs.
+final class SimulatedConsumer: SimulatedProcess {
+    /// The way to one node. One batch is under way at a time.
+    struct Link {
+        var connection: Int?
+        var generation: UInt64 = 0
+        var underway: Batch?
+        var retryAt: Int64 = 0
+    }
+
+    /// A batch on its way to a node and back.
+    final class Batch {
+        let batch: NodeBatch
+        let sentAt: Moment
+        /// The connection it was sent on; nil where that is made for it.
+        var connection: Int?
+        /// The answer, if one comes, comes to nobody.
+        var isOver = false
+
+        init(_ batch: NodeBatch, sentAt: Moment, connection: Int?) {
+            self.batch = batch
+            self.sentAt = sentAt
+            self.connection = connection
+        }
+    }
+
+    struct Run {
+        let job: Int
+        let attempt: Int
+        let failures: Int
+    }
+
+    let index: Int
+    var core: ConsumerCore
+    var links: [Link]
+    var runs: [HeldJobID: Run] = [:]
+    /// How many jobs the application works on at once.
+    let width: Int
+    let retryPolicy: RetryPolicy
+    private var nextTick: Int64?
+    private var turns = 0
+    /// It dies at this turn, for so long.
+    var crashAtTurn: (turn: Int, duration: Int64)?
+    private(set) var isStopping = false
+
+    init(index: Int, world: World) {
+        self.index = index
+        let identity = world.makeConnection()
+        var settings = ConsumerCore.Settings(
+            queue: .default, nodes: world.addresses, lease: WorldOptions.timing.lease,
+            maximumFailures: WorldOptions.maximumFailures, settleTimeout: .seconds(20), ownerPrefix: "c\(identity).")
+        settings.timing = WorldOptions.timing
+        settings.idleBlock = 20
+        settings.parkedLimit = world.random.chance(8) ? 2 : 500
+        settings.latePolicy = world.options.latePolicy
+        settings.isAtMostOnce = world.options.isAtMostOnce
+        core = ConsumerCore(settings: settings)
+        links = world.nodes.map { _ in Link() }
+        width = 1 + world.random.below(4)
+        var policy = RetryPolicy()
+        policy.maximumFailures = WorldOptions.maximumFailures
+        retryPolicy = policy
+        super.init(world: world)
+    }
+
+    // MARK: Life
+
+    func start() {
+        isAlive = true
+        turn()
+    }
+
+    func crash(for duration: Int64) {
+        guard isAlive else { return }
+        world.count(.consumerCrash)
+        world.note("consumer \(index) crashes")
+        die()
+        replace(after: min(duration, world.healsAt - world.now))
+    }
+
+    private func die() {
+        isAlive = false
+        world.judge.crashed(consumer: identity)
+        for node in links.indices {
+            links[node].underway?.isOver = true
+            guard let connection = links[node].connection else { continue }
+            // A host that vanishes says nothing: its reservations end by themselves.
+            let notices = world.random.chance(4) ? world.random.time(15_000_000) : 0
+            world.after(notices) { [world] in world.gates[node].disconnect(connection) }
+        }
+    }
+
+    private func replace(after duration: Int64) {
+        world.after(duration) { [world, index] in
+            if world.isResting { return }
+            let next = SimulatedConsumer(index: index, world: world)
+            world.consumers[index] = next
+            next.start()
+        }
+    }
+
+    /// A deployment: what is under way may end, then another process takes the place.
+    func restart(within duration: Int64) {
+        guard isAlive, !isStopping else { return }
+        world.count(.consumerStop)
+        stop()
+        world.after(duration) { [self] in
+            guard isAlive else { return }
+            act { [self] in
+                core.abandon(now: moment)
+                turn()
+            }
+            world.after(2_000_000) { [self] in
+                guard isAlive else { return }
+                die()
+                replace(after: 100_000)
+            }
+        }
+    }
+
+    func stop() {
+        act { [self] in
+            world.note("consumer \(index) stops")
+            isStopping = true
+            core.drain(now: moment)
+            turn()
+        }
+    }
+
+    /// It has ended, with nothing in its hands.
+    var isAtRest: Bool { !isAlive || (isStopping && core.isIdle && core.heldCopies == 0) }
+
+    // MARK: Turns
+
+    func setDemand() {
+        core.setDemand(isStopping ? 0 : width - runs.count)
+    }
+
+    func turn() {
+        guard isAlive else { return }
+        turns += 1
+        if let crashAtTurn, turns >= crashAtTurn.turn, !world.isHealed {
+            crash(for: crashAtTurn.duration)
+            return
+        }
+        perform(core.takeEffects())
+        setDemand()
+        askLedger()
+        for node in links.indices { send(to: node) }
+        scheduleTick()
+    }
+
+    private func scheduleTick() {
+        guard let wait = core.timeUntilTick(now: moment) else { return }
+        let at = world.now + wait.wholeMicroseconds + 1
+        if let nextTick, nextTick <= at, nextTick > world.now { return }
+        nextTick = at
+        world.after(at - world.now) { [self] in
+            guard nextTick == at else { return }
+            act { [self] in
+                nextTick = nil
+                setDemand()
+                core.tick(now: moment)
+                turn()
+            }
+        }
+    }
+
+    // MARK: Ledger
+
+    private func askLedger() {
+        let calls = core.takeLedgerCalls()
+        guard !calls.isEmpty else { return }
+        let sentAt = moment
+        let requests = calls.map {
+            LedgerRequest(key: $0.key, operation: $0.operation, timing: WorldOptions.timing)
+        }
+        ask(requests) { [self] results in
+            setDemand()
+            core.ledgerAnswered(calls, results, sentAt: sentAt, now: moment)
+            turn()
+        }
+    }
+}

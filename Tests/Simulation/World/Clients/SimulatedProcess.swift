@@ -1,0 +1,128 @@
+import DelayQueue
+
+/// A process with a clock of its own, that can stand still, die, and ask the ledger.
+class SimulatedProcess {
+    /// One batch of requests on its way to the ledger and back.
+    private final class Exchange {
+        let requests: [LedgerRequest]
+        let sentAt: Int64
+        private var waiter: (([Result<LedgerReply, DelayQueueError>]) -> Void)?
+
+        init(
+            _ requests: [LedgerRequest], sentAt: Int64,
+            waiter: @escaping ([Result<LedgerReply, DelayQueueError>]) -> Void
+        ) {
+            self.requests = requests
+            self.sentAt = sentAt
+            self.waiter = waiter
+        }
+
+        func answer(_ results: [Result<LedgerReply, DelayQueueError>]) {
+            waiter?(results)
+            waiter = nil
+        }
+
+        func fail() {
+            answer(requests.map { _ in .failure(DelayQueueError(.ledgerUnavailable, "")) })
+        }
+    }
+
+    private static let ledgerTimeout: Int64 = 5_000_000
+
+    /// Tells this process from all others, earlier ones of the same place included.
+    let identity: Int
+    unowned let world: World
+    var isAlive = false
+    private var pausedUntil: Int64 = 0
+    private var clockOffset: Int64 = 0
+    /// The latest time its clock ever showed.
+    private var latestClock: Int64 = 0
+    private var lastRequest: Int64 = 0
+    private var lastReply: Int64 = 0
+
+    init(world: World) {
+        self.world = world
+        identity = world.makeConnection()
+    }
+
+    // MARK: Time
+
+    /// Reads both clocks.
+    var moment: Moment {
+        let wall = world.now + clockOffset
+        latestClock = max(latestClock, wall)
+        return Moment(wall: Timestamp(microseconds: wall), uptime: Uptime(microseconds: world.now))
+    }
+
+    var latestReading: Int64 { max(latestClock, moment.wall.microseconds) }
+
+    func setClock(ahead offset: Int64) {
+        world.note("clock of process \(identity) is \(offset) µs ahead")
+        _ = moment
+        clockOffset = offset
+    }
+
+    /// It notices nothing until it goes on; what arrives meanwhile waits.
+    func pause(for duration: Int64) {
+        guard isAlive else { return }
+        world.count(self is SimulatedProducer ? .producerPause : .consumerPause)
+        world.note("process \(identity) pauses for \(duration)")
+        pausedUntil = max(pausedUntil, world.now + duration)
+    }
+
+    /// Whether it ran all of the last while.
+    func isAwake(for duration: Int64) -> Bool { isAlive && pausedUntil < world.now - duration }
+
+    /// Carries out an input when the process runs, and never once it is dead.
+    func act(_ input: @escaping () -> Void) {
+        guard isAlive else { return }
+        if world.now < pausedUntil {
+            world.after(pausedUntil - world.now) { [self] in act(input) }
+        } else {
+            input()
+        }
+    }
+
+    // MARK: Ledger
+
+    /// Asks the ledger. Now and then a request is carried out and its answer lost; or it comes late, or never.
+    func ask(
+        _ requests: [LedgerRequest], then: @escaping ([Result<LedgerReply, DelayQueueError>]) -> Void
+    ) {
+        let exchange = Exchange(requests, sentAt: world.now) { [self] results in act { then(results) } }
+        let fate = world.isHealed ? 100 : world.random.below(100)
+        var arrival = max(world.now + world.latency(), lastRequest)
+        switch fate {
+        case 0, 1, 2:
+            world.count(.replyLost)
+            if fate == 0 { arrival += world.random.time(8_000_000) }
+            let lost = world.now + world.latency() * 2
+            world.after(lost - world.now) { exchange.fail() }
+            if fate < 2 { world.after(arrival - world.now) { [self] in reach(exchange) } }
+        default:
+            lastRequest = arrival
+            world.after(arrival - world.now) { [self] in reach(exchange) }
+        }
+    }
+
+    private func reach(_ exchange: Exchange) {
+        guard world.ledger.isUp else {
+            world.after(world.latency()) { exchange.fail() }
+            return
+        }
+        if world.ledger.isHung {
+            world.ledger.inbox.append { [self] in reach(exchange) }
+            world.after(exchange.sentAt + Self.ledgerTimeout - world.now) { exchange.fail() }
+            return
+        }
+        let results = exchange.requests.map { request -> Result<LedgerReply, DelayQueueError> in
+            guard let job = world.ledger.number(of: request.key) else { return .success(.absent) }
+            let reply = world.ledger.perform(
+                request, job: job, by: identity, now: world.now, judge: &world.judge)
+            world.note("process \(identity) \(request.operation) \(request.key): \(reply)")
+            return .success(reply)
+        }
+        lastReply = max(world.now + world.latency(), lastReply)
+        world.after(lastReply - world.now) { exchange.answer(results) }
+    }
+}

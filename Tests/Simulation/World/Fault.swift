@@ -1,0 +1,28 @@
+/// What can go wrong in a ``World``, besides messages that are late.
+package enum Fault: Int, CaseIterable, Sendable {
+    case consumerCrash, consumerPause, consumerStop, clockJump
+    case producerCrash, producerPause, callCancelled
+    case nodeCrash, nodeHang, cut
+    case ledgerAway, ledgerHang, ledgerWipe, replyLost
+    case kick, revocation
+}
+
+/// How often each fault happened.
+package struct FaultCount: Sendable {
+    private var counts = Array(repeating: 0, count: Fault.allCases.count)
+
+    package init() {}
+
+    package subscript(fault: Fault) -> Int {
+        get { counts[fault.rawValue] }
+        set { counts[fault.rawValue] = newValue }
+    }
+
+    package static func += (a: inout FaultCount, b: FaultCount) {
+        for index in a.counts.indices { a.counts[index] += b.counts[index] }
+    }
+
+    package var description: String {
+        Fault.allCases.map { "\($0) \(self[$0])" }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,83 @@
+import DelayQueue
+
+extension Judge {
+    /// Who deleted a copy, and what for.
+    package enum Deleter {
+        case consumer(Int)
+        /// A producer takes back what one of its calls had written.
+        case refusal(call: Int)
+        case revocation(job: Int)
+    }
+
+    /// - Parameter call: the call that wrote the copy.
+    /// - Parameter isNamed: this is the copy the ledger has as the dead job's own.
+    package mutating func deleted(
+        _ job: Int, writtenBy call: Int, by deleter: Deleter, isNamed: Bool = false
+    ) {
+        let known = jobs[job]
+        switch deleter {
+        case .refusal(let refused):
+            if refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
+            // An id of the caller's own may be dead by then: with the copy that was to stay, the job is gone.
+            if case .dead = known.state { jobs[job].wasDiscarded = true }
+        case .revocation(let revoked):
+            if revoked != job { fail("the revocation of \(jobs[revoked].name) deleted a copy of \(known.name)") }
+        case .consumer(let consumer):
+            if known.isForgottenByLedger || known.wasDiscarded || known.mayBeRevoked { return }
+            switch known.state {
+            case .done, .revoked: break
+            case .dead:
+                if isNamed { fail("the last copy of \(known.name) was deleted, which is dead") }
+                if known.burier == consumer {
+                    fail("a copy of \(known.name) was deleted before the node had buried the one that stays")
+                }
+            case .absent, .claimed, .waiting:
+                // Deletes decided while it was dead may arrive after it was kicked and claimed.
+                if !known.wasBuried { fail("a copy of \(known.name) was deleted, which is not done") }
+            }
+        }
+    }
+
+    package mutating func erased(_ job: Int) {
+        jobs[job].erasedCopies += 1
+    }
+
+    package mutating func undeleted(_ job: Int, deletedAt: Int64) {
+        jobs[job].undeletedAt = min(jobs[job].undeletedAt ?? deletedAt, deletedAt)
+    }
+
+    package mutating func kicked(_ job: Int) {
+        jobs[job].isKicked = true
+    }
+
+    /// The node has buried the copy that stays of a dead job.
+    package mutating func buried(_ job: Int) {
+        jobs[job].burier = nil
+    }
+
+    // MARK: The end
+
+    /// Whether nothing more can be asked for this job.
+    ///
+    /// - Parameter copies: how many of its copies are left.
+    package func hasEnded(_ job: Int, copies: Int) -> Bool {
+        let known = jobs[job]
+        if copies > 0 { return false }
+        switch known.state {
+        case .done, .revoked: return true
+        case .absent, .claimed, .waiting, .dead:
+            return !known.isAccepted || known.isRevoked || known.mayBeRevoked || known.wasDiscarded
+                || known.wasCompleted
+                // A job has one copy from its burial on, and that may go with its node.
+                || (known.wasBuried && known.erasedCopies > 0)
+        }
+    }
+
+    /// Why a job at its end is not as promised; nil where it is.
+    package func loss(of job: Int, copies: Int) -> String? {
+        if hasEnded(job, copies: copies) { return nil }
+        return copies > 0
+            ? "\(copies) copies of \(jobs[job].name) are left that nobody clears away"
+            : "\(jobs[job].name) was accepted, never completed, and is gone"
+    }
+}

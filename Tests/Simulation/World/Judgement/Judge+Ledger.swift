@@ -1,0 +1,170 @@
+package import DelayQueue
+
+extension Judge {
+    /// The ledger answered a request.
+    ///
+    /// - Parameter process: who had asked.
+    package mutating func answered(
+        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, job: Int, by process: Int, now: Int64
+    ) {
+        switch (operation, reply) {
+        case (.claim(let owner, _, _, _), .granted(let attempt, let failures)):
+            granted(job, owner, attempt: attempt, failures: failures, now: now)
+        case (.renew(let owner, let attempt, _), .renewed):
+            renewed(job, owner, attempt: attempt, now: now)
+        case (.complete(let owner, let attempt, _), .settled):
+            settle(job, owner, attempt, as: .done(owner), now: now)
+        case (.retry(let owner, let attempt, let delay), .settled):
+            if settle(job, owner, attempt, as: .waiting(owner, until: now + delay.wholeMicroseconds), now: now) {
+                jobs[job].failures += 1
+            }
+        case (.release(let owner, let attempt), .settled):
+            settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
+        case (.bury(let owner, let attempt, let copy, _, _), .settled):
+            if settle(job, owner, attempt, as: .dead(owner, copy: copy), now: now) { jobs[job].burier = process }
+        case (.claim, .finished(.dead)):
+            // Whoever asks has let go of it, also where it was the one to declare it dead.
+            if jobs[job].burier == process { jobs[job].burier = nil }
+        case (.revoke, .revoked):
+            revoke(job, now: now)
+        case (.revoke, .running):
+            guard case .claimed(_, _, let leaseEnd) = jobs[job].state, leaseEnd > now else {
+                if jobs[job].isForgottenByLedger { return }
+                return fail("\(jobs[job].name) was said to be running while nobody had a lease")
+            }
+        default: break
+        }
+    }
+
+    private mutating func granted(_ job: Int, _ owner: ClaimOwner, attempt: Int, failures: Int, now: Int64) {
+        let known = jobs[job]
+        let isRepeat: Bool
+        if case .claimed(owner, _, _) = known.state { isRepeat = true } else { isRepeat = false }
+        if !known.isForgottenByLedger {
+            checkGrant(known, isRepeat: isRepeat, job: job, now: now)
+        }
+        if !jobs[job].isForgottenByLedger {
+            if isRepeat ? attempt != known.attempt : attempt <= known.attempt {
+                fail("\(known.name) was granted as attempt \(attempt) after attempt \(known.attempt)")
+            }
+            if failures != jobs[job].failures {
+                fail("\(known.name) has failed \(jobs[job].failures) times, the ledger says \(failures)")
+            }
+        }
+        jobs[job].attempt = attempt
+        jobs[job].failures = failures
+        write(job, .claimed(owner, attempt: attempt, leaseEnd: now + lease), now: now)
+    }
+
+    private mutating func checkGrant(_ known: JudgedJob, isRepeat: Bool, job: Int, now: Int64) {
+        switch known.state {
+        case .absent: break
+        case .claimed(_, _, let leaseEnd):
+            if isRepeat { break }
+            if leaseEnd > now { fail("\(known.name) was claimed by two owners inside one lease") }
+            jobs[job].failures += 1
+        case .waiting(_, let until):
+            if until > now { fail("\(known.name) was claimed \(until - now) µs before its wait was over") }
+        case .done, .revoked:
+            // A node that restores a delete it had acknowledged is covered for the grace, not longer.
+            let isUndeleted = known.undeletedAt.map { now > $0 + grace } ?? false
+            // Later than records last, a person's word counts, or the policy that asks for a second run.
+            let isLate = now > known.lastWord + retention && (known.isKicked || latePolicy == .deliver)
+            if isUndeleted || isLate {
+                jobs[job].isForgottenByLedger = true
+            } else {
+                fail(
+                    "\(known.name) was claimed again after it was \(known.state == .revoked ? "revoked" : "completed")")
+            }
+        case .dead:
+            if !known.isKicked { fail("\(known.name) was claimed although it is dead and was not kicked") }
+            jobs[job].failures = 0
+        }
+    }
+
+    private mutating func renewed(_ job: Int, _ owner: ClaimOwner, attempt: Int, now: Int64) {
+        guard case .claimed(owner, attempt, _) = jobs[job].state else {
+            if jobs[job].isForgottenByLedger {
+                write(job, .claimed(owner, attempt: attempt, leaseEnd: now + lease), now: now)
+                return
+            }
+            return fail("\(jobs[job].name) attempt \(attempt) was renewed although it holds no claim")
+        }
+        write(job, .claimed(owner, attempt: attempt, leaseEnd: now + lease), now: now)
+        for index in jobs[job].runs.indices where jobs[job].runs[index].attempt == attempt {
+            jobs[job].runs[index].leaseEnd = now + lease
+            jobs[job].runs[index].isToldLost = false
+        }
+    }
+
+    /// - Returns: false where the same settlement was confirmed before.
+    @discardableResult
+    private mutating func settle(
+        _ job: Int, _ owner: ClaimOwner, _ attempt: Int, as state: JudgedJob.State, now: Int64
+    ) -> Bool {
+        let known = jobs[job]
+        switch (known.state, state) {
+        case (.claimed(owner, attempt, _), _): break
+        case (.done(owner), .done), (.waiting(owner, _), .waiting): return false
+        // Asked again, it may name another copy.
+        case (.dead(owner, _), .dead):
+            if known.state == state { return false }
+        default:
+            if !known.isForgottenByLedger {
+                fail("\(known.name) attempt \(attempt) was settled by \(owner), which holds no claim")
+            }
+        }
+        switch state {
+        case .dead:
+            jobs[job].isKicked = false
+            jobs[job].wasBuried = true
+        case .done: jobs[job].wasCompleted = true
+        case .absent, .claimed, .waiting, .revoked: break
+        }
+        write(job, state, now: now)
+        return true
+    }
+
+    private mutating func revoke(_ job: Int, now: Int64) {
+        let known = jobs[job]
+        if !known.isForgottenByLedger {
+            if case .done = known.state, known.hasRecord { fail("\(known.name) was revoked after it was completed") }
+            if case .claimed(_, _, let leaseEnd) = known.state, leaseEnd > now {
+                fail("\(known.name) was revoked inside a valid lease")
+            }
+        }
+        // Its record was gone by then, copies and all: nobody can tell any more that it ran.
+        if case .done = known.state { jobs[job].mayFireAnyway = true }
+        write(job, .revoked, now: now)
+    }
+
+    private mutating func write(_ job: Int, _ state: JudgedJob.State, now: Int64) {
+        jobs[job].state = state
+        jobs[job].lastWord = now
+        jobs[job].hasRecord = true
+    }
+
+    // MARK: Losses
+
+    /// The ledger has no record any more, because its time had run out.
+    package mutating func expired(_ job: Int, now: Int64) {
+        let known = jobs[job]
+        jobs[job].hasRecord = false
+        switch known.state {
+        case .absent: break
+        case .done, .revoked:
+            // However soon its copies are gone, requests and reservations under way must meet it.
+            if now < known.lastWord + grace { fail("the record of \(known.name) ended before its time") }
+        case .claimed, .waiting, .dead:
+            if now < known.lastWord + retention, !known.isForgottenByLedger {
+                fail("the record of \(known.name) ended before its time, and the job is not done")
+            }
+            jobs[job].isForgottenByLedger = true
+        }
+    }
+
+    /// The ledger lost its records.
+    package mutating func wiped(_ job: Int) {
+        jobs[job].isForgottenByLedger = true
+    }
+}

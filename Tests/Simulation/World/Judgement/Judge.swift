@@ -1,0 +1,115 @@
+package import DelayQueue
+
+/// Watches a history, event by event, for promises that are broken.
+///
+/// It keeps its own account of each job, made of what the ledger answered and of what came of it, and asks no other
+/// part of the program whether that was right. Times are the simulation's, in microseconds.
+package struct Judge {
+    let lease: Int64
+    let retention: Int64
+    let grace: Int64
+    /// Jobs are completed before they are delivered, and delivered once.
+    let isAtMostOnce: Bool
+    let latePolicy: LateJobPolicy
+    package private(set) var violation: Violation?
+    package var jobs: [JudgedJob] = []
+
+    package init(timing: LedgerTiming, isAtMostOnce: Bool = false, latePolicy: LateJobPolicy = .bury) {
+        lease = timing.lease.wholeMicroseconds
+        retention = min(timing.retention, timing.retentionOfUnknownCopies).wholeMicroseconds
+        grace = timing.effectiveGrace.wholeMicroseconds
+        self.isAtMostOnce = isAtMostOnce
+        self.latePolicy = latePolicy
+    }
+
+    package mutating func fail(_ text: String) {
+        if violation == nil { violation = Violation(description: text) }
+    }
+
+    /// - Returns: the number by which it is named from now on.
+    package mutating func add(_ name: String, fireTime: Int64) -> Int {
+        jobs.append(JudgedJob(name: name, fireTime: fireTime))
+        return jobs.count - 1
+    }
+
+    // MARK: Producers
+
+    /// A caller asks for the job, perhaps again.
+    package mutating func scheduled(_ job: Int) {
+        jobs[job].isForbidden = false
+    }
+
+    package mutating func accepted(_ job: Int) {
+        jobs[job].isAccepted = true
+    }
+
+    /// - Parameter isMarked: a ledger was there to tell whether it ran before.
+    package mutating func refused(_ job: Int, mayStillFire: Bool, isMarked: Bool) {
+        // What an earlier call with the same id left behind is for that call to tell.
+        if mayStillFire { jobs[job].mayFireAnyway = true }
+        guard !jobs[job].mayFireAnyway else { return }
+        jobs[job].isForbidden = true
+        if isMarked, jobs[job].deliveries > 0, !jobs[job].isForgottenByLedger {
+            fail("\(jobs[job].name) had run when its refusal said that it would not")
+        }
+    }
+
+    /// The answer to a revocation.
+    package mutating func revoked(_ job: Int, _ outcome: RevokeOutcome?) {
+        switch outcome {
+        case .revoked: jobs[job].isRevoked = true
+        case .incomplete, nil: jobs[job].mayBeRevoked = true
+        case .alreadyDone, .alreadyRunning: break
+        }
+    }
+
+    // MARK: Consumers
+
+    /// - Parameter clock: the latest reading the consumer's own clock ever gave.
+    package mutating func delivered(_ job: Int, attempt: Int, to consumer: Int, clock: Int64, now: Int64) {
+        let known = jobs[job]
+        jobs[job].deliveries += 1
+        if clock < known.fireTime { fail("\(known.name) was delivered \(known.fireTime - clock) µs early") }
+        if known.isForgottenByLedger { return }
+        // Without a mark in the ledger, a copy runs that its node brings back after it had acknowledged the delete.
+        let mayComeBack = known.undeletedAt != nil
+        if known.isForbidden, !mayComeBack { fail("\(known.name) runs although its refusal said that it would not") }
+        if known.isRevoked, !mayComeBack { fail("\(known.name) runs although its revocation was confirmed") }
+        if isAtMostOnce {
+            if known.deliveries > 0 { fail("\(known.name) was delivered twice, at most once") }
+            guard case .done = known.state else {
+                return fail("\(known.name) was delivered before it was completed, at most once")
+            }
+            return
+        }
+        guard case .claimed(_, attempt, let leaseEnd) = known.state, leaseEnd > now else {
+            return fail("\(known.name) attempt \(attempt) was delivered without a valid lease")
+        }
+        jobs[job].runs.append(.init(consumer: consumer, attempt: attempt, leaseEnd: leaseEnd))
+    }
+
+    /// A run was told that its lease is over.
+    package mutating func toldLeaseLost(_ job: Int, attempt: Int, consumer: Int) {
+        for index in jobs[job].runs.indices {
+            let run = jobs[job].runs[index]
+            if run.attempt == attempt, run.consumer == consumer { jobs[job].runs[index].isToldLost = true }
+        }
+    }
+
+    /// The runs of a job whose lease ended before a time, and who were not told.
+    package func runsUnaware(_ job: Int, since time: Int64) -> [(consumer: Int, attempt: Int)] {
+        jobs[job].runs.filter { !$0.isToldLost && $0.leaseEnd < time }.map { ($0.consumer, $0.attempt) }
+    }
+
+    package mutating func ended(_ job: Int, attempt: Int, consumer: Int) {
+        jobs[job].runs.removeAll { $0.attempt == attempt && $0.consumer == consumer }
+    }
+
+    package mutating func crashed(consumer: Int) {
+        for job in jobs.indices where !jobs[job].runs.isEmpty { jobs[job].runs.removeAll { $0.consumer == consumer } }
+    }
+
+    package mutating func discarded(_ job: Int) {
+        jobs[job].wasDiscarded = true
+    }
+}

@@ -1,0 +1,55 @@
+import DelayQueue
+
+/// What a ``Judge`` has seen of one job.
+package struct JudgedJob {
+    /// What the ledger's replies amount to; unlike the ledger, a judge forgets nothing.
+    enum State: Equatable {
+        case absent
+        case claimed(ClaimOwner, attempt: Int, leaseEnd: Int64)
+        case waiting(ClaimOwner, until: Int64)
+        case done(ClaimOwner)
+        case revoked
+        case dead(ClaimOwner, copy: CopyIdentity)
+    }
+
+    /// A run in an application's hands.
+    struct Run {
+        let consumer: Int
+        let attempt: Int
+        var leaseEnd: Int64
+        var isToldLost = false
+    }
+
+    let name: String
+    let fireTime: Int64
+    var state = State.absent
+    var attempt = 0
+    var failures = 0
+    var hasRecord = false
+    /// When the ledger's record was last written.
+    var lastWord: Int64 = 0
+    /// The ledger lost its record: from then on fewer promises hold.
+    var isForgottenByLedger = false
+    /// A node brought back a copy whose delete it had acknowledged at that time.
+    var undeletedAt: Int64?
+    var isAccepted = false
+    /// Its refusal said that it will never run.
+    var isForbidden = false
+    /// A refusal said that it may run all the same.
+    var mayFireAnyway = false
+    /// Its revocation was confirmed, or begun where no ledger keeps a copy from running.
+    var isRevoked = false
+    var mayBeRevoked = false
+    var wasCompleted = false
+    var deliveries = 0
+    var runs: [Run] = []
+    /// It was buried some time: since then it may have one copy only.
+    var wasBuried = false
+    var isKicked = false
+    /// The consumer process that declared it dead and waits for the node to bury the copy that stays.
+    var burier: Int?
+    /// Policy put it away: it was later than records last.
+    var wasDiscarded = false
+    /// Copies that went with a node's data.
+    var erasedCopies = 0
+}

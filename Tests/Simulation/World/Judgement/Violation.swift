@@ -1,0 +1,4 @@
+/// A promise that was broken, in words.
+package struct Violation: Error, Equatable, CustomStringConvertible {
+    package let description: String
+}

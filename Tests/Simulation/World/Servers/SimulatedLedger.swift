@@ -1,0 +1,71 @@
+import DelayQueue
+
+/// Redis in memory: the ledger's rules, records that run out, and a clock of its own.
+final class SimulatedLedger {
+    private struct Stored {
+        var record: LedgerRecord
+        var expiresAt: Int64
+    }
+
+    /// By the number of the job.
+    private var records: [Stored?] = []
+    private var numbers: [LedgerKey: Int] = [:]
+    /// How far its clock is ahead of the simulation's; consumers must not care.
+    let clockOffset: Int64
+    var isUp = true
+    var isHung = false
+    /// What was sent to it while it hung.
+    var inbox: [() -> Void] = []
+
+    init(clockOffset: Int64) {
+        self.clockOffset = clockOffset
+    }
+
+    func add(_ key: LedgerKey, number: Int) {
+        numbers[key] = number
+        while records.count <= number { records.append(nil) }
+    }
+
+    func number(of key: LedgerKey) -> Int? { numbers[key] }
+
+    /// Carries out a request, for a job the judge knows.
+    func perform(
+        _ request: LedgerRequest, job: Int, by process: Int, now: Int64, judge: inout Judge
+    ) -> LedgerReply {
+        if let stored = records[job], stored.expiresAt <= now {
+            records[job] = nil
+            judge.expired(job, now: now)
+        }
+        let before = records[job]
+        let transition = LedgerRecord.apply(
+            request, to: before?.record, now: Timestamp(microseconds: now + clockOffset))
+        if let record = transition.record {
+            guard let expiresAt = transition.expiresIn.map({ now + $0.wholeMicroseconds }) ?? before?.expiresAt else {
+                judge.fail("the record of \(request.key) would last for ever")
+                return transition.reply
+            }
+            records[job] = Stored(record: record, expiresAt: expiresAt)
+        } else {
+            records[job] = nil
+        }
+        judge.answered(request.operation, transition.reply, job: job, by: process, now: now)
+        return transition.reply
+    }
+
+    /// Which copy a dead job has as its own.
+    func copyOfDead(_ job: Int) -> CopyIdentity? {
+        if case .dead(_, _, let copy, _) = records[job]?.record { copy } else { nil }
+    }
+
+    /// It comes back empty.
+    ///
+    /// - Returns: the jobs whose records were lost.
+    func wipe(now: Int64) -> [Int] {
+        let lost = records.indices.filter { records[$0].map { $0.expiresAt > now } ?? false }
+        for job in lost { records[job] = nil }
+        return lost
+    }
+
+    /// The time at which the last record will be gone.
+    var lastExpiry: Int64 { records.lazy.compactMap { $0?.expiresAt }.max() ?? 0 }
+}

@@ -1,0 +1,81 @@
+import DelayQueue
+
+extension World {
+    func scheduleFaults() {
+        let kinds: [Fault] = [
+            .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
+            .producerPause, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway, .ledgerHang, .kick,
+        ]
+        for _ in 0..<options.faults {
+            let kind = kinds[random.below(kinds.count)]
+            let duration = random.outage()
+            let which = random.below(1 << 16)
+            // Half of the crashes come at a step of the process that dies, wherever it happens to be then.
+            if kind == .consumerCrash, random.chance(2) {
+                consumers[which % consumers.count].crashAtTurn = (1 + random.below(60), duration)
+                continue
+            }
+            let at = options.consumersStartAfter * Int64(random.below(2)) + random.time(50_000_000)
+            after(at) { [unowned self] in happen(kind, which: which, duration: duration) }
+        }
+        if options.ledgerForgets {
+            after(random.time(45_000_000)) { [unowned self] in happen(.ledgerWipe, which: 0, duration: 0) }
+        }
+    }
+
+    private func happen(_ fault: Fault, which: Int, duration: Int64) {
+        guard !isHealed else { return }
+        let duration = min(duration, healsAt - now)
+        switch fault {
+        case .consumerCrash: consumers[which % consumers.count].crash(for: duration)
+        case .consumerPause: consumers[which % consumers.count].pause(for: duration)
+        case .consumerStop: consumers[which % consumers.count].restart(within: duration)
+        case .clockJump:
+            count(.clockJump)
+            consumers[which % consumers.count].setClock(ahead: random.time(2_000_000) - 1_000_000)
+        case .producerCrash: producer?.crash(for: duration)
+        case .producerPause: producer?.pause(for: duration)
+        case .nodeCrash: gates[which % gates.count].crash(for: duration)
+        case .nodeHang: gates[which % gates.count].hang(for: duration)
+        case .cut:
+            count(.cut)
+            let node = which / 8 % nodes.count
+            if which % 4 == 0 { producer?.cut(node) } else { consumers[which % consumers.count].cut(node) }
+        case .ledgerAway:
+            guard ledger.isUp, !ledger.isHung else { return }
+            count(.ledgerAway)
+            note("ledger is away")
+            ledger.isUp = false
+            after(duration) { [unowned self] in ledgerIsBack() }
+        case .ledgerHang:
+            guard ledger.isUp, !ledger.isHung else { return }
+            count(.ledgerHang)
+            note("ledger hangs")
+            ledger.isHung = true
+            // Requests outlast a hang, and records outlast requests: the grace is longer.
+            after(min(duration, 9_000_000)) { [unowned self] in ledgerIsBack() }
+        case .ledgerWipe:
+            count(.ledgerWipe)
+            note("ledger is back, empty")
+            for job in ledger.wipe(now: now) { judge.wiped(job) }
+        case .kick:
+            count(.kick)
+            kickAll()
+        case .callCancelled, .revocation, .replyLost: break
+        }
+    }
+
+    func ledgerIsBack() {
+        guard !ledger.isUp || ledger.isHung else { return }
+        note("ledger is back")
+        ledger.isUp = true
+        ledger.isHung = false
+        let inbox = ledger.inbox
+        ledger.inbox = []
+        for request in inbox { request() }
+    }
+
+    func count(_ fault: Fault) {
+        faults[fault] += 1
+    }
+}

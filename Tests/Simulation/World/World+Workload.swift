@@ -1,0 +1,85 @@
+import Beanstalk
+import DelayQueue
+import NIOCore
+
+extension World {
+    func scheduleCalls() {
+        for _ in 0..<options.calls {
+            let at = random.time(35_000_000)
+            after(at) { [unowned self] in firstCall() }
+        }
+        if options.hasForeignRecord {
+            foreignLeft = 1
+            _ = nodes[random.below(nodes.count)].put(
+                ByteBuffer(string: "not a job of ours"), priority: 0, delay: 0, timeToRun: 10_000_000,
+                origin: SimulatedNode.Origin(job: nil), now: now)
+        }
+    }
+
+    private func firstCall() {
+        let count = random.chance(4) ? 2 + random.below(2) : 1
+        let format = random.below(8)
+        call((0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }, tries: 0)
+    }
+
+    private func makeJob(isOwnID: Bool, isGoQueue: Bool) -> ProducerCall.Entry {
+        let fire = now + (random.chance(3) ? random.time(20_000_000) : random.time(3_000_000))
+        let fireTime = Timestamp(microseconds: fire)
+        let name = "job-\(judge.jobs.count)"
+        let job: PreparedJob
+        if isGoQueue {
+            let bytes = GoQueueRecord.encode(fireTime: fireTime, body: ByteBuffer(string: name))
+            job = PreparedJob(
+                id: GoQueueRecord.id(of: bytes), isOwnID: false, fireTime: fireTime,
+                timeToRun: GoQueueRecord.timeToRun, priority: GoQueueRecord.priority, bodySize: name.utf8.count,
+                record: .goQueue(bytes))
+        } else {
+            let id = JobID(unchecked: name)
+            let priority = DuePriority.encode(fireTime: fireTime, priority: .normal)
+            job = PreparedJob(
+                id: id, isOwnID: isOwnID, fireTime: fireTime, timeToRun: 10, priority: priority, bodySize: 0,
+                record: .native(
+                    EnvelopeTemplate(
+                        id: id, fireTime: fireTime, timeToRun: 10, priority: priority, headers: [:],
+                        body: ByteBuffer())))
+        }
+        let number = judge.add(name, fireTime: fire)
+        jobNumbers[job.id] = number
+        failuresLeft.append(random.chance(8) ? 1 + random.below(5) : 0)
+        ledger.add(
+            isGoQueue ? LedgerKey(goQueue: job.id) : LedgerKey(queue: .default, id: job.id), number: number)
+        return ProducerCall.Entry(job: job, number: number)
+    }
+
+    /// A caller schedules jobs; now and then it loses patience.
+    func call(_ entries: [ProducerCall.Entry], tries: Int) {
+        guard let producer, producer.isAlive else {
+            after(1_000_000) { [unowned self] in call(entries, tries: tries) }
+            return
+        }
+        lastCall += 1
+        let next = ProducerCall(entries, number: lastCall, tries: tries, producer: producer)
+        note("call \(lastCall) schedules jobs \(entries.map(\.number))")
+        callsUnderway += 1
+        producer.calls.append(next)
+        if !isHealed, random.chance(6) {
+            after(random.chance(2) ? random.time(3_000) : random.time(3_000_000)) { next.cancel() }
+        }
+        producer.act { next.start() }
+    }
+
+    /// A caller got its receipt; some jobs are taken back later.
+    func accepted(_ receipt: Receipt, job: Int) {
+        guard random.chance(5) else { return }
+        after(random.time(30_000_000)) { [unowned self] in
+            guard let producer, producer.isAlive else { return }
+            count(.revocation)
+            callsUnderway += 1
+            producer.revocations += 1
+            producer.revoke(receipt, job: job) { [unowned self] in
+                callsUnderway -= 1
+                producer.revocations -= 1
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import DelayQueue
+
+/// What kind of world a seed makes.
+struct WorldOptions {
+    var nodes = 3
+    var copies = 3
+    var consumers = 2
+    var calls = 5
+    var faults = 6
+    var producerHasLedger = true
+    var isAtMostOnce = false
+    /// Redis may come back empty.
+    var ledgerForgets = false
+    /// The time until anything consumes: with it, jobs are later than records last.
+    var consumersStartAfter: Int64 = 0
+    var latePolicy = LateJobPolicy.bury
+    var hasForeignRecord = false
+    /// Faults come for a minute from when consumers start; then the world is left alone.
+    static let troubleLasts: Int64 = 60_000_000
+    /// So long after the trouble everything must have come to rest.
+    static let restLasts: Int64 = 180_000_000
+
+    static let maximumFailures = 3
+
+    init(using random: inout SeededGenerator) {
+        nodes = [2, 3, 3, 3, 4, 4, 5][random.below(7)]
+        copies = min(nodes, 3)
+        consumers = [1, 2, 2, 3][random.below(4)]
+        calls = 2 + random.below(4)
+        faults = random.chance(16) ? 0 : 2 + random.below(8)
+        producerHasLedger = !random.chance(4)
+        isAtMostOnce = random.chance(16)
+        ledgerForgets = random.chance(10)
+        if random.chance(32) {
+            consumersStartAfter = 160_000_000 + random.time(60_000_000)
+            latePolicy = LateJobPolicy.allCases[random.below(LateJobPolicy.allCases.count)]
+        }
+        hasForeignRecord = random.chance(8)
+    }
+
+    /// Short enough that every limit is reached within a run, and in the proportions of the defaults.
+    static let timing: LedgerTiming = {
+        var timing = LedgerTiming()
+        timing.lease = .seconds(6)
+        timing.timeToRun = .seconds(10)
+        timing.grace = .seconds(20)
+        timing.retention = .seconds(150)
+        timing.retentionOfUnknownCopies = .seconds(150)
+        return timing
+    }()
+}
+
+extension SeededGenerator {
+    mutating func below(_ limit: Int) -> Int {
+        Int(truncatingIfNeeded: (next() >> 33) % UInt64(max(limit, 1)))
+    }
+
+    /// True once in so many times.
+    mutating func chance(_ one: Int) -> Bool { below(one) == 0 }
+
+    /// A time below a limit, in microseconds.
+    mutating func time(_ limit: Int64) -> Int64 { Int64(next() >> 1) % max(limit, 1) }
+
+    /// Mostly short; one in four long enough to outlast leases, reservations and graces.
+    mutating func outage() -> Int64 { chance(4) ? 8_000_000 + time(40_000_000) : 10_000 + time(8_000_000) }
+}
