@@ -44,7 +44,13 @@ struct StatisticsText {
         return value
     }
 
-    func number<Number: FixedWidthInteger>(_ key: String) throws(BeanstalkError) -> Number {
+    /// Numbers and sums of some of them are within range, whatever a server says.
+    func number(_ key: String) throws(BeanstalkError) -> Int {
+        guard let number = Int(try text(key)), number.magnitude <= 1 << 53 else { throw malformed(key) }
+        return number
+    }
+
+    func number<Number: FixedWidthInteger & UnsignedInteger>(_ key: String) throws(BeanstalkError) -> Number {
         guard let number = Number(try text(key)) else { throw malformed(key) }
         return number
     }

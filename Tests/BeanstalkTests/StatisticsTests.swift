@@ -31,6 +31,14 @@ import Testing
         }
     }
 
+    @Test func `numbers so large that a sum of them would overflow are refused`() {
+        for number in ["9223372036854775807", "-9223372036854775808", "9007199254740993"] {
+            let text = Self.job.replacing("time-left: 56", with: "time-left: \(number)")
+            #expect(failure(of: text)?.code == .malformedReply, "\(number)")
+        }
+        #expect(failure(of: Self.job.replacing("time-left: 56", with: "time-left: -9007199254740992")) == nil)
+    }
+
     @Test func `a job's statistics are read`() throws {
         let job = try JobStatistics(parsing: ByteBuffer(string: Self.job + "colour: \"dark: blue\"\nempty: \nnone:\n"))
         #expect(job.id == BeanstalkJobID(12))
