@@ -262,5 +262,48 @@ let package = Package(
             path: "Tests/Simulation/Tests",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "FuzzProperties",
+            dependencies: [
+                "Beanstalk",
+                "DelayQueue",
+                "HiredisClient",
+                "PipelinedTransport",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzz/Properties",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "FuzzProperties",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzz/Seeded",
+            resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
     ]
 )
+
+// What `./dev fuzz` builds: libFuzzer's entry point, and the readers of foreign bytes compiled so that it sees which
+// branches an input takes. Nobody else's build has any of it.
+if Context.environment["DQ_FUZZ"] != nil {
+    let fuzzer: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
+    for target in package.targets where ["Beanstalk", "DelayQueue", "HiredisClient"].contains(target.name) {
+        target.swiftSettings = swiftSettings + fuzzer
+    }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-target",
+            dependencies: [
+                "FuzzProperties",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzz/Target",
+            swiftSettings: swiftSettings + fuzzer,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]
+        )
+    )
+}

@@ -38,7 +38,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     }
 
     /// The memory held, consumed bytes included.
-    var bufferedCapacity: Int { buffer.storageCapacity }
+    package var bufferedCapacity: Int { buffer.storageCapacity }
 
     public mutating func feed(_ bytes: ByteBuffer) {
         guard failure == nil else { return }

@@ -110,37 +110,4 @@ import Testing
             #expect(try later.next()?.string == nil)
         }
     }
-
-    @Test func survivesAnything() async {
-        var generator = SeededGenerator(state: 20_261_123)
-        let alphabet = Array("+-:$*\r\n01239- a\0".utf8)
-        let samples = RedisReplyDecoderTests.replies.map { Array($0.0.utf8) }
-        var (failed, answered) = (0, 0)
-        for round in 0..<100_000 {
-            if round.isMultiple(of: 500) { await Task.yield() }
-            var bytes: [UInt8] = []
-            if round.isMultiple(of: 2) {
-                for _ in 0..<Int.random(in: 1...24, using: &generator) {
-                    bytes.append(alphabet[Int.random(in: 0..<alphabet.count, using: &generator)])
-                }
-            } else {
-                for _ in 0..<Int.random(in: 1...3, using: &generator) {
-                    bytes += samples[Int.random(in: 0..<samples.count, using: &generator)]
-                }
-                for _ in 0..<Int.random(in: 0...2, using: &generator) {
-                    let index = Int.random(in: 0..<bytes.count, using: &generator)
-                    bytes[index] = alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
-                }
-            }
-            let whole = outcome(of: [ByteBuffer(bytes: bytes)])
-            let split = Int.random(in: 0...bytes.count, using: &generator)
-            let halves = outcome(of: [ByteBuffer(bytes: bytes[..<split]), ByteBuffer(bytes: bytes[split...])])
-            // One comparison a round: an expectation costs more than the decoding.
-            if whole != halves || (whole.error ?? .malformedReply) != .malformedReply {
-                Issue.record("\(bytes) split at \(split): \(whole), \(halves)")
-            }
-            if whole.error == nil { answered += whole.values.count } else { failed += 1 }
-        }
-        #expect(failed > 10_000 && answered > 10_000)
-    }
 }

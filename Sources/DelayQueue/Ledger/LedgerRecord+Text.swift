@@ -10,7 +10,7 @@ extension LedgerRecord {
     static let largestCount = 1_000_000_000
 
     /// What a go-queue consumer's lock amounts to: the job ran, settled by nobody here. Never written.
-    static let lockOfGoQueue = LedgerRecord.done(.nobody, deleted: [])
+    package static let lockOfGoQueue = LedgerRecord.done(.nobody, deleted: [])
 
     /// The value of the record's key: one line.
     package var text: String {

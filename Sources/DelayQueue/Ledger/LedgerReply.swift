@@ -79,6 +79,13 @@ extension LedgerReply: CustomStringConvertible {
         }
     }
 
+    /// Reads what `description` writes.
+    package init?(parsing text: String) {
+        var text = text
+        guard let reply = text.withUTF8({ Self.parse(UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = reply
+    }
+
     /// Reads what `description` writes, strictly, and without a string: this is done for every request.
     static func parse(_ bytes: UnsafeRawBufferPointer) -> LedgerReply? {
         var fields = RecordFields(bytes)

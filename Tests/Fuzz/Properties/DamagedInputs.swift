@@ -1,0 +1,61 @@
+package import NIOCore
+
+/// Inputs for readers of foreign bytes, the same for the same seed: samples one after the other, whole or damaged, and
+/// runs of the words that samples are made of.
+package struct DamagedInputs {
+    /// Numbers and line ends at which readers go wrong.
+    private static let temptations = [
+        "\r\n", "\r", "\n", " ", "\0", "0", "00", "-1", "+1", "1e9", "65", "4294967296", "9223372036854775807",
+        "9223372036854775808", "18446744073709551615", "18446744073709551616", "99999999999999999999999",
+    ].map { Array($0.utf8) }
+
+    private let samples: [[UInt8]]
+    private let words: [[UInt8]]
+    private var state: UInt64
+    private var bytes: [UInt8] = []
+
+    /// - Parameter samples: at least one, none of them empty.
+    package init(samples: [[UInt8]], seed: UInt64) {
+        self.samples = samples
+        words =
+            Self.temptations
+            + Set(samples.flatMap { $0.split { $0 <= UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }.map(Array.init) })
+            .sorted { $0.lexicographicallyPrecedes($1) }
+        state = seed
+    }
+
+    package mutating func next() -> ByteBuffer {
+        bytes.removeAll(keepingCapacity: true)
+        if below(4) == 0 {
+            for _ in 0...below(8) {
+                bytes += words[below(words.count)]
+                if below(2) == 0 { bytes.append(UInt8(ascii: " ")) }
+            }
+        } else {
+            for _ in 0...below(3) / 2 { bytes += samples[below(samples.count)] }
+            for _ in 0..<below(4) where !bytes.isEmpty { damage() }
+        }
+        return ByteBuffer(bytes: bytes)
+    }
+
+    private mutating func damage() {
+        let position = below(bytes.count)
+        switch below(6) {
+        case 0: bytes[position] = UInt8(below(256))
+        case 1: bytes[position] = bytes[below(bytes.count)]
+        case 2: bytes.remove(at: position)
+        case 3: bytes.insert(UInt8(below(256)), at: position)
+        case 4: bytes.removeSubrange(position...)
+        default: bytes.insert(contentsOf: words[below(words.count)], at: position)
+        }
+    }
+
+    /// SplitMix64.
+    private mutating func below(_ bound: Int) -> Int {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return Int(truncatingIfNeeded: (mixed ^ (mixed >> 31)) % UInt64(bound))
+    }
+}
