@@ -262,6 +262,22 @@ let package = Package(
             path: "Tests/Simulation/Tests",
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "HostilePeerTests",
+            dependencies: [
+                "Beanstalk",
+                "DelayQueue",
+                "DelayQueueTestKit",
+                "HiredisClient",
+                "PipelinedTransport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/Hostile",
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "FuzzProperties",
             dependencies: [

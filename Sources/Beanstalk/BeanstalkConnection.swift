@@ -44,7 +44,8 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     /// Sends commands in one go and waits once for all their replies.
     ///
     /// Never throws: the outcome holds the replies that came, refusals included, and why the rest did not come. To
-    /// `quit` there is no reply, so it ends a batch as `connectionLost`.
+    /// `quit` there is no reply, so it ends a batch as `connectionLost`. A reply that cannot be the answer to its command
+    /// ends the connection with `protocolViolation`.
     ///
     /// - Parameter generation: the only connection to send on; nil for any.
     /// - Parameter timeout: the time until the last reply must be there; nil waits without limit.
@@ -61,7 +62,8 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
             return BatchOutcome(replies: [], failure: nil, generation: status.generation)
         }
         var batch = RequestBatch<BeanstalkReply>(
-            bytes: BeanstalkCommand.encoded(commands), count: commands.count, timeout: timeout, generation: generation)
+            bytes: BeanstalkCommand.encoded(commands), count: commands.count, timeout: timeout, generation: generation,
+            accepts: { index, reply in reply.answers(commands[index]) })
         if let whenAbandoned {
             batch.whenAbandoned = { index, reply in
                 whenAbandoned(index, reply).map { BeanstalkCommand.encoded([$0]) }

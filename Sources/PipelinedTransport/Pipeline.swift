@@ -15,6 +15,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
         /// Nil once nobody waits any more.
         var waiter: Waiter?
         var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
+        var accepts: (@Sendable (Int, Reply) -> Bool)?
     }
 
     /// A waiter to be told that its batch failed.
@@ -49,6 +50,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     /// The entry being answered is followed outside of the queue: whatever happens for every single reply is to touch
     /// no element of it, which would be copied by code that knows its type at run time only.
     private var head = Head()
+    private var headAccepts: (@Sendable (Int, Reply) -> Bool)?
     /// Replies to the head, or to the preamble.
     private var replies: [Reply] = []
     private var failures = 0
@@ -115,9 +117,11 @@ struct Pipeline<Reply: Sendable, Waiter> {
     private mutating func followHead() {
         guard let first = queue.first else {
             head = Head()
+            headAccepts = nil
             return
         }
         head = Head(count: first.count, isAwaited: first.waiter != nil)
+        headAccepts = first.accepts
     }
 
     private mutating func takeReplies() -> [Reply] {
@@ -210,15 +214,23 @@ struct Pipeline<Reply: Sendable, Waiter> {
     /// Takes replies that call for no decision: all that the head waits for, but the last.
     ///
     /// - Parameter read: appends up to so many replies.
-    mutating func absorb(_ read: (_ count: Int, _ replies: inout [Reply]) throws -> Void) rethrows {
-        guard isReady, head.isAwaited, head.answered + 1 < head.count else { return }
+    /// - Returns: false where one of them cannot be a reply to its request.
+    mutating func absorb(_ read: (_ count: Int, _ replies: inout [Reply]) throws -> Void) rethrows -> Bool {
+        guard isReady, head.isAwaited, head.answered + 1 < head.count else { return true }
         if replies.isEmpty { replies.reserveCapacity(head.count) }
         let before = replies.count
         try read(head.count - head.answered - 1, &replies)
+        if let headAccepts {
+            for index in before..<replies.count where !headAccepts(index, replies[index]) {
+                replies.removeSubrange(index...)
+                return false
+            }
+        }
         let taken = replies.count - before
         head.answered += taken
         repliesReceived &+= UInt64(taken)
         if taken > 0 { failures = 0 }
+        return true
     }
 
     enum ReplyAction {
@@ -227,7 +239,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
         case complete(Waiter, [Reply])
         /// Nobody waits: send what the request's owner left for this case.
         case send(ByteBuffer)
-        /// A reply without a request.
+        /// A reply without a request, or to another one.
         case violation
     }
 
@@ -241,9 +253,10 @@ struct Pipeline<Reply: Sendable, Waiter> {
         case .ready:
             guard head.count > 0 else { return .violation }
         }
+        let index = head.answered
+        if let headAccepts, !headAccepts(index, reply) { return .violation }
         failures = 0
         repliesReceived &+= 1
-        let index = head.answered
         head.answered += 1
         let isLast = head.answered == head.count
         if head.isAwaited {
@@ -283,10 +296,10 @@ struct Pipeline<Reply: Sendable, Waiter> {
         // Before the connection was usable, a hang-up is a failure to connect.
         let code = !wasReady && cause == .connectionLost ? .connectFailed : cause
         // A connection that never answered counts as failed, however it ended: else a peer that accepts and hangs up
-        // would be called without pause. The first one that was ready is excused.
+        // would be called without pause. The first one that was ready is excused, unless the peer cannot be talked to.
         failures += 1
         let wait = backoff.delay(afterFailures: failures, chance: chance)
-        let answeredBefore = wasReady && failures == 1
+        let answeredBefore = wasReady && failures == 1 && cause != .protocolViolation
         phase = .idle(retryAt: answeredBefore ? nil : now + TimeAmount(wait))
         return loseQueue { waiter, replies in
             Failure(

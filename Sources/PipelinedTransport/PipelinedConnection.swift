@@ -88,7 +88,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         let deadline = batch.timeout.map { now + TimeAmount($0) }
         let entry = Pipeline<Reply, Waiter>.Entry(
             id: id, bytes: batch.bytes, count: batch.count, deadline: deadline, waiter: waiter,
-            whenAbandoned: batch.whenAbandoned)
+            whenAbandoned: batch.whenAbandoned, accepts: batch.accepts)
         switch pipeline.enqueue(entry, boundTo: batch.generation, now: now) {
         case .connect:
             connect()
@@ -233,7 +233,10 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         do {
             // The decoder goes away with its connection, which a reply may end.
             repeat {
-                try pipeline.absorb { try decoder?.next($0, into: &$1) }
+                guard try pipeline.absorb({ try decoder?.next($0, into: &$1) }) else {
+                    ended(generation, as: .protocolViolation, underlying: UnexpectedReply())
+                    return
+                }
                 guard let reply = try decoder?.next() else { return }
                 guard handle(reply) else { return }
             } while generation == pipeline.generation
@@ -341,7 +344,7 @@ struct ConnectTimeout: Error, CustomStringConvertible {
     var description: String { "no answer within the connect timeout" }
 }
 
-/// The server sent a reply that no request asked for.
+/// The server sent a reply that no request asked for, or one that cannot answer the request it was for.
 struct UnexpectedReply: Error, CustomStringConvertible {
-    var description: String { "a reply that no request asked for" }
+    var description: String { "a reply to something that was not asked" }
 }

@@ -22,12 +22,19 @@ public struct RequestBatch<Reply: Sendable>: Sendable {
     /// cancellation has ended the wait. The replies to these bytes (exactly one request) are dropped.
     public var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
 
+    /// Whether a reply can be the answer to the request at an index of the batch; nil takes any.
+    ///
+    /// Called on the connection's event loop. Only their order says which reply answers what, so after one that cannot
+    /// be right none can be told to be anybody's: the connection ends with `protocolViolation`.
+    public var accepts: (@Sendable (Int, Reply) -> Bool)?
+
     public init(
         bytes: ByteBuffer,
         count: Int = 1,
         timeout: Duration?,
         generation: ConnectionGeneration? = nil,
-        whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)? = nil
+        whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)? = nil,
+        accepts: (@Sendable (Int, Reply) -> Bool)? = nil
     ) {
         precondition(count > 0, "a batch needs at least one request")
         self.bytes = bytes
@@ -35,6 +42,7 @@ public struct RequestBatch<Reply: Sendable>: Sendable {
         self.timeout = timeout
         self.generation = generation
         self.whenAbandoned = whenAbandoned
+        self.accepts = accepts
     }
 }
 

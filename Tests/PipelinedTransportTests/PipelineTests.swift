@@ -20,11 +20,12 @@ struct PipelineTests {
 
     static func entry(
         _ id: UInt64, _ waiter: String, count: Int = 1, deadline: NIODeadline? = nil,
-        whenAbandoned: (@Sendable (Int, String) -> ByteBuffer?)? = nil
+        whenAbandoned: (@Sendable (Int, String) -> ByteBuffer?)? = nil,
+        accepts: (@Sendable (Int, String) -> Bool)? = nil
     ) -> Machine.Entry {
         Machine.Entry(
             id: id, bytes: ByteBuffer(string: waiter), count: count, deadline: deadline, waiter: waiter,
-            whenAbandoned: whenAbandoned)
+            whenAbandoned: whenAbandoned, accepts: accepts)
     }
 
     @Test func `the first request connects, the next ones wait, all are written when it opens`() throws {
@@ -43,6 +44,31 @@ struct PipelineTests {
             return
         }
         #expect(waiting.map { String(buffer: $0) } == ["a", "b"])
+    }
+
+    @Test func `a reply that cannot answer its request is a violation, also where nobody waits any more`() {
+        for isCancelled in [false, true] {
+            var machine = Self.ready()
+            let id = machine.makeID()
+            _ = machine.enqueue(
+                Self.entry(id, "a", count: 2, accepts: { index, reply in reply == "good \(index)" }), boundTo: nil,
+                now: .at(0))
+            if isCancelled { #expect(machine.cancel(id)?.code == .cancelled) }
+            guard case .none = machine.received("good 0"), case .violation = machine.received("good 0") else {
+                Issue.record("the second reply is not the one to the second request")
+                return
+            }
+            let failures = machine.ended(as: .protocolViolation, now: .at(0), chance: 0)
+            #expect(failures.map(\.replies) == (isCancelled ? [] : [["good 0"]]))
+            // However well it answered before, it is not called again at once.
+            guard
+                case .fail(let failure) = machine.enqueue(Self.entry(machine.makeID(), "b"), boundTo: nil, now: .at(0))
+            else {
+                Issue.record("the next request must wait for the backoff")
+                return
+            }
+            #expect(failure.code == .backingOff)
+        }
     }
 
     @Test func `requests are written only after the preamble is accepted`() {

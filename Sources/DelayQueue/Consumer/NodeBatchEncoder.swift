@@ -15,7 +15,10 @@ enum NodeBatchEncoder {
         }
         return RequestBatch(
             bytes: bytes, count: batch.calls.count + batch.reserves,
-            timeout: .seconds(Int64(batch.block ?? 0)) + margin, generation: batch.generation)
+            timeout: .seconds(Int64(batch.block ?? 0)) + margin, generation: batch.generation,
+            accepts: { [calls = batch.calls] index, reply in
+                index < calls.count ? reply.answers(command(calls[index].kind)) : reply.answersReserve
+            })
     }
 
     private static func command(_ kind: NodeCall.Kind) -> BeanstalkCommand {

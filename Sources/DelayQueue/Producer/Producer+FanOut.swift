@@ -145,7 +145,8 @@ extension Producer {
                 var farewell = ByteBuffer()
                 BeanstalkCommand.delete(id).encode(into: &farewell)
                 return farewell
-            })
+            },
+            accepts: { _, reply in reply.answersPut })
         group.addTask(executorPreference: loopExecutor) { [connection = connections[node]] in
             .answered(node: node, await connection.send(batch), puts)
         }
