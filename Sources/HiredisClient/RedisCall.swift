@@ -13,16 +13,36 @@ public struct RedisCall: Sendable {
 
     public var arguments: [RedisArgument]
 
-    public init(script: RedisScript, keys: [String], arguments: [RedisArgument] = []) {
+    /// Whether it can have been answered so; nil takes anything. Errors are not asked about.
+    ///
+    /// Only their order says which reply answers what: after one that cannot be right the connection is closed, and
+    /// all calls still waiting on it fail with `transport`.
+    public var accepts: (@Sendable (RedisValue) -> Bool)?
+
+    public init(
+        script: RedisScript, keys: [String], arguments: [RedisArgument] = [],
+        accepts: (@Sendable (RedisValue) -> Bool)? = nil
+    ) {
         self.function = .script(script)
         self.keys = keys
         self.arguments = arguments
+        self.accepts = accepts
     }
 
-    public init(command: String, keys: [String], arguments: [RedisArgument] = []) {
+    public init(
+        command: String, keys: [String], arguments: [RedisArgument] = [],
+        accepts: (@Sendable (RedisValue) -> Bool)? = nil
+    ) {
         self.function = .command(command)
         self.keys = keys
         self.arguments = arguments
+        self.accepts = accepts
+    }
+
+    /// Whether the reply can be the answer to the call.
+    func isAnswered(by reply: RedisValue) -> Bool {
+        if case .error = reply { return true }
+        return accepts?(reply) ?? true
     }
 
     /// Nil for a plain command.

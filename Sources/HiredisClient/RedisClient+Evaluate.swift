@@ -124,7 +124,13 @@ extension RedisClient {
         guard !sent.isEmpty else { return answers }
 
         let timeout = deadline.map { Duration.nanoseconds(max(($0 - .now()).nanoseconds, 0)) }
-        let results = await exchange(bytes, count: loaded.count + sent.count, timeout: timeout)
+        let results = await exchange(
+            bytes, count: loaded.count + sent.count, timeout: timeout,
+            accepts: { [loaded, sent] index, reply in
+                guard index < loaded.count else { return sent[index - loaded.count].call.isAnswered(by: reply) }
+                if case .error = reply { return true }
+                return reply.string == loaded[index].sha1
+            })
         var loadErrors: [RedisScript: RedisError] = [:]
         for (script, result) in zip(loaded, results) {
             if case .failure(let error) = result { loadErrors[script] = error }

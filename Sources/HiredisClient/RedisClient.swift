@@ -111,8 +111,11 @@ public actor RedisClient {
     }
 
     /// Sends encoded commands and pairs the replies with them.
-    func exchange(_ bytes: ByteBuffer, count: Int, timeout: Duration?) async -> [Result<RedisValue, RedisError>] {
-        let outcome = await connection.send(RequestBatch(bytes: bytes, count: count, timeout: timeout))
+    func exchange(
+        _ bytes: ByteBuffer, count: Int, timeout: Duration?, accepts: (@Sendable (Int, RedisValue) -> Bool)? = nil
+    ) async -> [Result<RedisValue, RedisError>] {
+        let outcome = await connection.send(
+            RequestBatch(bytes: bytes, count: count, timeout: timeout, accepts: accepts))
         var results: [Result<RedisValue, RedisError>] = []
         results.reserveCapacity(count)
         var isReadOnly = false

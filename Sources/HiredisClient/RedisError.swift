@@ -81,7 +81,9 @@ public struct RedisError: Error, Sendable {
     /// Whether the same command may succeed later without anybody changing a setting.
     public var isRetriable: Bool {
         if code == .server { return Self.isTransient(prefix: serverPrefix, message: message) }
-        return code == .transport && transport?.code != .closed && transport?.code != .cancelled
+        // Whatever spoke no RESP need not be there the next time: a proxy in trouble, a server that was not the one meant.
+        guard code == .transport || (code == .malformedReply && transport != nil) else { return false }
+        return transport?.code != .closed && transport?.code != .cancelled
     }
 
     /// Whether nothing will work until a setting is changed, here or on the server.

@@ -55,7 +55,10 @@ struct RedisPreamble: Sendable {
             switch step {
             case .login: try verifyLogin(reply)
             case .server, .cluster, .memory: try verifyInformation(reply)
-            case .selectDatabase: _ = try reply.orServerError()
+            case .selectDatabase:
+                guard try reply.orServerError() == .status("OK") else {
+                    throw RedisError(.malformedReply, "the server did not say OK to the choice of a database")
+                }
             case .load(let sha1):
                 guard try reply.orServerError().string == sha1 else {
                     throw RedisError(.malformedReply, "the server knows a script by another digest")
@@ -80,7 +83,12 @@ struct RedisPreamble: Sendable {
     private static let evictionField = "maxmemory_policy:"
 
     private func verifyLogin(_ reply: RedisValue) throws(RedisError) {
-        guard case .error(let text) = reply else { return }
+        guard case .error(let text) = reply else {
+            guard reply == .status("OK") else {
+                throw RedisError(.malformedReply, "the server did not say OK to the login")
+            }
+            return
+        }
         let error = RedisError(serverError: text)
         if error.isRetriable { throw error }
         // The server's own words are left out: where AUTH is renamed they quote its arguments.
@@ -94,6 +102,9 @@ struct RedisPreamble: Sendable {
             let error = RedisError(serverError: text)
             if error.isRetriable || error.code == .wrongPassword { throw error }
             return
+        }
+        guard reply.isNull || reply.string != nil else {
+            throw RedisError(.malformedReply, "the server's information about itself is no text")
         }
         for line in (reply.string ?? "").split(whereSeparator: \.isNewline) {
             guard let colon = line.firstIndex(of: ":") else { continue }

@@ -88,13 +88,10 @@ public struct RedisLedger: JobLedger {
     }
 
     private static func reply(_ value: RedisValue, to request: LedgerRequest) -> Result<LedgerReply, DelayQueueError> {
-        if case .bulk(let bytes) = value, let reply = bytes.withUnsafeReadableBytes({ LedgerReply.parse($0) }) {
-            return .success(reply)
-        }
-        if case .integer(let count) = value { return .success(count > 0 ? .forgotten : .absent) }
+        if let reply = RedisLedgerScripts.reply(value) { return .success(reply) }
         if value.string == RedisLedgerScripts.unreadable { return .failure(.unreadableRecord(request.key)) }
         return .failure(
-            DelayQueueError(.ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: false))
+            DelayQueueError(.ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: true))
     }
 }
 

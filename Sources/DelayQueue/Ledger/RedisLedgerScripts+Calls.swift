@@ -50,7 +50,8 @@ extension RedisLedgerScripts {
             // Nothing is left to be written down, and this costs the server a fifth of what a script does.
             return RedisCall(
                 command: "PEXPIRE", keys: [request.key.description],
-                arguments: [Self.milliseconds(timing.effectiveGrace)])
+                arguments: [Self.milliseconds(timing.effectiveGrace)],
+                accepts: { if case .integer = $0 { true } else { false } })
         case .forget(let deleted, let copies):
             script = forget
             arguments = [
@@ -61,7 +62,20 @@ extension RedisLedgerScripts {
             script = status
             arguments = []
         }
-        return RedisCall(script: script, keys: [request.key.description], arguments: arguments)
+        return RedisCall(
+            script: script, keys: [request.key.description], arguments: arguments,
+            accepts: { [operation = request.operation] value in
+                Self.reply(value).map { operation.allows($0) } ?? (value.string == Self.unreadable)
+            })
+    }
+
+    /// - Returns: nil for what neither a script nor `PEXPIRE` answers, or only about an unreadable record.
+    static func reply(_ value: RedisValue) -> LedgerReply? {
+        switch value {
+        case .bulk(let bytes): bytes.withUnsafeReadableBytes { LedgerReply.parse($0) }
+        case .integer(let count): count > 0 ? .forgotten : .absent
+        default: nil
+        }
     }
 
     /// Within what records hold; `-` for none.
