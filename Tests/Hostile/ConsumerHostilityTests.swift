@@ -37,6 +37,26 @@ struct ConsumerHostilityTests {
         }
     }
 
+    @Test(arguments: [
+        "OUT_OF_MEMORY", "INTERNAL_ERROR", "BAD_FORMAT", "UNKNOWN_COMMAND", "TIMED_OUT", "DEADLINE_SOON",
+    ])
+    func `a node that does not wait with its answer is not asked without pause`(_ reply: String) async throws {
+        let script: [Step] = [.answer("reserve-with-timeout", with: reply + "\r\n")]
+        try await HostileServer.running([script]) { server in
+            let consumer = try Self.consumer([try BeanstalkNode("127.0.0.1:\(server.port)")])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { for try await _ in consumer { Issue.record("a job was delivered") } }
+                // The first burst need not wait.
+                try await server.answered(20)
+                let start = ContinuousClock.now
+                try await server.answered(25)
+                #expect(ContinuousClock.now - start >= .milliseconds(300))
+                group.cancelAll()
+            }
+            await consumer.close(within: .milliseconds(10))
+        }
+    }
+
     // MARK: Records
 
     private static let hostileRecords: [String] = [
