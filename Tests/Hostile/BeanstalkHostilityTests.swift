@@ -35,6 +35,19 @@ struct BeanstalkHostilityTests {
         try await withBeanstalkd { try await Peers.expect(.protocolViolation, of: [.peekReady], to: script, then: $0) }
     }
 
+    @Test func `a plain server on a TLS port is never talked to`() async throws {
+        try await HostileServer.running([[.say("USING t\r\nWATCHING 2\r\nWATCHING 1\r\nNOT_FOUND\r\n")]]) { server in
+            var configuration = Peers.soon
+            configuration.tls = try .verifying()
+            let connection = Peers.connection(to: server, tube: try TubeName(validating: "t"), configuration)
+            let outcome = await connection.execute([.peekReady], timeout: .seconds(60))
+            #expect(outcome.failure?.code == .connectFailed)
+            #expect(outcome.failure?.mayHaveBeenSent == false)
+            try await server.closed(1)
+            await connection.close()
+        }
+    }
+
     @Test func `a greeting nobody asked for ends the connection`() async throws {
         let script: [Step] = [.say("220 mail.example ESMTP\r\n")]
         try await withBeanstalkd { try await Peers.expect(.protocolViolation, of: [.peekReady], to: script, then: $0) }

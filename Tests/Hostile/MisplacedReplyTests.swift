@@ -67,6 +67,14 @@ struct MisplacedReplyTests {
         }
     }
 
+    @Test func `a reply before the first request ends the connection`() async throws {
+        try await withBeanstalkd { real in
+            for _ in 0..<20 {
+                try await Peers.expect(.protocolViolation, of: [.peekReady], to: [.say("DELETED\r\n")], then: real)
+            }
+        }
+    }
+
     @Test func `a reply on an idle connection ends it`() async throws {
         try await withBeanstalkd { real in
             let scripts: [[Step]] = [

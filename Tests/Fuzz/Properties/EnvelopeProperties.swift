@@ -3,7 +3,7 @@ import DelayQueue
 import NIOCore
 
 /// What a copy's record may be: whatever is accepted can be written again and reads the same, nothing unsealed passes
-/// where seals are asked for, and a sealed record opens to what was sealed, or, with one byte changed, not at all.
+/// where seals are asked for, and a sealed record opens to what was sealed, or, with one bit changed, not at all.
 enum EnvelopeProperties {
     private static let queue = TubeName.default
 
