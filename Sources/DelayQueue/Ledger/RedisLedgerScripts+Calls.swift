@@ -1,4 +1,5 @@
 import HiredisClient
+import NIOCore
 
 extension RedisLedgerScripts {
     /// The call for a request, with its arguments.

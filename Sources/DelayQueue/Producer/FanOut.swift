@@ -42,6 +42,14 @@ package struct FanOut {
         var stored = 0
         var pending = 0
         var used: Set<Int> = []
+        var isWithdrawn = false
+    }
+
+    /// A copy of a job that was withdrawn before it was known to be stored.
+    package struct UnwantedCopy: Equatable {
+        package var put: Put
+        package var node: Int
+        package var id: BeanstalkJobID
     }
 
     private struct PendingNode {
@@ -57,6 +65,8 @@ package struct FanOut {
     private var isGraceOver = false
     /// Fixed when the batch is over: answers that still come are recorded, but change no decision.
     package private(set) var accepted: [Bool]?
+    /// To be deleted once the batch is over.
+    package private(set) var unwanted: [UnwantedCopy] = []
 
     /// - Parameter spares: nodes that may take over a copy another node certainly did not store, in order of choice.
     package init(jobCount: Int, minimumWritten: Int, spares: [Int]) {
@@ -80,9 +90,14 @@ package struct FanOut {
         var replacements: [Int: [Put]] = [:]
         for (put, answer) in zip(entry.puts, answers) {
             jobs[put.job].pending -= 1
-            if case .stored = answer { jobs[put.job].stored += 1 }
+            if case .stored(let id) = answer {
+                jobs[put.job].stored += 1
+                if jobs[put.job].isWithdrawn { unwanted.append(UnwantedCopy(put: put, node: node, id: id)) }
+            }
             // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
-            if case .refused(isNodesFault: true) = answer, accepted == nil, let spare = spare(for: put.job) {
+            if case .refused(isNodesFault: true) = answer, accepted == nil, !jobs[put.job].isWithdrawn,
+                let spare = spare(for: put.job)
+            {
                 replacements[spare, default: []].append(put)
                 jobs[put.job].used.insert(spare)
                 jobs[put.job].pending += 1
@@ -98,6 +113,16 @@ package struct FanOut {
         return actions + decide()
     }
 
+    /// The job is wanted no more: it is not accepted, and what turns out to be stored of it is ``unwanted``.
+    ///
+    /// What is known to be stored already is for the caller to take back.
+    package mutating func withdraw(_ job: Int) {
+        guard accepted == nil else { return }
+        jobs[job].isWithdrawn = true
+    }
+
+    package func isWithdrawn(_ job: Int) -> Bool { jobs[job].isWithdrawn }
+
     /// The time granted to stragglers has passed.
     package mutating func graceOver() -> [Action] {
         isGraceOver = true
@@ -111,10 +136,12 @@ package struct FanOut {
 
     private mutating func decide() -> [Action] {
         guard accepted == nil else { return [] }
-        let isOpen = jobs.contains { $0.stored < minimumWritten && $0.stored + $0.pending >= minimumWritten }
+        let isOpen = jobs.contains {
+            !$0.isWithdrawn && $0.stored < minimumWritten && $0.stored + $0.pending >= minimumWritten
+        }
         if isOpen { return [] }
         if isGraceOver || !pending.values.contains(where: \.isAwaited) {
-            accepted = jobs.map { $0.stored >= minimumWritten }
+            accepted = jobs.map { $0.stored >= minimumWritten && !$0.isWithdrawn }
             return [.finish]
         }
         if isGraceStarted { return [] }
@@ -133,6 +160,9 @@ package struct FanOut {
             jobs[put.job].copies[index].answer == .unknown
         else { return }
         jobs[put.job].copies[index].answer = .stored(id)
+        if jobs[put.job].isWithdrawn {
+            unwanted.append(UnwantedCopy(put: put, node: jobs[put.job].copies[index].node, id: id))
+        }
     }
 
     /// The copies of a job, by index; those without an answer are `unknown`.

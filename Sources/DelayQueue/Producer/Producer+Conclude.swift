@@ -8,10 +8,7 @@ extension Producer {
         let refused = write.jobs.indices.filter { !accepted[$0] }
         var errors: [Int: DelayQueueError] = [:]
         if !refused.isEmpty {
-            let isCancelled = Task.isCancelled
-            // Taking back must not be cut short by the cancellation that caused it: a task of its own, which does not
-            // inherit the cancellation, awaited right here.
-            errors = await Task { await takeBack(refused, of: write, isCancelled: isCancelled) }.value
+            errors = await withdrawnErrors(refused, of: write, isCancelled: Task.isCancelled)
         }
         return write.jobs.indices.map { job in
             if let error = errors[job] { return .failure(error) }
@@ -19,7 +16,7 @@ extension Producer {
         }
     }
 
-    private func receipt(for index: Int, of write: Write) -> Receipt {
+    func receipt(for index: Int, of write: Write) -> Receipt {
         let job = write.jobs[index]
         let placements = write.fanOut.copies(of: index).compactMap { copy -> Receipt.Placement? in
             switch copy.answer {
@@ -35,6 +32,15 @@ extension Producer {
     }
 
     // MARK: Refusal
+
+    /// Takes back what was written of refused jobs.
+    ///
+    /// - Returns: the error for each of them.
+    func withdrawnErrors(_ refused: [Int], of write: Write, isCancelled: Bool) async -> [Int: DelayQueueError] {
+        // Taking back must not be cut short by the cancellation that caused it: a task of its own, which does not
+        // inherit the cancellation, awaited right here.
+        await Task { await takeBack(refused, of: write, isCancelled: isCancelled) }.value
+    }
 
     /// Tombstones and deletes what was written of refused jobs.
     ///
@@ -99,7 +105,7 @@ extension Producer {
         var failures = write.nodeErrors.sorted { $0.key < $1.key }.map {
             DelayQueueError.NodeFailure(node: nodes[$0.key], error: $0.value)
         }
-        for node in write.unplanned where write.nodeErrors[node] == nil {
+        for node in write.plan.unplanned where write.nodeErrors[node] == nil {
             failures.append(.init(node: nodes[node], error: NodeNotAnswering()))
         }
         let least = configuration.minimumWritten

@@ -4,21 +4,36 @@ import NIOCore
 import PipelinedTransport
 
 extension Producer {
-    /// A batch on its way: the decision, and what the answers said beside it.
-    struct Write {
+    /// Jobs on their way together: the decision, and what the answers said beside it. Confined to the producer.
+    final class Write {
+        struct Caller {
+            let id: UInt64
+            let waiter: GatheredJobs.Waiter
+        }
+
         let jobs: [PreparedJob]
-        /// Copies planned for each job.
-        var copies: [Int]
+        let plan: WritePlan
         var fanOut: FanOut
         let fate = PutFate()
+        /// For each job who is to be told, where single calls were gathered; nil once that was done.
+        var callers: [Caller?] = []
+        /// What carries it out, where single calls were gathered.
+        var task: Task<Void, Never>?
         /// The connection each node's copies were written on.
         var generations: [Int: ConnectionGeneration] = [:]
         var nodeErrors: [Int: any Error] = [:]
         /// Copies whose answer came after their wait had ended, and before the decision.
         var storedLate: [FanOut.Put: BeanstalkJobID] = [:]
         var bodyTooLarge: Set<Int> = []
-        /// Nodes that are in backoff or have not answered: no copy was planned for them.
-        var unplanned: [Int] = []
+
+        init(_ jobs: [PreparedJob], plan: WritePlan, minimumWritten: Int) {
+            self.jobs = jobs
+            self.plan = plan
+            self.fanOut = FanOut(jobCount: jobs.count, minimumWritten: minimumWritten, spares: plan.spares)
+        }
+
+        /// Copies planned for each job.
+        var copies: [Int] { plan.copies }
     }
 
     private enum Event: Sendable {
@@ -30,7 +45,7 @@ extension Producer {
     func submit(_ jobs: [PreparedJob]) async -> [Result<Receipt, DelayQueueError>] {
         if jobs.isEmpty { return [] }
         do throws(DelayQueueError) {
-            if Task.isCancelled { throw DelayQueueError(.cancelled, "the task was cancelled; nothing was written") }
+            if Task.isCancelled { throw .cancelledUnwritten }
             try beginCall()
         } catch {
             return jobs.map { _ in .failure(error) }
@@ -42,7 +57,8 @@ extension Producer {
         while !writable.isEmpty {
             let chunk = writable.prefix(Self.largestWrite)
             writable = writable.dropFirst(chunk.count)
-            let write = await fanOut(chunk.map { jobs[$0] })
+            let write = begin(chunk.map { jobs[$0] })
+            await carryOut(write)
             for (index, result) in zip(chunk, await conclude(write)) { results[index] = result }
         }
         let answers = results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
@@ -52,7 +68,7 @@ extension Producer {
 
     /// The most jobs written in one go: enough that a round trip is nothing, few enough that they take much less time
     /// than ``ProducerConfiguration/writeTimeout``.
-    private static let largestWrite = 4096
+    static let largestWrite = 4096
 
     // MARK: Plan
 
@@ -72,33 +88,29 @@ extension Producer {
         }
     }
 
-    private func plan(_ jobs: [PreparedJob]) -> WritePlan {
+    /// - Parameter sharingOneChoice: all jobs go to the same nodes.
+    func begin(_ jobs: [PreparedJob], sharingOneChoice: Bool = false) -> Write {
         var generator = SystemRandomNumberGenerator()
-        return WritePlan(
+        let plan = WritePlan(
             jobCount: jobs.count, health: health(now: .now()), copies: configuration.copies,
-            minimumWritten: configuration.minimumWritten, using: &generator)
+            minimumWritten: configuration.minimumWritten, isChoiceShared: sharingOneChoice, using: &generator)
+        let write = Write(jobs, plan: plan, minimumWritten: configuration.minimumWritten)
+        for (node, puts) in plan.puts { write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node)) }
+        return write
     }
 
     // MARK: Carry out
 
-    private func fanOut(_ jobs: [PreparedJob]) async -> Write {
-        let plan = plan(jobs)
-        var write = Write(
-            jobs: jobs, copies: plan.copies,
-            fanOut: FanOut(
-                jobCount: jobs.count, minimumWritten: configuration.minimumWritten, spares: plan.spares),
-            unplanned: plan.unplanned)
-        guard !plan.puts.isEmpty else { return write }
+    /// Sends the puts, and returns once every job's fate is decided.
+    func carryOut(_ write: Write) async {
+        guard !write.plan.puts.isEmpty else { return }
         await withTaskGroup(of: Event.self) { group in
-            for (node, puts) in plan.puts {
-                write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
-            }
-            for (node, puts) in plan.puts { add(puts, node: node, of: write, to: &group) }
+            for (node, puts) in write.plan.puts { add(puts, node: node, of: write, to: &group) }
             while let event = await group.next() {
                 let actions: [FanOut.Action]
                 switch event {
                 case .answered(let node, let outcome, let puts):
-                    actions = await record(outcome, of: puts, node: node, in: &write)
+                    actions = await record(outcome, of: puts, node: node, in: write)
                 case .graceOver:
                     actions = write.fanOut.graceOver()
                 }
@@ -112,7 +124,7 @@ extension Producer {
                             return .graceOver
                         }
                     case .finish:
-                        finish(&write)
+                        finish(write)
                         // The children still waiting leave tombstones in their connections; what they know by now
                         // is collected before the group ends.
                         group.cancelAll()
@@ -121,11 +133,10 @@ extension Producer {
             }
         }
         // Every child has ended and been recorded, so each copy that was stored after its wait had ended is known by now.
-        write.storedLate.merge(write.fate.decide(accepted: write.fanOut.accepted ?? jobs.map { _ in false })) { a, _ in
-            a
+        write.storedLate.merge(write.fate.decide(accepted: write.fanOut.accepted ?? write.jobs.map { _ in false })) {
+            a, _ in a
         }
         for (put, id) in write.storedLate { write.fanOut.storedLate(put, as: id) }
-        return write
     }
 
     private func add(_ puts: [FanOut.Put], node: Int, of write: Write, to group: inout TaskGroup<Event>) {
@@ -153,7 +164,7 @@ extension Producer {
     }
 
     private func record(
-        _ outcome: BatchOutcome<BeanstalkReply>, of puts: [FanOut.Put], node: Int, in write: inout Write
+        _ outcome: BatchOutcome<BeanstalkReply>, of puts: [FanOut.Put], node: Int, in write: Write
     ) async -> [FanOut.Action] {
         write.generations[node] = outcome.generation
         if let failure = outcome.failure {
@@ -178,9 +189,10 @@ extension Producer {
         return write.fanOut.answered(node: node, replies.answers)
     }
 
-    private func finish(_ write: inout Write) {
+    private func finish(_ write: Write) {
         let accepted = write.fanOut.accepted ?? []
-        for node in write.fanOut.stragglers { markSlow(node) }
+        // A wait that was cut short says nothing about the node.
+        if !Task.isCancelled { for node in write.fanOut.stragglers { markSlow(node) } }
         write.storedLate = write.fate.decide(accepted: accepted)
     }
 

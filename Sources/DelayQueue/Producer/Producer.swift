@@ -31,7 +31,10 @@ public actor Producer {
 
     /// For each slow node, the number of replies it had sent when it missed the grace.
     var slowNodes: [Int: UInt64] = [:]
-    private var inFlight = 0
+    /// Single calls that wait to be written, and those whose fate is open.
+    nonisolated let gathered = GatheredJobs()
+    var underway: [UInt64: (write: Write, job: Int)] = [:]
+    var inFlight = 0
     var isClosed = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
 
@@ -118,6 +121,8 @@ public actor Producer {
 
     private nonisolated func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {
         let job = try prepare(request, now: .now())
+        // An id that may have been used before is looked up first.
+        if job.hasFreshID || ledger == nil { return try await write(job).get() }
         guard let result = await submit([job]).first else {
             throw DelayQueueError(.closed, "the job was not written")
         }

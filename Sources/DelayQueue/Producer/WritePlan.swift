@@ -10,12 +10,13 @@ package struct WritePlan {
     /// Nodes in backoff, and those that have not answered what they were sent before.
     package let unplanned: [Int]
 
+    /// - Parameter isChoiceShared: all jobs go to the same nodes.
     package init(
         jobCount: Int, health: [NodeChoice.Health], copies planned: Int, minimumWritten: Int,
-        using generator: inout some RandomNumberGenerator
+        isChoiceShared: Bool = false, using generator: inout some RandomNumberGenerator
     ) {
         // With no more nodes than copies every choice is the same.
-        let isFixed = health.count <= planned
+        let isFixed = isChoiceShared || health.count <= planned
         let first = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten, using: &generator)
         spares = first.spares
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }

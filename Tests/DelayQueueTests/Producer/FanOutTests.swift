@@ -90,6 +90,41 @@ struct FanOutTests {
         #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(5), .unknown, Self.stored(9)])
     }
 
+    @Test func `a withdrawn job is not accepted, and what turns out to be stored of it is unwanted`() {
+        var fanOut = FanOut(jobCount: 2, minimumWritten: 2, spares: [9])
+        for node in 0..<3 {
+            fanOut.sent([Put(job: 0, copy: node), Put(job: 1, copy: node)], node: node, isAwaited: true)
+        }
+        _ = fanOut.answered(node: 0, [Self.stored(1), Self.stored(2)])
+        fanOut.withdraw(0)
+        #expect(fanOut.unwanted.isEmpty, "what was known before is taken back by whoever withdraws it")
+        #expect(
+            fanOut.answered(node: 1, [.refused(isNodesFault: true), Self.stored(4)]) == [.startGrace], "no spare for it"
+        )
+        #expect(fanOut.answered(node: 2, [Self.stored(5), .unknown]) == [.finish])
+        #expect(fanOut.accepted == [false, true])
+        #expect(fanOut.unwanted == [.init(put: Put(job: 0, copy: 2), node: 2, id: BeanstalkJobID(5))])
+        fanOut.storedLate(Put(job: 1, copy: 2), as: BeanstalkJobID(6))
+        #expect(fanOut.unwanted.count == 1, "the other job's copy is wanted")
+    }
+
+    @Test func `a job withdrawn while its put is in doubt leaves no copy when that turns out to be stored`() {
+        var fanOut = Self.threeNodes()
+        fanOut.withdraw(0)
+        for node in 0..<3 { _ = fanOut.answered(node: node, [.unknown]) }
+        #expect(fanOut.accepted == [false])
+        fanOut.storedLate(Put(job: 0, copy: 1), as: BeanstalkJobID(8))
+        #expect(fanOut.unwanted == [.init(put: Put(job: 0, copy: 1), node: 1, id: BeanstalkJobID(8))])
+    }
+
+    @Test func `a job that was accepted can not be withdrawn`() {
+        var fanOut = Self.threeNodes()
+        for node in 0..<3 { _ = fanOut.answered(node: node, [Self.stored(1)]) }
+        fanOut.withdraw(0)
+        #expect(fanOut.accepted == [true])
+        #expect(!fanOut.isWithdrawn(0))
+    }
+
     @Test func `a batch ends when each of its jobs is decided`() {
         var fanOut = FanOut(jobCount: 2, minimumWritten: 2, spares: [])
         for node in 0..<3 {
