@@ -22,6 +22,9 @@ public struct Job: Identifiable, Sendable {
     /// When the job was to fire, to the microsecond.
     public var fireDate: Date { handle.fireTime.date }
 
+    /// The same to the last microsecond, which `Date` rounds.
+    package var fireTimestamp: Timestamp { handle.fireTime }
+
     /// The number of this run, from 1: every claim granted counts, also those that ended unrun.
     ///
     /// It rises with every claim, so a store that remembers the highest it has seen can refuse a stale run (fencing).

@@ -42,8 +42,28 @@ struct BenchCluster: Sendable {
 
     func ledger() throws -> RedisLedger { try RedisLedger(redisURL, logger: logger) }
 
-    func producer(ledger: RedisLedger? = nil) throws -> Producer {
-        try Producer(nodes: nodes, ledger: ledger, logger: logger)
+    func producer() throws -> Producer {
+        var configuration = ProducerConfiguration()
+        // On a busy machine a node may lag behind; every job is to have all its copies all the same.
+        configuration.stragglerGrace = .seconds(30)
+        configuration.writeTimeout = .seconds(60)
+        return try Producer(nodes: nodes, configuration: configuration, logger: logger)
+    }
+
+    // MARK: Leaving nothing behind
+
+    func clear(_ receipts: [Receipt]) async throws {
+        var ids: [[UInt64]] = nodes.map { _ in [] }
+        for placement in receipts.lazy.flatMap(\.placements) {
+            guard let node = nodes.firstIndex(of: placement.node), let id = placement.id else { continue }
+            ids[node].append(id.rawValue)
+        }
+        try await clear(ids)
+    }
+
+    /// - Parameter ids: for each node.
+    func clear(_ ids: [[UInt64]]) async throws {
+        try await raw.onThread { try $0.delete(ids) }
     }
 }
 

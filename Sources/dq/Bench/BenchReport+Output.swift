@@ -5,7 +5,7 @@ extension BenchReport {
         var cells: [[String]] = [
             ["", "jobs/s", "ratio", "client CPU", "server CPU", "node commands", "ledger bytes", "RSS"]
         ]
-        if hasLatencies { cells[0] += ["p50", "p99", "max"] }
+        if hasLatencies { cells[0] += ["p50", "p99", "max", "early"] }
         for row in rows {
             var line = [
                 row.subject, Self.whole(row.rate), row.ratio.map { Self.decimal($0, 2) } ?? "-",
@@ -13,9 +13,12 @@ extension BenchReport {
                 Self.whole(row.ledgerBytes), "\(row.peakMemory >> 20) MB",
             ]
             if let latencies = row.latencies {
-                line += [latencies.median, latencies.p99, latencies.max].map { "\($0.millisecondsText) ms" }
+                line +=
+                    [latencies.median, latencies.p99, latencies.max].map { "\($0.millisecondsText) ms" } + [
+                        "\(row.early)"
+                    ]
             } else if hasLatencies {
-                line += ["-", "-", "-"]
+                line += ["-", "-", "-", "-"]
             }
             cells.append(line)
         }
@@ -42,6 +45,7 @@ extension BenchReport {
                 if let latencies = row.latencies {
                     result.add("p50Ms", JSONMilliseconds(duration: latencies.median))
                     result.add("p99Ms", JSONMilliseconds(duration: latencies.p99))
+                    result.add("early", row.early)
                     result.add("maxMs", JSONMilliseconds(duration: latencies.max))
                 }
                 return result

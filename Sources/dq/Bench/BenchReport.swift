@@ -30,6 +30,8 @@ struct BenchReport: Sendable {
         var nodeCommands: Double
         var ledgerBytes: Double
         var peakMemory: Int
+        /// Latencies below zero: jobs delivered before their time.
+        var early: Int
         /// Of all rounds together.
         var latencies: Quantiles?
     }
@@ -45,7 +47,9 @@ struct BenchReport: Sendable {
                 serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
                 nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),
                 ledgerBytes: Self.median(passes.map { $0.perJob($0.ledgerBytes) }),
-                peakMemory: passes.map(\.peakMemory).max() ?? 0, latencies: Quantiles(passes.flatMap(\.latencies)))
+                peakMemory: passes.map(\.peakMemory).max() ?? 0,
+                early: passes.reduce(0) { $0 + $1.latencies.count { $0 < .zero } },
+                latencies: Quantiles(passes.flatMap(\.latencies)))
         }
     }
 

@@ -38,27 +38,29 @@ struct ProduceBench: Sendable {
             ids = try await cluster.raw.onThread { try $0.put(puts).ids }
             return (jobs, [])
         }
-        try await clear(ids)
+        try await cluster.clear(ids)
         return measurement
     }
 
     private func measureBatch() async throws -> Measurement {
         let producer = try cluster.producer()
         let requests = (0..<jobs).map { _ in JobRequest(delay: Self.delay, body) }
-        _ = try await producer.delay(Self.delay, body).get(clearing: self)
+        // Opens the connections.
+        try await cluster.clear([try await producer.delay(Self.delay, body)])
         var results: [Result<Receipt, DelayQueueError>] = []
         let measurement = try await Measurement.of(cluster.probe) {
             results = await producer.schedule(requests)
             return (jobs, [])
         }
         await producer.close()
-        try await clear(results.map { try $0.get() })
+        try await cluster.clear(results.map { try $0.get() })
         return measurement
     }
 
     private func measureCallers(_ callers: Int, jobs: Int) async throws -> Measurement {
         let producer = try cluster.producer()
-        _ = try await producer.delay(Self.delay, body).get(clearing: self)
+        // Opens the connections.
+        try await cluster.clear([try await producer.delay(Self.delay, body)])
         var receipts: [Receipt] = []
         let measurement = try await Measurement.of(cluster.probe) {
             let calls = try await withThrowingTaskGroup(of: [(Receipt, Duration)].self) { group in
@@ -81,32 +83,7 @@ struct ProduceBench: Sendable {
             return (jobs, calls.map(\.1))
         }
         await producer.close()
-        try await clear(receipts)
+        try await cluster.clear(receipts)
         return measurement
-    }
-
-    // MARK: Leaving nothing behind
-
-    fileprivate func clear(_ receipts: [Receipt]) async throws {
-        var ids: [[UInt64]] = cluster.nodes.map { _ in [] }
-        for receipt in receipts {
-            for placement in receipt.placements {
-                guard let node = cluster.nodes.firstIndex(of: placement.node), let id = placement.id else { continue }
-                ids[node].append(id.rawValue)
-            }
-        }
-        try await clear(ids)
-    }
-
-    private func clear(_ ids: [[UInt64]]) async throws {
-        try await cluster.raw.onThread { try $0.delete(ids) }
-    }
-}
-
-extension Receipt {
-    /// A job scheduled so that connections are open when it counts.
-    fileprivate func get(clearing bench: ProduceBench) async throws -> Receipt {
-        try await bench.clear([self])
-        return self
     }
 }

@@ -13,7 +13,9 @@ struct BenchCommand: AsyncParsableCommand {
             Starts three beanstalkd nodes and a Redis of its own; with --nodes and --redis it runs on those servers, \
             in a tube of its own that it leaves empty.
             """,
-        subcommands: [BenchProduceCommand.self, BenchConsumeCommand.self])
+        subcommands: [
+            BenchProduceCommand.self, BenchConsumeCommand.self, BenchLatencyCommand.self, BenchAccuracyCommand.self,
+        ])
 }
 
 struct BenchProduceCommand: AsyncParsableCommand {
@@ -72,6 +74,59 @@ struct BenchConsumeCommand: AsyncParsableCommand {
     }
 }
 
+struct BenchLatencyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "latency", abstract: "Schedule jobs one after the other, and time each call.")
+
+    @Option(help: ArgumentHelp("Jobs scheduled in each pass.", valueName: "count")) var jobs = 2_000
+    @Option(help: ArgumentHelp("The size of each job's body.", valueName: "bytes")) var body = 32
+    @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        guard jobs > 0, (0...60_000).contains(body) else {
+            throw ValidationError("--jobs starts at 1, --body is 0 to 60000.")
+        }
+    }
+
+    func run() async throws {
+        let command = self
+        try await options.withCluster { cluster in
+            let bench = LatencyBench(cluster: cluster, jobs: command.jobs, bodySize: command.body)
+            try await command.options.run(
+                "schedule \(command.jobs) jobs of \(command.body) bytes, one after the other",
+                of: [("bare put to the slowest node", true), ("1 caller of delay", false)], hasCeiling: true
+            ) { try await bench.measure(isCeiling: $0) }
+        }
+    }
+}
+
+struct BenchAccuracyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accuracy", abstract: "Schedule jobs for instants at chance, and see how late each is delivered.")
+
+    @Option(help: ArgumentHelp("Jobs in each pass.", valueName: "count")) var jobs = 500
+    @Option(
+        help: ArgumentHelp("The time over which they fall due; 20s unless given.", valueName: "duration"),
+        transform: { text throws(InvalidText) in try DurationText.parse(text) })
+    var over = Duration.seconds(20)
+    @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        guard jobs > 0 else { throw ValidationError("--jobs starts at 1.") }
+    }
+
+    func run() async throws {
+        let command = self
+        try await options.withCluster { cluster in
+            let bench = AccuracyBench(cluster: cluster, jobs: command.jobs, duration: command.over)
+            try await command.options.run(
+                "\(command.jobs) jobs over \(command.over.secondsText) s: how late each is delivered",
+                of: [("a thread that sleeps", true), ("consumer", false)], hasCeiling: false
+            ) { try await bench.measure(isCeiling: $0) }
+        }
+    }
+}
+
 extension BenchOptions {
     /// Measures each subject in turn, round by round, and prints the report.
     func run<Subject>(
@@ -91,6 +146,13 @@ extension BenchOptions {
             }
         }
         StandardStream.error.endProgress()
+        if let plot {
+            do {
+                try BenchPlot(report: report).svg.write(toFile: plot, atomically: true, encoding: .utf8)
+            } catch {
+                throw CommandError("\(plot): \(error.localizedDescription)")
+            }
+        }
         try await StandardStream.output.write(json ? report.json : report.lines.joined(separator: "\n"))
     }
 }

@@ -1,0 +1,70 @@
+import DelayQueue
+import Foundation
+import NIOCore
+
+/// Measures how late jobs are delivered, against a thread that does nothing but sleep until each instant.
+struct AccuracyBench: Sendable {
+    let cluster: BenchCluster
+    let jobs: Int
+    /// The time over which the jobs fall due.
+    let duration: Duration
+
+    /// For everything to be scheduled before the first job is due.
+    private var lead: Duration { .seconds(2) + .microseconds(Int64(jobs) * 50) }
+
+    func measure(isCeiling: Bool) async throws -> Measurement {
+        isCeiling ? try await measureCeiling() : try await measureJobs()
+    }
+
+    /// Instants at chance, in order.
+    private func instants(from start: Timestamp) -> [Timestamp] {
+        let span = duration / .microseconds(1)
+        return (0..<jobs).map { _ in start + .microseconds(Int64(Double.random(in: 0..<span))) }.sorted()
+    }
+
+    private func measureCeiling() async throws -> Measurement {
+        let instants = instants(from: .now() + .milliseconds(100))
+        return try await Measurement.of(cluster.probe) {
+            let latenesses = try await cluster.raw.onThread { _ in
+                instants.map { instant in
+                    var now = Timestamp.now()
+                    while now < instant {
+                        Thread.sleep(forTimeInterval: now.duration(to: instant) / .seconds(1))
+                        now = .now()
+                    }
+                    return instant.duration(to: now)
+                }
+            }
+            return (jobs, latenesses)
+        }
+    }
+
+    private func measureJobs() async throws -> Measurement {
+        let ledger = try cluster.ledger()
+        let consumer = try Consumer(nodes: cluster.nodes, ledger: ledger, logger: cluster.logger)
+        let producer = try cluster.producer()
+        let instants = instants(from: .now() + lead)
+        let measurement = try await Measurement.of(cluster.probe) {
+            let latenesses = try await withThrowingTaskGroup(of: [Duration].self) { group in
+                group.addTask {
+                    var latenesses: [Duration] = []
+                    for try await job in consumer {
+                        latenesses.append(job.fireTimestamp.duration(to: .now()))
+                        job.completeSoon()
+                        if latenesses.count == jobs { break }
+                    }
+                    return latenesses
+                }
+                for result in await producer.schedule(instants.map { JobRequest(at: $0.date, "") }) {
+                    _ = try result.get()
+                }
+                return try await group.next() ?? []
+            }
+            await consumer.close()
+            return (jobs, latenesses)
+        }
+        await producer.close()
+        await ledger.close()
+        return measurement
+    }
+}
