@@ -38,11 +38,18 @@ package struct FanOut {
     }
 
     private struct Job {
+        /// By index.
         var copies: [Copy] = []
         var stored = 0
         var pending = 0
-        var used: Set<Int> = []
+        /// Nodes whose copy another one took over.
+        var refusedBy: [Int] = []
         var isWithdrawn = false
+
+        mutating func add(_ copy: Copy) {
+            if copies.isEmpty { copies.reserveCapacity(3) }
+            copies.insert(copy, at: copies.firstIndex { $0.index > copy.index } ?? copies.endIndex)
+        }
     }
 
     /// A copy of a job that was withdrawn before it was known to be stored.
@@ -80,7 +87,6 @@ package struct FanOut {
         pending[node] = PendingNode(puts: puts, isAwaited: isAwaited)
         for put in puts {
             jobs[put.job].pending += 1
-            jobs[put.job].used.insert(node)
         }
     }
 
@@ -99,11 +105,11 @@ package struct FanOut {
                 let spare = spare(for: put.job)
             {
                 replacements[spare, default: []].append(put)
-                jobs[put.job].used.insert(spare)
+                jobs[put.job].refusedBy.append(node)
                 jobs[put.job].pending += 1
                 continue
             }
-            jobs[put.job].copies.append(Copy(index: put.copy, node: node, answer: answer))
+            jobs[put.job].add(Copy(index: put.copy, node: node, answer: answer))
         }
         var actions: [Action] = []
         for (spare, puts) in replacements.sorted(by: { $0.key < $1.key }) {
@@ -131,7 +137,10 @@ package struct FanOut {
 
     /// A node that no put of the job went to, and that no batch is under way to.
     private func spare(for job: Int) -> Int? {
-        spares.first { !jobs[job].used.contains($0) && pending[$0] == nil }
+        spares.first { spare in
+            pending[spare] == nil && !jobs[job].refusedBy.contains(spare)
+                && !jobs[job].copies.contains { $0.node == spare }
+        }
     }
 
     private mutating func decide() -> [Action] {
@@ -167,6 +176,7 @@ package struct FanOut {
 
     /// The copies of a job, by index; those without an answer are `unknown`.
     package func copies(of job: Int) -> [Copy] {
+        if pending.isEmpty { return jobs[job].copies }
         var copies = jobs[job].copies
         for (node, entry) in pending {
             for put in entry.puts where put.job == job {

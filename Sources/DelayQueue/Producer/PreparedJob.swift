@@ -2,7 +2,9 @@ import Beanstalk
 package import NIOCore
 
 /// A job that passed validation, ready to be written to any number of nodes.
-package struct PreparedJob: Sendable {
+///
+/// A class, since it never changes and is handed about a lot.
+package final class PreparedJob: Sendable {
     package enum Record: Sendable {
         case native(EnvelopeTemplate)
         /// go-queue's record is the same on every node.

@@ -41,7 +41,7 @@ extension Producer {
         case graceOver
     }
 
-    /// Writes jobs to the nodes; a result per job, in order.
+    /// Writes jobs to the nodes, at most ``sliceSize``; a result per job, in order.
     func submit(_ jobs: [PreparedJob]) async -> [Result<Receipt, DelayQueueError>] {
         if jobs.isEmpty { return [] }
         do throws(DelayQueueError) {
@@ -53,22 +53,16 @@ extension Producer {
         defer { endCall() }
 
         var results = await finishedIDs(jobs).map { $0.map { Result<Receipt, DelayQueueError>.failure($0) } }
-        var writable = jobs.indices.filter { results[$0] == nil }[...]
-        while !writable.isEmpty {
-            let chunk = writable.prefix(Self.largestWrite)
-            writable = writable.dropFirst(chunk.count)
-            let write = begin(chunk.map { jobs[$0] })
+        let writable = jobs.indices.filter { results[$0] == nil }
+        if !writable.isEmpty {
+            let write = begin(writable.map { jobs[$0] })
             await carryOut(write)
-            for (index, result) in zip(chunk, await conclude(write)) { results[index] = result }
+            for (index, result) in zip(writable, await conclude(write)) { results[index] = result }
         }
         let answers = results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
         metrics.record(answers, jobs: jobs)
         return answers
     }
-
-    /// The most jobs written in one go: enough that a round trip is nothing, few enough that they take much less time
-    /// than ``ProducerConfiguration/writeTimeout``.
-    static let largestWrite = 4096
 
     // MARK: Plan
 
@@ -141,6 +135,7 @@ extension Producer {
 
     private func add(_ puts: [FanOut.Put], node: Int, of write: Write, to group: inout TaskGroup<Event>) {
         var bytes = ByteBuffer()
+        bytes.reserveCapacity(puts.reduce(0) { $0 + write.jobs[$1.job].bodySize + 160 })
         let now = Timestamp.now()
         for put in puts {
             let job = write.jobs[put.job]

@@ -26,7 +26,7 @@ extension Producer {
     private func writeGathered() {
         var waiting = gathered.takeAll()[...]
         while !waiting.isEmpty {
-            let entries = Array(waiting.prefix(Self.largestWrite))
+            let entries = Array(waiting.prefix(Self.sliceSize))
             waiting = waiting.dropFirst(entries.count)
             write(entries)
         }

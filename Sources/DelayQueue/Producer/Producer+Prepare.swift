@@ -4,6 +4,29 @@ extension Producer {
     /// What a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for the envelope.
     static let largestBody = 15 << 20
 
+    /// What became of some requests of a batch; positions are those in the batch.
+    struct PreparedSlice: Sendable {
+        var jobs: [PreparedJob] = []
+        var positions: [Int] = []
+        var errors: [(position: Int, error: DelayQueueError)] = []
+    }
+
+    nonisolated func prepare(_ requests: ArraySlice<JobRequest>) -> PreparedSlice {
+        var slice = PreparedSlice()
+        slice.jobs.reserveCapacity(requests.count)
+        slice.positions.reserveCapacity(requests.count)
+        let now = Timestamp.now()
+        for (position, request) in zip(requests.indices, requests) {
+            do throws(DelayQueueError) {
+                slice.jobs.append(try prepare(request, now: now))
+                slice.positions.append(position)
+            } catch {
+                slice.errors.append((position, error))
+            }
+        }
+        return slice
+    }
+
     /// Validates a request and builds what is written; nothing is sent for a bad one.
     nonisolated func prepare(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
         let options = request.options

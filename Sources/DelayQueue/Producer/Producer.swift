@@ -97,26 +97,34 @@ public actor Producer {
         try await schedule(JobRequest(delay: duration, body, options: options))
     }
 
-    /// Schedules many jobs: one suspension per node, not per job.
+    /// Schedules many jobs: one suspension per node and some thousand jobs, not per job.
+    ///
+    /// Cancelling the task refuses the jobs that are not accepted yet, as in ``at(_:_:options:)``.
     ///
     /// - Returns: a receipt or an error for each request, in their order. One refused job does not affect the others.
     public nonisolated func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
         var results: [Result<Receipt, DelayQueueError>?] = Array(repeating: nil, count: requests.count)
-        var jobs: [PreparedJob] = []
-        var positions: [Int] = []
-        jobs.reserveCapacity(requests.count)
-        positions.reserveCapacity(requests.count)
-        let now = Timestamp.now()
-        for (position, request) in requests.enumerated() {
-            do throws(DelayQueueError) {
-                jobs.append(try prepare(request, now: now))
-                positions.append(position)
-            } catch {
-                results[position] = .failure(error)
+        await withTaskGroup(of: [(Int, Result<Receipt, DelayQueueError>)].self) { group in
+            for start in stride(from: 0, to: requests.count, by: Self.sliceSize) {
+                // While some are on their way the next are made.
+                if start >= Self.sliceSize * 2 { await Self.collect(group.next(), into: &results) }
+                let slice = prepare(requests[start..<min(start + Self.sliceSize, requests.count)])
+                for (position, error) in slice.errors { results[position] = .failure(error) }
+                group.addTask { Array(zip(slice.positions, await self.submit(slice.jobs))) }
             }
+            for await answers in group { Self.collect(answers, into: &results) }
         }
-        for (position, result) in zip(positions, await submit(jobs)) { results[position] = result }
         return results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
+    }
+
+    /// The most jobs written in one go: enough that a round trip is nothing, few enough that they take much less time
+    /// than ``ProducerConfiguration/writeTimeout``.
+    static let sliceSize = 2048
+
+    private static func collect(
+        _ answers: [(Int, Result<Receipt, DelayQueueError>)]?, into results: inout [Result<Receipt, DelayQueueError>?]
+    ) {
+        for (position, result) in answers ?? [] { results[position] = result }
     }
 
     private nonisolated func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {

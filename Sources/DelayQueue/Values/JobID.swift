@@ -39,7 +39,7 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
         let microseconds = UInt64(max(time.microseconds, 0))
         let (milliseconds, fraction) = microseconds.quotientAndRemainder(dividingBy: 1000)
         let high = milliseconds << 16 | 0x7000 | (fraction * 4096 / 1000)
-        let low = UInt64.random(in: 0...UInt64.max) >> 2 | 0x8000_0000_0000_0000
+        let low = RandomBits.next() >> 2 | 0x8000_0000_0000_0000
         let text = String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
             for shift in stride(from: 124, through: 0, by: -4) {

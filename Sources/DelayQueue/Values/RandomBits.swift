@@ -1,0 +1,32 @@
+import NIOConcurrencyHelpers
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The system's random numbers, fetched many at a time: a system call for each id would cost more than the id.
+enum RandomBits {
+    private static let count = 32
+    private static let stock = NIOLockedValueBox<[UInt64]>([])
+
+    static func next() -> UInt64 {
+        stock.withLockedValue { stock in
+            if let word = stock.popLast() { return word }
+            stock = fetch()
+            return stock.popLast() ?? .random(in: 0...UInt64.max)
+        }
+    }
+
+    /// - Returns: nothing where the system has none to give; it may have one at a time.
+    private static func fetch() -> [UInt64] {
+        [UInt64](unsafeUninitializedCapacity: count) { words, initialized in
+            // 256 bytes is the most that one call gives (getentropy(3)).
+            let bytes = UnsafeMutableRawBufferPointer(words)
+            initialized = getentropy(bytes.baseAddress, bytes.count) == 0 ? count : 0
+        }
+    }
+}
