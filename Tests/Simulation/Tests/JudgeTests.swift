@@ -20,7 +20,7 @@ struct JudgeTests {
         job = judge.add("job", fireTime: 10 * Self.second)
         a = try ClaimOwner("a")
         b = try ClaimOwner("b")
-        judge.accepted(job)
+        judge.accepted(job, by: 1)
     }
 
     mutating func claim(_ owner: ClaimOwner, attempt: Int = 1, failures: Int = 0, at second: Int64) {
@@ -204,6 +204,23 @@ struct JudgeTests {
         #expect(judge.violation == nil)
         judge.deleted(job, writtenBy: 1, by: .consumer(7), isNamed: true)
         #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `copies of an accepted job are not taken back`() {
+        judge.deleted(job, writtenBy: 1, by: .refusal(call: 1))
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a job that never ran is not finished`() {
+        answer(.revoke(fireDate: Timestamp(microseconds: 0).date, copies: 0), .revoked, at: 1)
+        #expect(judge.loss(of: job, copies: 0) != nil)
+        var told = self
+        told.judge.foundFinished(job)
+        #expect(told.judge.violation != nil)
+        judge.willRevoke(job)
+        judge.foundFinished(job)
+        #expect(judge.violation == nil)
+        #expect(judge.loss(of: job, copies: 0) == nil)
     }
 
     @Test mutating func `strangers' copies are not deleted`() {

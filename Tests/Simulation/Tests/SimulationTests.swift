@@ -1,6 +1,8 @@
 import Foundation
-import SimulatedWorld
 import Testing
+
+@testable import DelayQueue
+@testable import SimulatedWorld
 
 @Suite("Simulation", .timeLimit(.minutes(4)))
 struct SimulationTests {
@@ -13,6 +15,18 @@ struct SimulationTests {
         // Fewer would mean that little was simulated.
         #expect(summary.deliveries > summary.seeds * 4)
         for fault in Fault.allCases { #expect(summary.faults[fault] > 0, "\(fault) never happened") }
+    }
+
+    @Test func `what consumers count comes out even`() throws {
+        for seed in UInt64(0)..<200 {
+            let world = World(seed: seed)
+            try world.run()
+            for consumer in world.consumers where consumer.isAlive {
+                let core = consumer.core
+                #expect(core.parkedCopies == 0 && core.claimsUnderway == 0 && core.jobsInHand == 0, "seed \(seed)")
+                #expect(core.nodes.allSatisfy { $0.held == 0 } && core.jobsByKey.isEmpty, "seed \(seed)")
+            }
+        }
     }
 
     /// Needs dictionaries that are gone through in the same order each time, as `./dev` has them.

@@ -10,9 +10,10 @@ extension World {
             let kind = kinds[random.below(kinds.count)]
             let duration = random.outage()
             let which = random.below(1 << 16)
-            // Half of the crashes come at a step of the process that dies, wherever it happens to be then.
-            if kind == .consumerCrash, random.chance(2) {
-                consumers[which % consumers.count].crashAtTurn = (1 + random.below(60), duration)
+            // Half of the crashes and pauses come at a step of the process, wherever it happens to be then.
+            if kind == .consumerCrash || kind == .consumerPause, random.chance(2) {
+                consumers[which % consumers.count].troubleAtTurn =
+                    (1 + random.below(60), kind == .consumerCrash, duration)
                 continue
             }
             let at = options.consumersStartAfter * Int64(random.below(2)) + random.time(50_000_000)
@@ -35,7 +36,7 @@ extension World {
             consumers[which % consumers.count].setClock(ahead: random.time(2_000_000) - 1_000_000)
         case .producerCrash: producer?.crash(for: duration)
         case .producerPause: producer?.pause(for: duration)
-        case .nodeCrash: gates[which % gates.count].crash(for: duration)
+        case .nodeCrash: crashNode(which, for: duration)
         case .nodeHang: gates[which % gates.count].hang(for: duration)
         case .cut:
             count(.cut)
@@ -62,6 +63,18 @@ extension World {
             count(.kick)
             kickAll()
         case .callCancelled, .revocation, .replyLost: break
+        }
+    }
+
+    /// Every other time the one that loses data dies, if there is one; then more jobs come, to meet its new numbers.
+    private func crashNode(_ which: Int, for duration: Int64) {
+        if let forgetful = gates.first(where: { $0.server.log == .none }), forgetful.server.isUp, which % 2 == 0 {
+            // Often it is back before anybody has noticed.
+            let duration = random.chance(2) ? random.time(300_000) : duration
+            forgetful.crash(for: duration)
+            for _ in 0..<3 { after(duration + random.time(1_000_000)) { [unowned self] in firstCall() } }
+        } else {
+            gates[which / 2 % gates.count].crash(for: duration)
         }
     }
 

@@ -16,7 +16,7 @@ extension World {
         }
     }
 
-    private func firstCall() {
+    func firstCall() {
         let count = random.chance(4) ? 2 + random.below(2) : 1
         let format = random.below(8)
         call((0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }, tries: 0)

@@ -58,7 +58,7 @@ package final class World {
         options = WorldOptions(using: &random)
         // One node at most loses data: a job whose copies all went with their nodes proves nothing.
         let forgetful = random.below(options.nodes * 2)
-        let isLagging = random.chance(2)
+        let isLagging = random.chance(3)
         nodes = (0..<options.nodes).map { node in
             SimulatedNode(log: node == forgetful ? (isLagging ? .lagging : .none) : .synced)
         }

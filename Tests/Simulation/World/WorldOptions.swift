@@ -9,6 +9,8 @@ struct WorldOptions {
     var faults = 6
     var producerHasLedger = true
     var isAtMostOnce = false
+    /// Applications work on one job at a time, for long: their connections fall silent meanwhile.
+    var isBusy = false
     /// Redis may come back empty.
     var ledgerForgets = false
     /// The time until anything consumes: with it, jobs are later than records last.
@@ -31,6 +33,7 @@ struct WorldOptions {
         producerHasLedger = !random.chance(4)
         isAtMostOnce = random.chance(16)
         ledgerForgets = random.chance(10)
+        isBusy = random.chance(3)
         if random.chance(32) {
             consumersStartAfter = 160_000_000 + random.time(60_000_000)
             latePolicy = LateJobPolicy.allCases[random.below(LateJobPolicy.allCases.count)]

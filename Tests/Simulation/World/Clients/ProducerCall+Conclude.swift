@@ -56,7 +56,7 @@ extension ProducerCall {
     private func accept(_ index: Int) {
         let entry = written[index]
         world.note("call \(number): job \(entry.number) is accepted")
-        world.judge.accepted(entry.number)
+        world.judge.accepted(entry.number, by: number)
         let placements = fanOut.copies(of: index).compactMap { copy -> Receipt.Placement? in
             switch copy.answer {
             case .stored(let id): Receipt.Placement(node: world.addresses[copy.node], index: copy.index, id: id)

@@ -49,7 +49,14 @@ final class ProducerCall {
                 problems[index] = OwnID.problem(scheduling: requested[index].job.id, status: result)
             }
             written = requested.indices.filter { problems[$0] == nil }.map { requested[$0] }
-            for (index, problem) in problems where problem.code != .jobFinished { retry(requested[index]) }
+            for index in own {
+                guard let problem = problems[index] else { continue }
+                if problem.code == .jobFinished {
+                    world.judge.foundFinished(requested[index].number)
+                } else {
+                    retry(requested[index])
+                }
+            }
             write()
         }
     }

@@ -36,7 +36,9 @@ extension SimulatedConsumer {
         world.judge.delivered(
             run.job, attempt: run.attempt, to: identity, clock: latestReading, now: world.now)
         runs[id] = run
-        let work = world.random.chance(10) ? world.random.time(15_000_000) : world.random.time(20_000)
+        let work =
+            world.random.chance(7)
+            ? world.random.time(15_000_000) : world.random.time(world.options.isBusy ? 5_000_000 : 20_000)
         let settlement = settlement(of: run)
         world.after(work) { [self] in
             act { [self] in

@@ -43,8 +43,8 @@ final class SimulatedConsumer: SimulatedProcess {
     let retryPolicy: RetryPolicy
     private var nextTick: Int64?
     private var turns = 0
-    /// It dies at this turn, for so long.
-    var crashAtTurn: (turn: Int, duration: Int64)?
+    /// It dies or pauses at this turn, for so long.
+    var troubleAtTurn: (turn: Int, isCrash: Bool, duration: Int64)?
     private(set) var isStopping = false
 
     init(index: Int, world: World) {
@@ -60,7 +60,7 @@ final class SimulatedConsumer: SimulatedProcess {
         settings.isAtMostOnce = world.options.isAtMostOnce
         core = ConsumerCore(settings: settings)
         links = world.nodes.map { _ in Link() }
-        width = 1 + world.random.below(4)
+        width = world.options.isBusy ? 1 : 1 + world.random.below(4)
         var policy = RetryPolicy()
         policy.maximumFailures = WorldOptions.maximumFailures
         retryPolicy = policy
@@ -143,15 +143,21 @@ final class SimulatedConsumer: SimulatedProcess {
     func turn() {
         guard isAlive else { return }
         turns += 1
-        if let crashAtTurn, turns >= crashAtTurn.turn, !world.isHealed {
-            crash(for: crashAtTurn.duration)
-            return
-        }
+        if meetTrouble() { return }
         perform(core.takeEffects())
         setDemand()
         askLedger()
         for node in links.indices { send(to: node) }
         scheduleTick()
+    }
+
+    /// - Returns: whether it is dead now.
+    private func meetTrouble() -> Bool {
+        guard let trouble = troubleAtTurn, turns >= trouble.turn, !world.isHealed else { return false }
+        troubleAtTurn = nil
+        let duration = min(trouble.duration, world.healsAt - world.now)
+        if trouble.isCrash { crash(for: duration) } else { pause(for: duration) }
+        return trouble.isCrash
     }
 
     private func scheduleTick() {

@@ -42,6 +42,7 @@ extension SimulatedProducer {
     /// Takes an accepted job back.
     func revoke(_ receipt: Receipt, job: Int, then: @escaping () -> Void) {
         world.note("job \(job) is to be revoked")
+        world.judge.willRevoke(job)
         // Without a ledger's word, or with half of the copies gone, nothing can be asked any more but that it is not
         // run where the answer says so.
         if !hasLedger { world.judge.revoked(job, nil) }

@@ -17,6 +17,9 @@ extension Judge {
         let known = jobs[job]
         switch deleter {
         case .refusal(let refused):
+            if known.acceptedBy.contains(refused) {
+                fail("a copy of \(known.name) was deleted as that of a refused job, which was accepted")
+            }
             if refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
             // An id of the caller's own may be dead by then: with the copy that was to stay, the job is gone.
             if case .dead = known.state { jobs[job].wasDiscarded = true }
@@ -64,8 +67,9 @@ extension Judge {
         let known = jobs[job]
         if copies > 0 { return false }
         switch known.state {
-        case .done, .revoked: return true
-        case .absent, .claimed, .waiting, .dead:
+        case .done: return true
+        case .revoked where known.isToBeRevoked: return true
+        case .absent, .claimed, .waiting, .dead, .revoked:
             return !known.isAccepted || known.isRevoked || known.mayBeRevoked || known.wasDiscarded
                 || known.wasCompleted
                 // A job has one copy from its burial on, and that may go with its node.

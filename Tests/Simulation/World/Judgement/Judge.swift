@@ -17,7 +17,8 @@ package struct Judge {
     package init(timing: LedgerTiming, isAtMostOnce: Bool = false, latePolicy: LateJobPolicy = .bury) {
         lease = timing.lease.wholeMicroseconds
         retention = min(timing.retention, timing.retentionOfUnknownCopies).wholeMicroseconds
-        grace = timing.effectiveGrace.wholeMicroseconds
+        // Worked out here, and not by what is judged.
+        grace = max(timing.grace, timing.lease * 2, timing.timeToRun * 2).wholeMicroseconds
         self.isAtMostOnce = isAtMostOnce
         self.latePolicy = latePolicy
     }
@@ -39,8 +40,17 @@ package struct Judge {
         jobs[job].isForbidden = false
     }
 
-    package mutating func accepted(_ job: Int) {
+    package mutating func accepted(_ job: Int, by call: Int) {
         jobs[job].isAccepted = true
+        jobs[job].acceptedBy.append(call)
+    }
+
+    /// A caller with an id of its own was told that the job is finished.
+    package mutating func foundFinished(_ job: Int) {
+        let known = jobs[job]
+        if !known.wasCompleted, !known.wasBuried, !known.isToBeRevoked, !known.isForgottenByLedger {
+            fail("\(known.name) was said to be finished, but never ran and was not revoked")
+        }
     }
 
     /// - Parameter isMarked: a ledger was there to tell whether it ran before.
@@ -52,6 +62,11 @@ package struct Judge {
         if isMarked, jobs[job].deliveries > 0, !jobs[job].isForgottenByLedger {
             fail("\(jobs[job].name) had run when its refusal said that it would not")
         }
+    }
+
+    /// A caller asks for the job to be taken back.
+    package mutating func willRevoke(_ job: Int) {
+        jobs[job].isToBeRevoked = true
     }
 
     /// The answer to a revocation.

@@ -33,10 +33,13 @@ package struct JudgedJob {
     /// A node brought back a copy whose delete it had acknowledged at that time.
     var undeletedAt: Int64?
     var isAccepted = false
+    /// The calls that were told so.
+    var acceptedBy: [Int] = []
     /// Its refusal said that it will never run.
     var isForbidden = false
     /// A refusal said that it may run all the same.
     var mayFireAnyway = false
+    var isToBeRevoked = false
     /// Its revocation was confirmed, or begun where no ledger keeps a copy from running.
     var isRevoked = false
     var mayBeRevoked = false
