@@ -283,6 +283,7 @@ extension ConsumerCore {
             if !claim.isReportedLost { effects.append(.leaseLost(id)) }
         default: break
         }
+        setPhase(id, .holding)
         // The application's handle keeps the old number, which settles nothing from now on.
         let next = makeJobID()
         var moved = job

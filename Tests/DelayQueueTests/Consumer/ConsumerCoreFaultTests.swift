@@ -128,6 +128,24 @@ struct ConsumerCoreFaultTests {
         #expect(world.sent[2] == [.delete(BeanstalkJobID(1), index: 2)])
     }
 
+    /// Found by the simulator: such a job counted as one in hand, or under way, for ever.
+    @Test(arguments: [false, true])
+    func `a job whose claim is lost is not counted any more`(isAtMostOnce: Bool) throws {
+        var world = try CoreWorld { $0.isAtMostOnce = isAtMostOnce }
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
+        world.answerLedger()
+        let key = LedgerKey(queue: .default, id: try JobID("a"))
+        world.records[key] = .claimed(try ClaimOwner("other"), attempt: 9, failures: 0, leaseEnd: .latest)
+        // At most once its completion is refused; else its renewal is.
+        world.advance(by: .seconds(11))
+        world.tick()
+        world.answerLedger()
+        #expect(world.delivered.count == (isAtMostOnce ? 0 : 1))
+        #expect(world.core.jobs.count == 1)
+        #expect(world.core.jobsInHand == 0)
+        #expect(world.core.claimsUnderway == 0)
+    }
+
     /// Found by the simulator: a request to bury that comes late took the name back from the copy that was buried.
     @Test func `a late request to bury names no copy that is gone`() throws {
         var world = try CoreWorld()
