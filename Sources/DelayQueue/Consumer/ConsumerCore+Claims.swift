@@ -238,6 +238,11 @@ extension ConsumerCore {
                 askSettle(id, now: now)
                 return
             }
+            guard held.isYoung(now.uptime) else {
+                // The node's answer was long on its way.
+                askSettle(id, now: now)
+                return
+            }
             pending.burying = (held, kicks)
             setPhase(id, .settling(claim, pending))
             declareDead(id, claim, held, kicks: kicks, instead: pending.replaced)

@@ -51,7 +51,11 @@ extension ConsumerCore {
         var pending = pending
         if let burying = pending.burying {
             declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.replaced)
-        } else if let copy = job.copies.first {
+        } else if !job.copies.isEmpty, !job.copies.contains(where: { $0.isYoung(now.uptime) }) {
+            // Whoever else may have an old reservation's copy is told to delete it, as another one is named so far.
+            for index in job.copies.indices { touch(copyAt: index, of: id) }
+            alarms.insert(Alarm(at: now.uptime + .seconds(1), job: id))
+        } else if let copy = job.copies.first(where: { $0.isYoung(now.uptime) }) {
             pending.isWaitingForCopy = false
             setPhase(id, .settling(claim, pending))
             send(.inspect(copy.id), to: copy.node, for: id)

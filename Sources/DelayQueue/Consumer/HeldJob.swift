@@ -29,6 +29,12 @@ struct HeldCopy {
         guard let confirmedAt else { return false }
         return now - confirmedAt < timeToRun
     }
+
+    /// Whether the reservation will be ours for a while, as long as a request to the ledger takes.
+    func isYoung(_ now: Uptime) -> Bool {
+        guard let confirmedAt else { return false }
+        return now - confirmedAt < timeToRun / 2
+    }
 }
 
 /// The right to run a job, as this consumer knows it.
