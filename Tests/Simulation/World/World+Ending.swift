@@ -26,7 +26,7 @@ extension World {
 
     var hasEnded: Bool {
         // What was sent before a connection broke may still arrive.
-        guard now > healsAt + 3_000_000, callsUnderway == 0, producer?.isQuiet ?? true,
+        guard now > healsAt + 3_000_000, callsUnderway + callersWaiting == 0, producer?.isQuiet ?? true,
             nodes.allSatisfy({ $0.jobs.allSatisfy { $0.origin.job == nil } })
         else { return false }
         return judge.jobs.indices.allSatisfy { judge.hasEnded($0, copies: 0) }

@@ -54,7 +54,11 @@ extension World {
     /// A caller schedules jobs; now and then it loses patience.
     func call(_ entries: [ProducerCall.Entry], tries: Int) {
         guard let producer, producer.isAlive else {
-            after(1_000_000) { [unowned self] in call(entries, tries: tries) }
+            callersWaiting += 1
+            after(1_000_000) { [unowned self] in
+                callersWaiting -= 1
+                call(entries, tries: tries)
+            }
             return
         }
         lastCall += 1

@@ -50,6 +50,8 @@ package final class World {
     var fireTimes: [Int64] = []
     var failuresLeft: [Int] = []
     var callsUnderway = 0
+    /// Callers that will ask again in a while.
+    var callersWaiting = 0
     var lastCall = 0
     var foreignLeft: Int?
 

@@ -20,6 +20,8 @@ final class NodeRequest {
     let sentAt: Int64
     /// The connection it was sent on; nil until it is known.
     var connection: Int?
+    /// The server's, when it was sent.
+    var deaths = 0
     /// Its connection is gone: no reply will come.
     var isDead = false
 

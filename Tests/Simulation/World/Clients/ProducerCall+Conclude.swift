@@ -82,12 +82,19 @@ extension ProducerCall {
     func retry(_ entry: Entry) {
         guard entry.job.isOwnID, tries < 20 else { return }
         let wait = 100_000 + world.random.time(3_000_000)
-        world.after(wait) { [world, tries] in world.call([entry], tries: tries + 1) }
+        world.callersWaiting += 1
+        world.after(wait) { [world, tries] in
+            world.callersWaiting -= 1
+            world.call([entry], tries: tries + 1)
+        }
     }
 
     /// The process died with the call under way.
     func wasLost() {
-        for entry in requested where !world.judge.jobs[entry.number].isAccepted { retry(entry) }
+        for entry in requested {
+            world.judge.lostCall(entry.number)
+            if !world.judge.jobs[entry.number].isAccepted { retry(entry) }
+        }
     }
 
     func request(_ operation: LedgerRequest.Operation, of entry: Entry) -> LedgerRequest {

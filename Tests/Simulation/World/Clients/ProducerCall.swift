@@ -107,7 +107,7 @@ final class ProducerCall {
         }
         var replies = PutReplies(outcome, count: puts.count)
         guard !replies.buried.isEmpty else { return answered(node, replies.answers) }
-        let deletes = replies.buried.map { NodeRequest.Command.delete($0.id, .refusal(call: number)) }
+        let deletes = replies.buried.map { NodeRequest.Command.delete($0.id, .failedPut(call: number)) }
         producer.send(
             NodeRequest(deletes, generation: outcome.generation, sentAt: world.now) { [self] outcome in
                 replies.deleted(outcome.replies)

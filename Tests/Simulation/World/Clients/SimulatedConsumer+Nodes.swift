@@ -8,7 +8,7 @@ extension SimulatedConsumer {
         guard links[node].underway == nil, links[node].retryAt <= world.now,
             let next = core.nextBatch(for: node, now: moment)
         else { return }
-        let batch = Batch(next, sentAt: moment, connection: links[node].connection)
+        let batch = Batch(next, sentAt: moment, connection: links[node].connection, deaths: world.nodes[node].deaths)
         links[node].underway = batch
         if let generation = next.generation,
             links[node].connection == nil || generation.number != links[node].generation
@@ -24,7 +24,9 @@ extension SimulatedConsumer {
         let server = world.nodes[node]
         if batch.isOver {
             // Sent before its connection broke, it may have reached the server all the same.
-            if batch.connection != nil, server.isUp, world.random.chance(2) { execute(batch, node: node) }
+            if batch.connection != nil, server.isUp, server.deaths == batch.deaths, world.random.chance(2) {
+                execute(batch, node: node)
+            }
             return
         }
         guard server.isUp else {

@@ -18,10 +18,13 @@ final class SimulatedConsumer: SimulatedProcess {
         let sentAt: Moment
         /// The connection it was sent on; nil where that is made for it.
         var connection: Int?
+        /// The server's, when it was sent.
+        let deaths: Int
         /// The answer, if one comes, comes to nobody.
         var isOver = false
 
-        init(_ batch: NodeBatch, sentAt: Moment, connection: Int?) {
+        init(_ batch: NodeBatch, sentAt: Moment, connection: Int?, deaths: Int) {
+            self.deaths = deaths
             self.batch = batch
             self.sentAt = sentAt
             self.connection = connection

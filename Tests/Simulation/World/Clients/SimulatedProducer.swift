@@ -81,6 +81,7 @@ final class SimulatedProducer: SimulatedProcess {
             return end(request, .backingOff, node: node)
         }
         request.connection = links[node].connection
+        request.deaths = world.nodes[node].deaths
         links[node].outstanding.append(request)
         let arrival = max(world.now + world.latency(), links[node].lastArrival)
         links[node].lastArrival = arrival
@@ -98,7 +99,9 @@ final class SimulatedProducer: SimulatedProcess {
         let server = world.nodes[node]
         if request.isDead {
             // Sent before its connection broke, it may have reached the server all the same.
-            if request.connection != nil, server.isUp, world.random.chance(2) { execute(request, node: node) }
+            if request.connection != nil, server.isUp, server.deaths == request.deaths, world.random.chance(2) {
+                execute(request, node: node)
+            }
             return
         }
         guard server.isUp else {

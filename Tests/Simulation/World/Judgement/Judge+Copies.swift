@@ -6,6 +6,8 @@ extension Judge {
         case consumer(Int)
         /// A producer takes back what one of its calls had written.
         case refusal(call: Int)
+        /// A producer clears away a copy its node could not queue, which counts for nothing.
+        case failedPut(call: Int)
         case revocation(job: Int)
     }
 
@@ -23,6 +25,8 @@ extension Judge {
             if refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
             // An id of the caller's own may be dead by then: with the copy that was to stay, the job is gone.
             if case .dead = known.state { jobs[job].wasDiscarded = true }
+        case .failedPut(let failed):
+            if failed != call { fail("a copy of \(known.name) was deleted, which another call had written") }
         case .revocation(let revoked):
             if revoked != job { fail("the revocation of \(jobs[revoked].name) deleted a copy of \(known.name)") }
         case .consumer(let consumer):
@@ -56,6 +60,7 @@ extension Judge {
     /// The node has buried the copy that stays of a dead job.
     package mutating func buried(_ job: Int) {
         jobs[job].burier = nil
+        jobs[job].isReduced = true
     }
 
     // MARK: The end

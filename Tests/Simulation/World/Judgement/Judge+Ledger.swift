@@ -21,7 +21,9 @@ extension Judge {
         case (.release(let owner, let attempt), .settled):
             settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
         case (.bury(let owner, let attempt, let copy, _, _), .settled):
-            if settle(job, owner, attempt, as: .dead(owner, copy: copy), now: now) { jobs[job].burier = process }
+            if settle(job, owner, attempt, as: .dead(owner, copy: copy), now: now), !jobs[job].isReduced {
+                jobs[job].burier = process
+            }
         case (.claim, .finished(.dead)):
             // Whoever asks has let go of it, also where it was the one to declare it dead.
             if jobs[job].burier == process { jobs[job].burier = nil }

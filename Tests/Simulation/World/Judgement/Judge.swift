@@ -40,6 +40,11 @@ package struct Judge {
         jobs[job].isForbidden = false
     }
 
+    /// The process died with the call under way: its caller knows nothing, which is to expect everything.
+    package mutating func lostCall(_ job: Int) {
+        jobs[job].mayFireAnyway = true
+    }
+
     package mutating func accepted(_ job: Int, by call: Int) {
         jobs[job].isAccepted = true
         jobs[job].acceptedBy.append(call)

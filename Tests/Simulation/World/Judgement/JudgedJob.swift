@@ -51,6 +51,8 @@ package struct JudgedJob {
     var isKicked = false
     /// The consumer process that declared it dead and waits for the node to bury the copy that stays.
     var burier: Int?
+    /// A node has buried its own copy once: the others may go from then on, however late and whatever it is by then.
+    var isReduced = false
     /// Policy put it away: it was later than records last.
     var wasDiscarded = false
     /// Copies that went with a node's data.

@@ -45,6 +45,8 @@ final class SimulatedNode {
     private var lastID: UInt64 = 0
     private var deletes: [(job: StoredJob, at: Int64)] = []
     var isUp = true
+    /// How often it died: what was sent to an earlier life of it is never carried out.
+    private(set) var deaths = 0
     /// It accepts what is sent to it, and does nothing.
     var isHung = false
     /// What was sent to it while it hung.
@@ -186,6 +188,7 @@ final class SimulatedNode {
     /// - Parameter recent: what a lagging log may miss happened after this.
     func crash(recent: Int64) -> Damage {
         isUp = false
+        deaths += 1
         isHung = false
         inbox = []
         var damage = Damage()
