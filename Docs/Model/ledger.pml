@@ -1,0 +1,1101 @@
+/*
+ * The ledger protocol: one job, its copies on nodes, two consumers, a producer that may revoke, one ledger.
+ *
+ * Every line that begins with "::" in a process is one step, and the steps of all processes come in any order. A pause
+ * of any length is therefore nothing special: it is a process that takes no step while others do and time passes.
+ *
+ * README.md explains the switches: WITH_... adds a part, BREAK_... takes a rule away.
+ */
+
+#define CONSUMERS 2
+
+/* How many puts there may have been. The one beyond COPIES is the spare of the last, under the same index. */
+#ifndef COPIES
+#define COPIES 3                        /* what the envelope says, and the ledger counts */
+#endif
+#ifdef WITH_RETURN
+#define PUTS (COPIES + 1)
+#else
+#define PUTS COPIES
+#endif
+#define ALL_INDEXES ((1 << COPIES) - 1)
+#define LAST (COPIES - 1)
+#define SPARE COPIES
+#define INDEX(k) ((k) == COPIES -> COPIES - 1 : (k))
+
+#define BIT(k) (1 << (k))
+#define HAS(set, k) (((set) >> (k)) & 1)
+
+/* -- The nodes: what each has of the job ------------------------------------------------------------------------ */
+
+#define MISSING 0                       /* never stored */
+#define HIDDEN  1                       /* stored, but the put was never answered, and the node is out of reach */
+#define READY   2
+#define BURIED  3
+#define DELETED 4
+#define NO_COPY 7
+#define HELD(c) (5 + (c))               /* reserved by a consumer's connection */
+
+byte copy[PUTS];
+#define IS_LEFT(k) (copy[k] == READY || copy[k] == BURIED || copy[k] >= HELD(0))
+
+/* -- The ledger's record (LedgerRecord) -------------------------------------------------------------------------- */
+
+#define ABSENT  0
+#define CLAIMED 1
+#define WAITING 2
+#define DONE    3
+#define REVOKED 4
+#define DEAD    5
+
+byte record;
+byte owner;                             /* who claimed it, or settled it; 0 nobody */
+bit leaseIsOver;                        /* by the ledger's clock */
+byte gone;                              /* the set of indexes known deleted */
+byte buriedCopy;
+bit isKicked;                           /* the buried copy has more kicks than the record says */
+
+/* -- Requests to the ledger: at most one a consumer is under way ------------------------------------------------- */
+
+#define NOTHING  0
+#define SENT     1
+#define STRAY    2                      /* under way, but nobody waits for the answer any more */
+#define ANSWERED 3
+
+#define CLAIM    1
+#define COMPLETE 2
+#define RELEASE  3                      /* or retry, with no delay */
+#define BURY     4
+#define FORGET   5
+
+#define GRANTED    1
+#define BE_PATIENT 2                    /* held, or waiting */
+#define FINISHED   3                    /* done or revoked */
+#define IS_DEAD    4
+#define BURY_AGAIN 5
+#define SETTLED    6
+#define LOST       7
+#define FAILED     8                    /* no answer: connection lost, server away */
+
+byte request[CONSUMERS];                /* NOTHING, SENT, STRAY, ANSWERED */
+byte operation[CONSUMERS];
+byte asker[CONSUMERS];                  /* the owner in the request */
+byte argument[CONSUMERS];               /* a copy; for FORGET, a set of indexes */
+byte answer[CONSUMERS];
+
+#ifdef WITH_RENEW
+/* A renewal is under way beside it. */
+#define PLAIN      1
+#define RECREATING 2
+byte renewal[CONSUMERS];
+bit renewalIsYoung[CONSUMERS];          /* sent less than a lease ago */
+#define IS_RECREATING(c) (renewal[c] == RECREATING)
+#else
+#define IS_RECREATING(c) false
+#endif
+
+/* -- The consumers (ConsumerCore), each with at most this job in hand (HeldJob) ------------------------------------ */
+
+#define IDLE       0
+#define HOLDING    1                    /* or parked: it will ask, or ask again, for the claim */
+#define CLAIMING   2
+#define VERIFYING  3
+#define VERIFIED   4                    /* the node said TOUCHED; the answer has not been looked at */
+#define RUNNING    5                    /* HeldPhase.claimed: the application has it */
+#define SETTLING   6
+#define BURYING    7
+#define FINISHING  8
+#define DROPPING   9                    /* a dead job's other copies are deleted */
+
+byte phase[CONSUMERS];
+byte hand[CONSUMERS];                   /* the set of copies it believes to hold */
+bit isFresh[CONSUMERS];                 /* a reservation of it is less than a ttr old, by its own clock; kept while it
+                                           holds and claims, where it counts */
+byte me[CONSUMERS];                     /* the owner it claimed as; a token made afresh for each claim */
+bit leaseIsValid[CONSUMERS];            /* less than a lease has passed since the last confirmed request was sent */
+bit isUnanswered[CONSUMERS];            /* HeldJob.unansweredOwner: the next claim is a repeat */
+byte settlement[CONSUMERS];
+byte chosen[CONSUMERS];                 /* the copy claimed with, or to be buried */
+bit isGiver[CONSUMERS];                 /* BURYING as the one who gave the job up; only broken variants ask */
+byte dropping[CONSUMERS];               /* DROPPING: what is to be deleted */
+#ifdef BREAK_NAME_ANOTHER
+byte replaced[CONSUMERS];               /* the copy it named before; NO_COPY for none */
+#endif
+
+/* -- What the promises are about ----------------------------------------------------------------------------------- */
+
+bit wasCompleted;
+bit wasRevoked;
+bit isOver;
+
+/*
+ * From some instant on there are no more faults, and applications settle what they are given. Then everything must
+ * come to rest, in a good state. Before it, everything happens that may.
+ */
+#define FAULTS    0
+#define CALM      1
+#define CALM_ALONE 2                    /* consumer 1 crashed and does not come back */
+byte weather;
+
+#define IS_ALIVE(c) (weather != CALM_ALONE || (c) == 0)
+#define HAS_FAULTS (weather == FAULTS)
+
+#define CAN_RUN_AGAIN (IS_LEFT(0) || IS_LEFT(1) || (PUTS > 2 && IS_LEFT(PUTS - 1)) || (PUTS > 3 && IS_LEFT(PUTS - 2)))
+
+/* Promise 4: not lost. After every step that takes a copy or changes the record. */
+inline check_not_lost() {
+    assert(wasCompleted || wasRevoked || CAN_RUN_AGAIN);
+    assert(record != DEAD || IS_LEFT(buriedCopy))
+}
+
+/* What must be possible, or the promises would hold for nothing. NOTE_REACHED prints each once; with REACH the search
+ * fails at one of them, which gives a trail that leads there. */
+#if defined(NOTE_REACHED)
+#define REACHED(what) c_code { static int isNoted; if (!isNoted) { isNoted = 1; printf("reached %s\n", #what); } }
+#elif defined(REACH)
+#define REACHED(what) assert(what != REACH)
+#else
+#define REACHED(what) skip
+#endif
+#define COMPLETION              1
+#define COMPLETION_AFTER_LEASE  2
+#define TAKEOVER                3
+#define REPEATED_CLAIM          4       /* granted again, after its answer was lost */
+#define GRANT_AFTER_LEASE       5       /* given back unrun */
+#define GRANT_WITHOUT_COPY      6       /* likewise: the reservation was over */
+#define CLAIM_LOST              7
+#define GIVEN_BACK              8
+#define RECORD_GONE             9
+#define REVOCATION             10
+#define REVOCATION_AFTER_LEASE 11       /* of a job whose owner fell silent */
+#define DEATH                  12       /* one copy is buried */
+#define BURIED_AGAIN           13
+#define KICK                   14       /* and a claim for it */
+#define NODE_RETURN            15
+#define SPARE_COPY             16
+#define RENEWAL                17
+#define RENEWAL_REFUSED        18
+#define REST                   19
+
+#define TOKEN(c, n) (1 + 2 * (c) + (n))
+#define IS_TOKEN_OF(c, token) ((token) >= TOKEN(c, 0) && (token) <= TOKEN(c, 1))
+#define SOMEBODY 5
+
+#ifdef SYMMETRY
+/*
+ * Which copy is called 0, 1 or 2 makes no difference, so of states that differ in that only, one is enough: after
+ * every step the copies are put in order.
+ */
+#define RANK(k) (((copy[k] * 2 + HAS(hand[0], k)) * 2 + HAS(hand[1], k)) * 2 + HAS(gone, k))
+#define BITS_SWAPPED(set, i, j) (HAS(set, i) != HAS(set, j) -> (set) ^ (BIT(i) | BIT(j)) : (set))
+#define NAME_SWAPPED(k, i, j) ((k) == (i) -> (j) : ((k) == (j) -> (i) : (k)))
+hidden byte saved;
+
+inline order_of(c, i, j) {
+    hand[c] = BITS_SWAPPED(hand[c], i, j);
+    dropping[c] = BITS_SWAPPED(dropping[c], i, j);
+    if
+    :: operation[c] == FORGET -> argument[c] = BITS_SWAPPED(argument[c], i, j)
+    :: operation[c] == CLAIM || operation[c] == BURY -> argument[c] = NAME_SWAPPED(argument[c], i, j)
+    :: else
+    fi;
+    chosen[c] = NAME_SWAPPED(chosen[c], i, j)
+}
+
+inline order(i, j) {
+    if
+    :: RANK(i) < RANK(j) ->
+        saved = copy[i]; copy[i] = copy[j]; copy[j] = saved;
+        gone = BITS_SWAPPED(gone, i, j);
+        buriedCopy = NAME_SWAPPED(buriedCopy, i, j);
+        order_of(0, i, j);
+        order_of(1, i, j)
+    :: else
+    fi
+}
+
+/* The same goes for the consumers. */
+#define CONSUMER_RANK(c) (((phase[c] * 16 + hand[c]) * 4 + request[c]) * 8 + operation[c])
+#define OTHERS_TOKEN(t) ((t) == 0 || (t) == SOMEBODY -> (t) : ((t) < TOKEN(1, 0) -> (t) + 2 : (t) - 2))
+#define OTHERS_COPY(k) (copy[k] == HELD(0) -> HELD(1) : (copy[k] == HELD(1) -> HELD(0) : copy[k]))
+#define SWAP(what) saved = what[0]; what[0] = what[1]; what[1] = saved
+#define SWAP_TOKEN(what) saved = what[0]; what[0] = OTHERS_TOKEN(what[1]); what[1] = OTHERS_TOKEN(saved)
+
+inline swap_consumers() {
+    SWAP(phase); SWAP(hand); SWAP(isFresh); SWAP_TOKEN(me); SWAP(leaseIsValid); SWAP(isUnanswered);
+    SWAP(settlement); SWAP(chosen); SWAP(isGiver); SWAP(dropping);
+    SWAP(request); SWAP(operation); SWAP_TOKEN(asker); SWAP(argument); SWAP(answer);
+#ifdef WITH_RENEW
+    SWAP(renewal); SWAP(renewalIsYoung);
+#endif
+    owner = OTHERS_TOKEN(owner);
+    copy[0] = OTHERS_COPY(0); copy[1] = OTHERS_COPY(1);
+#if PUTS > 2
+    copy[2] = OTHERS_COPY(2);
+#endif
+#if PUTS > 3
+    copy[3] = OTHERS_COPY(3);
+#endif
+}
+
+inline tidy() {
+    if
+    :: CONSUMER_RANK(0) < CONSUMER_RANK(1) && weather != CALM_ALONE -> swap_consumers()
+    :: else
+    fi;
+    /* The last copy and its spare have an index in common, so neither is like the others. */
+#if COPIES > 2 && !defined(WITH_RETURN)
+    order(1, 2);
+    order(0, 1);
+    order(1, 2)
+#elif COPIES > 2 || !defined(WITH_RETURN)
+    order(0, 1)
+#else
+    skip
+#endif
+}
+#define TIDY disown(0); disown(1); tidy()
+#else
+#define TIDY disown(0); disown(1)
+#endif
+
+/* -- Steps of a consumer --------------------------------------------------------------------------------------------- */
+
+#ifdef WITH_RENEW
+inline no_renewal(c) {
+    renewal[c] = NOTHING; renewalIsYoung[c] = 0
+}
+#endif
+
+/* An owner whose token nobody has any more, and no request either, is as good as any other such owner; and a renewal
+ * whose sender is no longer at work can only delay the end of a lease that may come at any time anyway. */
+inline disown(c) {
+#ifdef WITH_RENEW
+    if
+    :: renewal[c] != NOTHING && phase[c] != RUNNING -> no_renewal(c)
+    :: else
+    fi;
+#endif
+    if
+    :: IS_TOKEN_OF(c, owner) && owner != me[c] && owner != asker[c] ->
+        owner = (record == CLAIMED -> SOMEBODY : 0)
+    :: else
+    fi
+}
+
+inline let_go(c) {
+    me[c] = 0; disown(c);
+    phase[c] = IDLE; hand[c] = 0; isFresh[c] = 0; leaseIsValid[c] = 0; isUnanswered[c] = 0;
+    settlement[c] = 0; chosen[c] = NO_COPY; isGiver[c] = 0; dropping[c] = 0
+}
+
+inline lose_copy(c, k) {
+    hand[c] = hand[c] & ~BIT(k);
+    dropping[c] = dropping[c] & ~BIT(k)
+}
+
+inline end_claim(c) {
+    me[c] = 0; disown(c); leaseIsValid[c] = 0; settlement[c] = 0; chosen[c] = NO_COPY; isGiver[c] = 0
+}
+
+/* It waits with what it has in hand, and will ask (again). Reservations that may have grown old are touched first. One
+ * that ends after that stays in hand until it is missed. */
+inline wait_with_copies(c) {
+    touch_old(c);
+    if
+    :: hand[c] == 0 -> let_go(c)
+    :: else -> end_claim(c); phase[c] = HOLDING; isFresh[c] = 1
+    fi
+}
+
+inline touch_old(c) {
+    if
+    :: !isFresh[c] -> touch_copy(c, 0); touch_copy(c, 1);
+#if PUTS > 2
+        touch_copy(c, 2);
+#endif
+#if PUTS > 3
+        touch_copy(c, 3);
+#endif
+    :: else
+    fi
+}
+
+inline touch_copy(c, k) {
+    if :: copy[k] == HELD(c) :: else -> lose_copy(c, k) fi
+}
+
+/* release, on all nodes. One that is not ours any more answers NOT_FOUND. */
+inline release_copies(c) {
+    if :: copy[0] == HELD(c) && HAS(hand[c], 0) -> copy[0] = READY :: else fi;
+    if :: copy[1] == HELD(c) && HAS(hand[c], 1) -> copy[1] = READY :: else fi;
+    if :: PUTS > 2 && copy[PUTS - 1] == HELD(c) && HAS(hand[c], PUTS - 1) -> copy[PUTS - 1] = READY :: else fi;
+    if :: PUTS > 3 && copy[PUTS - 2] == HELD(c) && HAS(hand[c], PUTS - 2) -> copy[PUTS - 2] = READY :: else fi;
+    hand[c] = 0; isFresh[c] = 0
+}
+
+inline send(c, what) {
+    request[c] = SENT; operation[c] = what; asker[c] = me[c]
+}
+
+inline settle(c, how) {
+    phase[c] = SETTLING; settlement[c] = how; isFresh[c] = 0; leaseIsValid[c] = 0; send(c, how)
+}
+
+inline finish(c) {
+    phase[c] = FINISHING; isFresh[c] = 0; end_claim(c);
+#ifdef BREAK_FORGET_BEFORE_DELETED
+    /* Rule 1 broken: copies count as gone when their deletes are sent. */
+    if
+    :: hand[c] != 0 ->
+        request[c] = STRAY; operation[c] = FORGET; asker[c] = 0; argument[c] = hand[c];
+    :: else
+    fi
+#endif
+    if :: hand[c] == 0 -> let_go(c) :: else fi
+}
+
+/* ConsumerCore.deliver */
+inline deliver(c) {
+    chosen[c] = NO_COPY;
+    if
+    :: !leaseIsValid[c] ->
+        REACHED(GRANT_AFTER_LEASE);
+        printf("   consumer %d: the lease is over already, the claim is given back\n", c);
+        settle(c, RELEASE)
+    :: else ->
+        printf("   consumer %d: RUNS the job\n", c);
+        phase[c] = RUNNING; isFresh[c] = 0;
+        /* Promise 3, and no run after a confirmed completion or revocation. */
+        assert(!(phase[1 - c] == RUNNING && leaseIsValid[1 - c]));
+        assert(!wasCompleted);
+        assert(!wasRevoked)
+    fi
+}
+
+/* Commands of a connection are performed in order: a delete or bury that was sent comes before another reserve. And
+ * while its lease is over and its copies are given back, they are for others. */
+#define CAN_RESERVE(c, k) (IS_ALIVE(c) && copy[k] == READY && \
+    (phase[c] == IDLE || phase[c] == HOLDING || phase[c] == CLAIMING || (phase[c] == RUNNING && leaseIsValid[c])))
+
+inline reserve(c, k) {
+    printf("   consumer %d: reserves copy %d\n", c, k);
+    copy[k] = HELD(c);
+    hand[c] = hand[c] | BIT(k);
+#if defined(WITH_BURY) && !defined(BREAK_HEED_OLD_ANSWER)
+    /* What the ledger says of the reservation it had before is not about this one: it will ask again. */
+    if :: phase[c] == CLAIMING && chosen[c] == k -> chosen[c] = NO_COPY :: else fi;
+#endif
+    if :: phase[c] == RUNNING :: else -> isFresh[c] = 1 fi;
+    if :: phase[c] == IDLE -> phase[c] = HOLDING :: else fi
+}
+
+/* Asking while somebody's lease is valid changes nothing, and is left out once all is calm, or it would go on for ever. */
+#define IS_WORTH_ASKING(c) (HAS_FAULTS || record != CLAIMED || leaseIsOver || owner == me[c])
+
+#define CAN_CLAIM(c, k) (IS_ALIVE(c) && phase[c] == HOLDING && request[c] == NOTHING && \
+                         HAS(hand[c], k) && IS_WORTH_ASKING(c))
+
+/* A token is new when nobody and nothing has it any more; so two for each consumer are enough. */
+inline claim(c, k) {
+    if
+    :: isUnanswered[c] -> isUnanswered[c] = 0
+    :: else ->
+        if
+        :: TOKEN(c, 0) != owner -> me[c] = TOKEN(c, 0)
+        :: else -> me[c] = TOKEN(c, 1)
+        fi
+    fi;
+    printf("   consumer %d: sends a claim as owner %d, with copy %d\n", c, me[c], k);
+    phase[c] = CLAIMING;
+    send(c, CLAIM);
+#ifdef WITH_BURY
+    chosen[c] = k; argument[c] = k;
+#endif
+    leaseIsValid[c] = 1
+}
+
+inline granted(c) {
+    if
+    :: hand[c] == 0 -> chosen[c] = NO_COPY; settle(c, RELEASE)
+#if !defined(BREAK_STALE_GRANT) && !defined(BREAK_STALE_CLAIM)
+    :: hand[c] != 0 && !isFresh[c] -> chosen[c] = NO_COPY; phase[c] = VERIFYING
+#endif
+    :: else -> deliver(c)
+    fi
+}
+
+/* It keeps its name for the next claim, which is a repeat. */
+inline no_answer_to_claim(c) {
+    printf("   consumer %d: has no answer to its claim\n", c);
+    touch_old(c);
+    if
+    :: hand[c] == 0 -> let_go(c)
+    :: else ->
+        phase[c] = HOLDING; isFresh[c] = 1; isUnanswered[c] = 1; leaseIsValid[c] = 0; chosen[c] = NO_COPY
+    fi
+}
+
+inline claim_answered(c) {
+    request[c] = NOTHING; asker[c] = 0; operation[c] = 0; argument[c] = 0;
+    if
+    :: answer[c] == GRANTED -> printf("   consumer %d: was granted the claim\n", c); granted(c)
+    :: answer[c] == FAILED && hand[c] != 0 -> no_answer_to_claim(c)
+    :: answer[c] == BE_PATIENT || (answer[c] == FAILED && hand[c] == 0) -> wait_with_copies(c)
+    :: answer[c] == FINISHED ->
+        printf("   consumer %d: learns that the job is over\n", c);
+        finish(c)
+    :: answer[c] == IS_DEAD ->
+        printf("   consumer %d: learns that the job is dead, and that copy %d may go\n", c, chosen[c]);
+        if
+        :: chosen[c] != NO_COPY && HAS(hand[c], chosen[c]) ->
+            dropping[c] = BIT(chosen[c]); isFresh[c] = 0; end_claim(c); phase[c] = DROPPING
+        :: else -> wait_with_copies(c)
+        fi
+    :: answer[c] == BURY_AGAIN ->
+        printf("   consumer %d: is to bury copy %d again\n", c, chosen[c]);
+        if
+        :: chosen[c] != NO_COPY && HAS(hand[c], chosen[c]) ->
+            me[c] = 0; leaseIsValid[c] = 0; isFresh[c] = 0; phase[c] = BURYING
+        :: else -> wait_with_copies(c)
+        fi
+    fi;
+    answer[c] = 0
+}
+
+#define CAN_TOUCH(c, k) (IS_ALIVE(c) && phase[c] == VERIFYING && HAS(hand[c], k))
+
+inline touch(c, k) {
+    if
+    :: copy[k] == HELD(c) ->
+        printf("   consumer %d: touches copy %d\n", c, k);
+        phase[c] = VERIFIED
+    :: else ->
+        printf("   consumer %d: touches copy %d, NOT_FOUND\n", c, k);
+        miss(c, k)
+    fi
+}
+
+/* ConsumerCore.removeCopies */
+inline miss(c, k) {
+    lose_copy(c, k);
+    if
+    :: hand[c] == 0 && phase[c] == HOLDING -> let_go(c)
+    :: hand[c] == 0 && phase[c] == VERIFYING ->
+        REACHED(GRANT_WITHOUT_COPY);
+        printf("   consumer %d: gives the claim back unrun\n", c);
+        settle(c, RELEASE)
+    :: else
+    fi
+}
+
+/* It notices that a connection is gone, or a touch told it. */
+#define CAN_MISS(c, k) (IS_ALIVE(c) && HAS(hand[c], k) && copy[k] != HELD(c) && \
+                        (phase[c] == HOLDING || phase[c] == CLAIMING))
+
+/* A node deletes a copy that nobody holds, for anybody; one that somebody else holds it does not find. */
+#define CAN_DELETE(c, k) (copy[k] == HELD(c) || copy[k] == READY || copy[k] == BURIED)
+
+#define CAN_FINISH(c, k) (IS_ALIVE(c) && phase[c] == FINISHING && HAS(hand[c], k) && request[c] == NOTHING)
+
+/* Once the node has confirmed it, the ledger is told. That request may be lost, as it is where the consumer crashes
+ * before it sends it. */
+inline finish_copy(c, k) {
+    if
+    :: CAN_DELETE(c, k) ->
+        printf("   consumer %d: deletes copy %d\n", c, k);
+        copy[k] = DELETED;
+        check_not_lost();
+#ifndef BREAK_FORGET_BEFORE_DELETED
+        request[c] = STRAY; operation[c] = FORGET; argument[c] = BIT(INDEX(k));
+#endif
+    :: else
+    fi;
+    lose_copy(c, k);
+    if :: hand[c] == 0 -> let_go(c) :: else fi
+}
+
+#define CAN_DROP(c, k) (IS_ALIVE(c) && phase[c] == DROPPING && HAS(dropping[c], k))
+
+/* What is deleted here may have become the buried copy by now, unless it is ours still: touch tells. */
+#ifdef BREAK_DELETE_UNTOUCHED
+#define MAY_DROP(c, k) CAN_DELETE(c, k)
+#else
+#define MAY_DROP(c, k) (copy[k] == HELD(c))
+#endif
+
+inline drop(c, k) {
+    if
+    :: MAY_DROP(c, k) ->
+        printf("   consumer %d: deletes copy %d of the dead job\n", c, k);
+        copy[k] = DELETED;
+        check_not_lost()
+    :: else
+    fi;
+    lose_copy(c, k);
+    if
+    :: dropping[c] != 0
+#ifdef BREAK_DROP_BEFORE_BURIED
+    :: dropping[c] == 0 && isGiver[c] -> phase[c] = BURYING
+    :: dropping[c] == 0 && !isGiver[c] -> wait_with_copies(c)
+#else
+    :: else -> wait_with_copies(c)
+#endif
+    fi
+}
+
+inline drop_all(c) {
+    end_claim(c);
+    if
+    :: hand[c] == 0 -> let_go(c)
+    :: else -> phase[c] = DROPPING; dropping[c] = hand[c]
+    fi
+}
+
+/* The copy named in the ledger could not be buried. */
+inline could_not_bury(c) {
+#ifdef BREAK_NAME_ANOTHER
+    /* Rule 4 broken: while it has another copy at hand, that is named and buried instead. */
+    if
+    :: isGiver[c] && hand[c] != 0 ->
+        if
+        :: HAS(hand[c], 0) -> replaced[c] = chosen[c]; chosen[c] = 0
+        :: !HAS(hand[c], 0) && HAS(hand[c], 1) -> replaced[c] = chosen[c]; chosen[c] = 1
+        :: else -> replaced[c] = chosen[c]; chosen[c] = 2
+        fi;
+        printf("   consumer %d: names copy %d instead\n", c, chosen[c]);
+        isGiver[c] = 0;
+        argument[c] = chosen[c];
+        settle(c, BURY)
+    :: else -> release_copies(c); let_go(c)
+    fi
+#else
+    /* Whoever reserves that copy next is told to bury it again; the others ask for themselves. */
+    wait_with_copies(c)
+#endif
+}
+
+#define CAN_BURY(c) (IS_ALIVE(c) && phase[c] == BURYING)
+
+inline bury_copy(c) {
+    if
+    :: copy[chosen[c]] == HELD(c) ->
+        printf("   consumer %d: buries copy %d\n", c, chosen[c]);
+        copy[chosen[c]] = BURIED;
+        REACHED(DEATH);
+        lose_copy(c, chosen[c]);
+        drop_all(c)
+    :: else ->
+        printf("   consumer %d: buries copy %d, NOT_FOUND\n", c, chosen[c]);
+        lose_copy(c, chosen[c]);
+        could_not_bury(c)
+    fi
+}
+
+inline bury_copy_unseen(c) {
+    printf("   consumer %d: buries copy %d, and the connection goes before it hears of it\n", c, chosen[c]);
+    copy[chosen[c]] = BURIED;
+    lose_copy(c, chosen[c]);
+    could_not_bury(c)
+}
+
+inline settled(c) {
+    if
+    :: settlement[c] == COMPLETE -> finish(c)
+    :: settlement[c] == RELEASE -> wait_with_copies(c)
+    :: settlement[c] == BURY ->
+#if defined(BREAK_NAME_ANOTHER) || defined(BREAK_DROP_BEFORE_BURIED)
+        isGiver[c] = 1;
+#else
+        me[c] = 0;
+#endif
+        leaseIsValid[c] = 0; settlement[c] = 0;
+        if
+        :: HAS(hand[c], chosen[c]) ->
+#ifdef BREAK_DROP_BEFORE_BURIED
+            /* Rule 4 broken, first half: the other copies go first. */
+            dropping[c] = hand[c] & ~BIT(chosen[c]);
+            if :: dropping[c] != 0 -> phase[c] = DROPPING :: else -> phase[c] = BURYING fi
+#else
+            phase[c] = BURYING
+#endif
+        :: else -> could_not_bury(c)
+        fi
+    fi
+}
+
+inline settle_answered(c) {
+    request[c] = NOTHING; asker[c] = 0; operation[c] = 0; argument[c] = 0;
+    if
+    :: answer[c] == SETTLED -> settled(c)
+    :: answer[c] == LOST ->
+        REACHED(CLAIM_LOST);
+        printf("   consumer %d: has lost its claim\n", c);
+        wait_with_copies(c)
+    :: else                             /* asked again */
+    fi;
+    answer[c] = 0
+}
+
+inline settle_again(c) {
+    if
+    :: settlement[c] == BURY -> argument[c] = chosen[c];
+    :: else
+    fi;
+    send(c, settlement[c])
+}
+
+inline crash(c) {
+    release_copies(c);
+    let_go(c);
+    if
+    :: request[c] == SENT -> request[c] = STRAY
+    :: request[c] == ANSWERED -> no_request(c)
+    :: else
+    fi
+}
+
+inline no_request(c) {
+    request[c] = NOTHING; operation[c] = 0; asker[c] = 0; argument[c] = 0; answer[c] = 0; disown(c)
+}
+
+#if PUTS > 3
+#define FOR_EACH_COPY(guard, act, c) \
+    :: d_step { guard(c, 0) -> act(c, 0); TIDY } \
+    :: d_step { guard(c, 1) -> act(c, 1); TIDY } \
+    :: d_step { guard(c, 2) -> act(c, 2); TIDY } \
+    :: d_step { guard(c, 3) -> act(c, 3); TIDY }
+#elif PUTS > 2
+#define FOR_EACH_COPY(guard, act, c) \
+    :: d_step { guard(c, 0) -> act(c, 0); TIDY } \
+    :: d_step { guard(c, 1) -> act(c, 1); TIDY } \
+    :: d_step { guard(c, 2) -> act(c, 2); TIDY }
+#else
+#define FOR_EACH_COPY(guard, act, c) \
+    :: d_step { guard(c, 0) -> act(c, 0); TIDY } \
+    :: d_step { guard(c, 1) -> act(c, 1); TIDY }
+#endif
+
+/* stats-job tells how often it was kicked; touch, that it is ours. */
+#ifdef BREAK_NAME_UNTOUCHED
+#define MAY_NAME(c, k) IS_LEFT(k)
+#else
+#define MAY_NAME(c, k) (copy[k] == HELD(c))
+#endif
+#define CAN_CHOOSE_BURY(c, k) (IS_ALIVE(c) && phase[c] == RUNNING && HAS(hand[c], k) && MAY_NAME(c, k))
+
+inline choose_bury(c, k) {
+    printf("   consumer %d: gives the job up, and names copy %d\n", c, k);
+    chosen[c] = k; argument[c] = k;
+#ifdef BREAK_NAME_ANOTHER
+    replaced[c] = NO_COPY;
+#endif
+    settle(c, BURY)
+}
+
+proctype Consumer(byte c) {
+end:
+    do
+    FOR_EACH_COPY(CAN_RESERVE, reserve, c)
+    FOR_EACH_COPY(CAN_TOUCH, touch, c)
+    FOR_EACH_COPY(CAN_MISS, miss, c)
+    FOR_EACH_COPY(CAN_CLAIM, claim, c)
+    FOR_EACH_COPY(CAN_FINISH, finish_copy, c)
+    :: d_step { IS_ALIVE(c) && phase[c] == CLAIMING && request[c] == ANSWERED -> claim_answered(c); TIDY }
+    :: d_step { IS_ALIVE(c) && phase[c] == VERIFIED -> deliver(c); TIDY }
+
+    /* The application. */
+    :: d_step { IS_ALIVE(c) && phase[c] == RUNNING -> printf("   consumer %d: sends complete\n", c); settle(c, COMPLETE); TIDY }
+    :: d_step { HAS_FAULTS && phase[c] == RUNNING -> printf("   consumer %d: sends release\n", c); settle(c, RELEASE); TIDY }
+    /* The lease ended here, unconfirmed: others get the copies, the run goes on. */
+    :: d_step { HAS_FAULTS && phase[c] == RUNNING && !leaseIsValid[c] && hand[c] != 0 ->
+            printf("   consumer %d: gives its copies back\n", c); release_copies(c); TIDY }
+
+    :: d_step { IS_ALIVE(c) && phase[c] == SETTLING && request[c] == ANSWERED -> settle_answered(c); TIDY }
+    :: d_step { IS_ALIVE(c) && phase[c] == SETTLING && request[c] == NOTHING -> settle_again(c); TIDY }
+    /* The application was told that the ledger is away, and drops the job. */
+    :: d_step { HAS_FAULTS && phase[c] == SETTLING && request[c] == NOTHING && settlement[c] != RELEASE ->
+            settlement[c] = RELEASE; chosen[c] = NO_COPY; settle_again(c); TIDY }
+    /* The settlement is given up: the lease will run out by itself. */
+    :: d_step { HAS_FAULTS && phase[c] == SETTLING && (request[c] == NOTHING || request[c] == STRAY) ->
+            release_copies(c); let_go(c); TIDY }
+
+#ifdef WITH_BURY
+    FOR_EACH_COPY(CAN_CHOOSE_BURY, choose_bury, c)
+    FOR_EACH_COPY(CAN_DROP, drop, c)
+    :: d_step { CAN_BURY(c) -> bury_copy(c); TIDY }
+    :: d_step { CAN_BURY(c) && HAS_FAULTS && copy[chosen[c]] == HELD(c) -> bury_copy_unseen(c); TIDY }
+#endif
+
+#ifdef WITH_RENEW
+    :: d_step { HAS_FAULTS && phase[c] == RUNNING && renewal[c] == NOTHING ->
+            renewalIsYoung[c] = 1;
+#ifdef BREAK_RENEW_RESURRECTS
+            /* Rule 3 broken: it re-creates a missing record whenever it finds none. */
+            renewal[c] = RECREATING;
+#else
+            renewal[c] = (leaseIsValid[c] -> RECREATING : PLAIN);
+#endif
+            printf("   consumer %d: sends renew\n", c); TIDY }
+#endif
+
+    /* Copies that must wait, or that the application will not take soon, go back. */
+    :: d_step { HAS_FAULTS && phase[c] == HOLDING ->
+            printf("   consumer %d: releases its copies\n", c); release_copies(c); let_go(c); TIDY }
+#ifndef PATIENT
+    /* Waiting for an answer ends: the request may still arrive, or did. */
+    :: d_step { HAS_FAULTS && request[c] == SENT && phase[c] == CLAIMING ->
+            printf("   consumer %d: waits no longer\n", c);
+            request[c] = STRAY;
+            if :: hand[c] != 0 -> no_answer_to_claim(c) :: else -> let_go(c) fi; TIDY }
+    :: d_step { HAS_FAULTS && request[c] == SENT && phase[c] == SETTLING ->
+            printf("   consumer %d: waits no longer\n", c); request[c] = STRAY; TIDY }
+#endif
+    :: d_step { HAS_FAULTS && request[c] == ANSWERED && answer[c] != FAILED ->
+            printf("   the answer to consumer %d is lost\n", c); answer[c] = FAILED; TIDY }
+
+    :: d_step { HAS_FAULTS && phase[c] != IDLE -> printf("   consumer %d: CRASHES, and starts again\n", c); crash(c); TIDY }
+    od
+}
+
+/* -- The ledger: LedgerRecord.apply ------------------------------------------------------------------------------------ */
+
+inline grant(c) {
+    record = CLAIMED; owner = asker[c]; leaseIsOver = 0; buriedCopy = NO_COPY; isKicked = 0;
+    printf("   ledger: grants consumer %d the claim\n", c);
+    answer[c] = GRANTED
+}
+
+inline perform_claim(c) {
+    if
+    :: record == ABSENT || record == WAITING -> grant(c)
+    :: record == CLAIMED && owner == asker[c] -> REACHED(REPEATED_CLAIM); grant(c)
+    :: record == CLAIMED && owner != asker[c] && leaseIsOver -> REACHED(TAKEOVER); grant(c)
+    :: record == CLAIMED && owner != asker[c] && !leaseIsOver ->
+        printf("   ledger: consumer %d has to wait\n", c);
+        answer[c] = BE_PATIENT
+    :: record == DONE || record == REVOKED ->
+        printf("   ledger: tells consumer %d that the job is over\n", c);
+        answer[c] = FINISHED
+    :: record == DEAD && argument[c] != buriedCopy ->
+        printf("   ledger: tells consumer %d that the job is dead, and copy %d not the buried one\n", c, argument[c]);
+        answer[c] = IS_DEAD
+    :: record == DEAD && argument[c] == buriedCopy && isKicked ->
+        REACHED(KICK);
+        grant(c)
+    :: record == DEAD && argument[c] == buriedCopy && !isKicked ->
+        REACHED(BURIED_AGAIN);
+        printf("   ledger: tells consumer %d to bury copy %d again\n", c, argument[c]);
+#ifdef BREAK_NO_BURY_AGAIN
+        answer[c] = IS_DEAD             /* Rule 4 broken, second half: it is told what every other copy is told. */
+#else
+        answer[c] = BURY_AGAIN
+#endif
+    fi
+}
+
+inline perform_complete(c) {
+    if
+    :: record == CLAIMED && owner == asker[c] ->
+        printf("   ledger: the job is COMPLETED\n");
+        /* Promise 3: accepted once. */
+        assert(!wasCompleted);
+        assert(!wasRevoked);
+        REACHED(COMPLETION);
+        if :: leaseIsOver -> REACHED(COMPLETION_AFTER_LEASE) :: else fi;
+        record = DONE; leaseIsOver = 0; gone = 0; wasCompleted = 1;
+        answer[c] = SETTLED
+    :: record == DONE && owner == asker[c] -> answer[c] = SETTLED
+    :: else -> answer[c] = LOST
+    fi
+}
+
+inline perform_postpone(c) {
+    if
+    :: record == CLAIMED && owner == asker[c] ->
+        REACHED(GIVEN_BACK);
+        printf("   ledger: the job waits, consumer %d gave it back\n", c);
+        record = WAITING; leaseIsOver = 0;
+        answer[c] = SETTLED
+    :: record == WAITING && owner == asker[c] -> answer[c] = SETTLED
+    :: else -> answer[c] = LOST
+    fi
+}
+
+inline perform_bury(c) {
+    if
+    :: record == CLAIMED && owner == asker[c] ->
+        printf("   ledger: the job is DEAD, its copy is %d\n", argument[c]);
+        record = DEAD; leaseIsOver = 0; buriedCopy = argument[c]; isKicked = 0;
+        answer[c] = SETTLED
+    :: record == DEAD && owner == asker[c] && argument[c] == buriedCopy -> answer[c] = SETTLED
+#ifdef BREAK_NAME_ANOTHER
+    :: record == DEAD && owner == asker[c] && argument[c] != buriedCopy && replaced[c] == buriedCopy ->
+        printf("   ledger: the dead job's copy is now %d\n", argument[c]);
+        buriedCopy = argument[c]; isKicked = 0;
+        answer[c] = SETTLED
+#endif
+    :: else -> answer[c] = LOST
+    fi
+}
+
+inline perform_forget(set) {
+    if
+    :: record == DONE || record == REVOKED -> gone = gone | (set)
+    :: else
+    fi
+}
+
+inline perform(c) {
+    if
+    :: operation[c] == CLAIM -> perform_claim(c)
+    :: operation[c] == COMPLETE -> perform_complete(c)
+    :: operation[c] == RELEASE -> perform_postpone(c)
+    :: operation[c] == BURY -> perform_bury(c)
+    :: operation[c] == FORGET -> perform_forget(argument[c])
+    fi;
+    check_not_lost();
+    if
+    :: request[c] == STRAY -> no_request(c)
+    :: else -> request[c] = ANSWERED; asker[c] = 0; argument[c] = 0; operation[c] = 0
+    fi
+}
+
+#ifdef WITH_RENEW
+/* Performing and answering are one step: an answer that comes later finds an older lease, which is a valid one less. */
+inline perform_renew(c) {
+    if
+    :: record == CLAIMED && owner == me[c] ->
+        REACHED(RENEWAL);
+        printf("   ledger: renews the claim of consumer %d\n", c);
+        leaseIsOver = 0;
+        leaseIsValid[c] = renewalIsYoung[c]
+    :: record == ABSENT && renewal[c] == RECREATING ->
+        printf("   ledger: the record is there again, for consumer %d\n", c);
+        record = CLAIMED; owner = me[c]; leaseIsOver = 0;
+        leaseIsValid[c] = renewalIsYoung[c]
+    :: else ->
+        REACHED(RENEWAL_REFUSED);
+        printf("   consumer %d: learns that its claim is lost\n", c);
+        wait_with_copies(c)
+    fi;
+    no_renewal(c)
+}
+#endif
+
+/*
+ * The record of a finished job whose copies are all known to be deleted ends after grace, which is longer than a
+ * ttr and a lease and what a request may be under way. So by then: every reservation is old, for no new one can have
+ * been made since; and a renewal that may re-create the record, which is sent inside a lease, has arrived or never will.
+ */
+#ifdef BREAK_SHORT_GRACE
+#define RESERVATIONS_ARE_OVER true
+#else
+#define RESERVATIONS_ARE_OVER (!isFresh[0] && !isFresh[1])
+#endif
+#define RENEWALS_ARE_OVER (!IS_RECREATING(0) && !IS_RECREATING(1))
+
+#define IS_IN_REQUEST(c) (request[c] == SENT || request[c] == STRAY)
+
+/* Whoever has the claim counts its lease from before its request was sent, so it ends there first. And when all is
+ * calm, whoever lives settles or renews in time. */
+#define IS_VALID_FOR(c) (me[c] == owner && (leaseIsValid[c] || (!HAS_FAULTS && IS_ALIVE(c))))
+
+inline lose_request(c) {
+    printf("   the request of consumer %d is lost\n", c);
+    if
+    :: request[c] == STRAY -> no_request(c)
+    :: else -> no_request(c); request[c] = ANSWERED; answer[c] = FAILED
+    fi
+}
+
+proctype Ledger() {
+end:
+    do
+    :: d_step { IS_IN_REQUEST(0) -> perform(0); TIDY }
+    :: d_step { IS_IN_REQUEST(1) -> perform(1); TIDY }
+    :: d_step { HAS_FAULTS && IS_IN_REQUEST(0) -> lose_request(0); TIDY }
+    :: d_step { HAS_FAULTS && IS_IN_REQUEST(1) -> lose_request(1); TIDY }
+#ifdef WITH_RENEW
+    :: d_step { renewal[0] != NOTHING -> perform_renew(0); TIDY }
+    :: d_step { renewal[1] != NOTHING -> perform_renew(1); TIDY }
+    :: d_step { HAS_FAULTS && renewal[0] != NOTHING -> no_renewal(0); TIDY }
+    :: d_step { HAS_FAULTS && renewal[1] != NOTHING -> no_renewal(1); TIDY }
+#endif
+    :: d_step { record == CLAIMED && !leaseIsOver && !IS_VALID_FOR(0) && !IS_VALID_FOR(1) ->
+            printf("   ledger: the lease of owner %d is over\n", owner); leaseIsOver = 1; TIDY }
+    :: d_step { (record == DONE || record == REVOKED) && gone == ALL_INDEXES && RESERVATIONS_ARE_OVER &&
+                RENEWALS_ARE_OVER ->
+            printf("   ledger: the grace is over, the record is gone\n");
+            REACHED(RECORD_GONE);
+            record = ABSENT; owner = 0; gone = 0; TIDY }
+    od
+}
+
+/* -- Time, nodes and people ------------------------------------------------------------------------------------------------ */
+
+/* A holding consumer whose reservations grew old touches them and holds on, or has none any more: nothing to model. */
+#if defined(BREAK_STALE_CLAIM) || defined(BREAK_STALE_CLAIM_ONLY)
+#define CAN_AGE(c) (HAS_FAULTS && isFresh[c])
+#else
+#define CAN_AGE(c) (HAS_FAULTS && isFresh[c] && phase[c] == CLAIMING)
+#endif
+
+inline age(c) {
+    printf("   consumer %d: its reservations are older than the ttr\n", c);
+    isFresh[c] = 0
+}
+
+/* The node ends a reservation: its connection is gone, or its time to run is over, which is later than by the clock of
+ * whoever has it. */
+#define CAN_RETURN(c, k) (HAS_FAULTS && copy[k] == HELD(c))
+
+inline put_back(c, k) {
+    printf("   node %d: its copy's reservation ends\n", k);
+    copy[k] = READY
+}
+
+#define CAN_KICK(c, k) (HAS_FAULTS && copy[k] == BURIED)
+
+inline kick(c, k) {
+    printf("   somebody kicks copy %d\n", k);
+    copy[k] = READY;
+    if :: record == DEAD && buriedCopy == k -> isKicked = 1 :: else fi
+}
+
+proctype World() {
+end:
+    do
+    :: d_step { CAN_AGE(0) -> age(0) }
+    :: d_step { CAN_AGE(1) -> age(1) }
+    FOR_EACH_COPY(CAN_RETURN, put_back, 0)
+    FOR_EACH_COPY(CAN_RETURN, put_back, 1)
+    :: d_step { HAS_FAULTS && leaseIsValid[0] ->
+            printf("   consumer 0: a lease has passed since its request\n"); leaseIsValid[0] = 0; TIDY }
+    :: d_step { HAS_FAULTS && leaseIsValid[1] ->
+            printf("   consumer 1: a lease has passed since its request\n"); leaseIsValid[1] = 0; TIDY }
+#ifdef WITH_RENEW
+    /* What was sent earlier is over earlier. */
+    :: d_step { HAS_FAULTS && renewalIsYoung[0] && !leaseIsValid[0] -> renewalIsYoung[0] = 0; TIDY }
+    :: d_step { HAS_FAULTS && renewalIsYoung[1] && !leaseIsValid[1] -> renewalIsYoung[1] = 0; TIDY }
+#endif
+#ifdef WITH_BURY
+    FOR_EACH_COPY(CAN_KICK, kick, 0)
+#endif
+#ifdef WITH_RETURN
+    :: d_step { HAS_FAULTS && copy[LAST] == HIDDEN ->
+            printf("   a node: is back, with the copy whose put was never answered\n");
+            REACHED(NODE_RETURN);
+            copy[LAST] = READY; TIDY }
+#endif
+#ifdef WITH_REST
+    :: d_step { HAS_FAULTS -> printf("   no more faults\n"); weather = CALM; TIDY }
+    :: d_step { HAS_FAULTS -> printf("   no more faults, and consumer 1 is gone\n"); crash(1); weather = CALM_ALONE; TIDY }
+#ifdef SYMMETRY
+    :: d_step { HAS_FAULTS -> swap_consumers(); crash(1); weather = CALM_ALONE; TIDY }
+#endif
+#endif
+    od
+}
+
+#ifdef WITH_REVOKE
+/* Producer.revoke: the mark first, then the copies that nobody holds, of which the ledger is told or not. It may stop
+ * after any step, and for ever. */
+#define CAN_TAKE_BACK(c, k) (HAS_FAULTS && wasRevoked && (copy[k] == READY || copy[k] == BURIED))
+
+inline take_back(c, k) {
+    printf("   producer: deletes copy %d, and tells the ledger\n", k);
+    copy[k] = DELETED;
+    check_not_lost();
+    perform_forget(BIT(INDEX(k)))
+}
+
+inline take_back_silently(c, k) {
+    printf("   producer: deletes copy %d, and does not hear of it\n", k);
+    copy[k] = DELETED;
+    check_not_lost()
+}
+
+proctype Producer() {
+end:
+    do
+    :: d_step { HAS_FAULTS && !wasRevoked && (record == ABSENT || record == WAITING || record == DEAD ||
+                (record == CLAIMED && leaseIsOver)) && !wasCompleted ->
+            printf("   ledger: the job is REVOKED\n");
+            if :: record == CLAIMED -> REACHED(REVOCATION_AFTER_LEASE) :: else fi;
+            REACHED(REVOCATION);
+            record = REVOKED; owner = 0; gone = 0; leaseIsOver = 0; buriedCopy = NO_COPY; isKicked = 0;
+            wasRevoked = 1; TIDY }
+    FOR_EACH_COPY(CAN_TAKE_BACK, take_back, 0)
+    FOR_EACH_COPY(CAN_TAKE_BACK, take_back_silently, 0)
+    od
+}
+#endif
+
+#ifdef WITH_REST
+/* Promise 4 again, when nothing can happen any more. */
+proctype Rest() {
+end:
+    timeout ->
+        d_step {
+            assert(weather != FAULTS);
+            assert(wasCompleted || wasRevoked || (record == DEAD && copy[buriedCopy] == BURIED));
+            assert(phase[0] == IDLE && (phase[1] == IDLE || weather == CALM_ALONE));
+            REACHED(REST);
+            isOver = 1
+        }
+}
+#endif
+
+init {
+    atomic {
+        copy[0] = READY;
+        if :: COPIES > 2 -> copy[1] = READY :: else fi;
+#ifdef WITH_RETURN
+#ifdef BREAK_SPARE_FOR_UNKNOWN
+        /* Rule 5 broken. */
+        printf("   the put of copy %d has an unknown outcome, and a spare stores the same index as copy %d\n",
+            LAST, SPARE);
+        copy[LAST] = HIDDEN; copy[SPARE] = READY;
+#else
+        if
+        :: copy[LAST] = READY; copy[SPARE] = MISSING
+        :: printf("   the put of copy %d has an unknown outcome: it is stored\n", LAST);
+            copy[LAST] = HIDDEN; copy[SPARE] = MISSING
+        :: printf("   the put of copy %d has an unknown outcome: it is not stored\n", LAST);
+            copy[LAST] = MISSING; copy[SPARE] = MISSING
+        :: printf("   the put of copy %d is refused, a spare stores it as copy %d\n", LAST, SPARE);
+            REACHED(SPARE_COPY);
+            copy[LAST] = MISSING; copy[SPARE] = READY
+        fi;
+#endif
+#else
+        copy[LAST] = READY;
+#endif
+        run Consumer(0);
+        run Consumer(1);
+        run Ledger();
+        run World();
+#ifdef WITH_REVOKE
+        run Producer();
+#endif
+#ifdef WITH_REST
+        run Rest();
+#endif
+        chosen[0] = NO_COPY; chosen[1] = NO_COPY; buriedCopy = NO_COPY
+    }
+}
+
+#ifdef CHECK_REST
+/* Once all is calm, nothing goes on for ever. */
+never {
+    do
+    :: true
+    :: weather != FAULTS -> goto accept
+    od;
+accept:
+    do
+    :: !isOver
+    od
+}
+#endif
