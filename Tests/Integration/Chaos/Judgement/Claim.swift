@@ -16,6 +16,8 @@ struct Claim: Hashable {
     let granted: Instant
     /// As last renewed.
     var leaseEnd: Instant
+    /// The ends of leases that were renewed only after them, which is allowed as long as nobody took over.
+    var lapses: [Instant] = []
     /// Nil where it was the last word.
     var ending: Ending?
 }
@@ -83,6 +85,7 @@ struct LedgerStory {
             return
         }
         if previous.attempt == claim.attempt, previous.owner == claim.owner, previous.ending == nil {
+            if claim.granted > previous.leaseEnd { claims[claims.count - 1].lapses.append(previous.leaseEnd) }
             claims[claims.count - 1].leaseEnd = claim.leaseEnd
             return
         }

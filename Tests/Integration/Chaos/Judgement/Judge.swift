@@ -165,17 +165,19 @@ struct Judge {
         case .handedBack:
             if let end = run.end, end > grant { return nil }
             if case .asked(let time)? = lives[run.process]?.ending, time <= grant { return .consumerEnded }
-            return obstacle(to: run.process, claim)
+            // The handler may have been ended for a lease that was over, and a late renewal been granted all the same.
+            let ends = claim.lapses.filter { $0 <= run.end ?? grant } + [claim.leaseEnd]
+            return ends.lazy.compactMap { obstacle(to: run.process, renewingBefore: $0) }.first
         case .overtaken:
-            return obstacle(to: run.process, claim)
+            return obstacle(to: run.process, renewingBefore: claim.leaseEnd)
         case .done, .dead, nil:
             return nil
         }
     }
 
-    /// What kept a process from renewing a claim once more.
-    private func obstacle(to process: ProcessName, _ claim: Claim) -> Verdict.Explanation? {
-        let (from, to) = (claim.leaseEnd - history.lease * 2 / 3, claim.leaseEnd)
+    /// What kept a process from renewing a claim before its lease ended.
+    private func obstacle(to process: ProcessName, renewingBefore leaseEnd: Instant) -> Verdict.Explanation? {
+        let (from, to) = (leaseEnd - history.lease * 2 / 3, leaseEnd)
         if case .killed(let time)? = lives[process]?.ending, time <= to { return .consumerKilled }
         if wasStopped(process, from, to) { return .consumerStopped }
         let faults = history.faults.lazy.filter { $0.overlaps(from, to) }

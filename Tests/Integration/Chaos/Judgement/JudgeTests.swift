@@ -107,6 +107,19 @@ import Testing
         #expect(rules(story) == [.unexplainedRerun])
     }
 
+    @Test func aRunHandedBackAfterItsLeaseEndedIsExplainedAlsoWhereALateRenewalWasGranted() {
+        let ended = Story().granted(1, at: 10).ran(1, 11, 20.5, .terminated)
+        let late = { (story: Story) in
+            story.granted(1, at: 22).waiting(1, failures: 0).granted(2, at: 22.5).ran(2, 23, 24, .completed, by: 1)
+                .done()
+        }
+        #expect(rules(late(ended.fault(.process(.consumer(0)), .stop, from: 14, to: 15))) == [])
+        #expect(rules(late(ended)) == [.unexplainedRerun], "nothing kept it from being renewed")
+        let early = Story().granted(1, at: 10).ran(1, 11, 19, .terminated)
+            .fault(.process(.consumer(0)), .stop, from: 14, to: 15)
+        #expect(rules(late(early)) == [.unexplainedRerun], "the lease had not ended")
+    }
+
     @Test func aRunThatGoesOnAfterItWasHandedBackOverlaps() {
         let story = Story().granted(1, at: 10).ran(1, 11, 17, .terminated).asked(at: 12).waiting(1, failures: 0)
             .granted(2, at: 14).ran(2, 15, 16, .completed, by: 1).done()
