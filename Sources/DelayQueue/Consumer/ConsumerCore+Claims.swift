@@ -16,7 +16,7 @@ extension ConsumerCore {
             park(id, for: ledgerRetryDelay, now: now)
             return
         }
-        let candidates = job.copies.filter { inspected == nil || $0.id == inspected }
+        let candidates = job.copies.filter { !$0.isLeftOver && (inspected == nil || $0.id == inspected) }
         guard let copy = candidates.first(where: { $0.isFresh(now.uptime) }) else {
             // Claims are made on live reservations only; one that grew old is confirmed first.
             for index in job.copies.indices { touch(copyAt: index, of: id) }
@@ -32,7 +32,7 @@ extension ConsumerCore {
     mutating func claimAnswered(
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
     ) {
-        guard let job = jobs[id], case .claiming(owner, let copy, let node) = job.phase else { return }
+        guard let job = jobs[id], case .claiming(owner, let claimedCopy, let node) = job.phase else { return }
         if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
         if job.copies.isEmpty, !result.isGranted {
             // The copies went with their connection while the claim was under way.
@@ -51,15 +51,16 @@ extension ConsumerCore {
                 id, for: parkDelay(tries: job.parkTries, leaseRemaining: remaining), tries: job.parkTries + 1, now: now)
         case .success(.waiting(let remaining)):
             wait(id, for: remaining, now: now)
-        case .success(.finished(let state)):
-            finished(id, state, claimedCopy: copy, node: node, now: now)
-        case .success(.needsKicks):
-            setPhase(id, .inspecting(copy: copy, node: node))
-            send(.inspect(copy), to: node, for: id)
-        case .success(.buryAgain):
-            buryAgain(id, copy: copy, node: node, now: now)
-        case .success(.absent):
-            metNoRecord(id, copy: copy, node: node, now: now)
+        case .success(.finished(.done)), .success(.finished(.revoked)):
+            deleteCopies(of: id, now: now)
+        case .success(.finished(.dead)), .success(.needsKicks), .success(.buryAgain), .success(.absent):
+            guard let claimedCopy else {
+                // This was said of a reservation that is over. Somebody else may have had the copy meanwhile.
+                setPhase(id, .holding)
+                claimIfDue(id, now: now)
+                return
+            }
+            answered(result, about: claimedCopy, node: node, of: id, now: now)
         case .success:
             park(id, for: .seconds(1), tries: 1, now: now)
             effects.append(.warning("unexpected answer to a claim", job.id, nil))
@@ -67,6 +68,28 @@ extension ConsumerCore {
             // Nothing runs without the ledger's word, and nothing is lost: the copy stays reserved.
             park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
             if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", job.id, error)) }
+        }
+    }
+
+    /// The ledger has no claim to give, but knows what to do with the copy that asked.
+    private mutating func answered(
+        _ result: Result<LedgerReply, DelayQueueError>, about copy: BeanstalkJobID, node: Int, of id: HeldJobID,
+        now: Moment
+    ) {
+        switch result {
+        case .success(.finished):
+            effects.append(.duplicateCopy)
+            setPhase(id, .holding)
+            // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
+            markLeftOver(id) { $0.id == copy && $0.node == node }
+            claimIfDue(id, now: now)
+        case .success(.buryAgain):
+            buryAgain(id, copy: copy, node: node, now: now)
+        case .success(.absent):
+            metNoRecord(id, copy: copy, node: node, now: now)
+        default:
+            setPhase(id, .inspecting(copy: copy, node: node))
+            send(.inspect(copy), to: node, for: id)
         }
     }
 
@@ -164,20 +187,26 @@ extension ConsumerCore {
 
     // MARK: Finished jobs
 
-    private mutating func finished(
-        _ id: HeldJobID, _ state: LedgerReply.Finish, claimedCopy: BeanstalkJobID, node: Int, now: Moment
-    ) {
-        if state == .dead {
-            // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
-            setPhase(id, .holding)
-            if let copy = take(claimedCopy, on: node, from: id) {
-                send(.delete(copy.id, index: copy.index), to: node, for: nil)
-                effects.append(.duplicateCopy)
-            }
-            if jobs[id]?.copies.isEmpty ?? true { forgetJob(id) } else { claimIfDue(id, now: now) }
+    /// These copies of a dead job may go. A node deletes a copy that nobody holds, and a buried one, for anybody: each
+    /// goes once a touch has confirmed that it is ours, or it might be the one that stays by now.
+    mutating func markLeftOver(_ id: HeldJobID, where isLeftOver: (HeldCopy) -> Bool) {
+        guard let job = jobs[id] else { return }
+        for index in job.copies.indices where isLeftOver(job.copies[index]) {
+            jobs[id]?.copies[index].isLeftOver = true
+            touch(copyAt: index, of: id)
+        }
+    }
+
+    /// A left-over copy was confirmed to be ours.
+    mutating func deleteLeftOver(at index: Int, of id: HeldJobID, now: Moment) {
+        guard let copy = jobs[id]?.copies[index] else { return }
+        guard copy.isYoung(now.uptime) else {
+            // The confirmation was long on its way.
+            touch(copyAt: index, of: id)
             return
         }
-        deleteCopies(of: id, now: now)
+        send(.delete(copy.id, index: copy.index), to: copy.node, for: nil)
+        removeCopies(of: id, now: now) { $0.node == copy.node && $0.id == copy.id }
     }
 
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.

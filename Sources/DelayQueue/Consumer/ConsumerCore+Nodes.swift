@@ -148,10 +148,15 @@ extension ConsumerCore {
             send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
             return
         }
+        if case .claiming(let owner, copy.id, copy.node) = job.phase {
+            job.phase = .claiming(owner: owner, copy: nil, node: copy.node)
+            jobs[held] = job
+        }
         if let known = job.copies.firstIndex(where: { $0.node == copy.node && $0.id == copy.id }) {
             // Its reservation had run out, and we got it again.
             job.copies[known].confirmedAt = copy.confirmedAt
             job.copies[known].isTouching = false
+            job.copies[known].isLeftOver = false
             jobs[held] = job
             if copy.confirmedAt == nil { touch(copyAt: known, of: held) }
             return
@@ -270,6 +275,10 @@ extension ConsumerCore {
         job.copies[index].isTouching = false
         job.copies[index].confirmedAt = sentAt.uptime
         jobs[id] = job
+        if job.copies[index].isLeftOver {
+            deleteLeftOver(at: index, of: id, now: now)
+            return
+        }
         switch job.phase {
         case .holding: claimIfDue(id, now: now)
         case .verifying(let claim): deliver(id, claim, now: now)

@@ -51,14 +51,12 @@ extension ConsumerCore {
         var pending = pending
         if let burying = pending.burying {
             declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.replaced)
-        } else if !job.copies.isEmpty, !job.copies.contains(where: { $0.isYoung(now.uptime) }) {
-            // Whoever else may have an old reservation's copy is told to delete it, as another one is named so far.
-            for index in job.copies.indices { touch(copyAt: index, of: id) }
-            alarms.insert(Alarm(at: now.uptime + .seconds(1), job: id))
-        } else if let copy = job.copies.first(where: { $0.isYoung(now.uptime) }) {
+        } else if let index = job.copies.firstIndex(where: { !$0.isLeftOver }) {
             pending.isWaitingForCopy = false
             setPhase(id, .settling(claim, pending))
-            send(.inspect(copy.id), to: copy.node, for: id)
+            // Statistics are told to anybody. A copy that somebody else has by now may be about to be deleted.
+            touch(copyAt: index, of: id)
+            send(.inspect(job.copies[index].id), to: job.copies[index].node, for: id)
         } else if pending.waiter == nil {
             // None is at hand, and nobody waits: the ledger counts a failure, and the next claim buries it.
             pending.settlement = .retry(after: .zero)
@@ -224,10 +222,9 @@ extension ConsumerCore {
             jobs[id] = job
         }
         if isBuried {
-            // Only now may the other copies go: the buried one is the job. It is no longer in our hands, so when it is
-            // kicked it comes as a new one.
-            for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: nil) }
-            forgetJob(id)
+            // Only now may the other copies go: the buried one is the job, and no longer in our hands.
+            if job.copies.isEmpty { forgetJob(id) } else { setPhase(id, .holding) }
+            markLeftOver(id) { _ in true }
         } else if let claim, let named {
             buryAnother(id, claim, than: named, now: now)
         } else {
@@ -237,7 +234,8 @@ extension ConsumerCore {
     }
 
     /// The copy the ledger named could not be buried: while another one is at hand, that is named and buried instead,
-    /// or the job would hang on a copy that may be lost.
+    /// or the job would hang on a copy that may be lost. Where somebody asked about the job by now the ledger refuses:
+    /// then the copies here may go, and the named one is buried when it comes back.
     private mutating func buryAnother(
         _ id: HeldJobID, _ claim: HeldClaim, than named: CopyIdentity, now: Moment
     ) {

@@ -23,6 +23,8 @@ struct HeldCopy {
     /// long has been followed by a touch.
     var confirmedAt: Uptime?
     var isTouching = false
+    /// The job is dead and this is not the copy that stays: it is deleted once its node has said that it is ours still.
+    var isLeftOver = false
 
     /// Whether the reservation is certain to be ours still.
     func isFresh(_ now: Uptime) -> Bool {
@@ -56,8 +58,8 @@ struct HeldClaim {
 enum HeldPhase {
     /// Its due time; or, once due, a touch that confirms the reservation.
     case holding
-    /// The ledger's answer to a claim made with one of its copies.
-    case claiming(owner: ClaimOwner, copy: BeanstalkJobID, node: Int)
+    /// The ledger's answer to a claim made with one of its copies; nil where that was reserved anew since.
+    case claiming(owner: ClaimOwner, copy: BeanstalkJobID?, node: Int)
     /// `stats-job` on a copy, to learn whether it was kicked: the job is dead, or so late that its record is gone. And
     /// of a foreign job, to learn its time to run and priority.
     case inspecting(copy: BeanstalkJobID, node: Int)

@@ -23,9 +23,13 @@ extension LedgerRecord {
         case .waiting(_, let attempt, let failures, let notBefore):
             return notBefore <= now ? grant(attempt: attempt + 1, failures: failures) : nil
         case .dead(_, let attempt, let buried, let kicksWhenBuried):
-            guard copy == buried else { return nil }
-            guard let kicks else { return unchanged(.needsKicks) }
-            return kicks > kicksWhenBuried ? grant(attempt: attempt + 1, failures: 0) : unchanged(.buryAgain)
+            if copy == buried, kicks == nil { return unchanged(.needsKicks) }
+            if copy == buried, let kicks, kicks > kicksWhenBuried { return grant(attempt: attempt + 1, failures: 0) }
+            // Whoever asks may act on the answer, so nobody names another copy from now on: a new owner sees to that.
+            return Transition(
+                record: .dead(owner, attempt: attempt, copy: buried, kicks: kicksWhenBuried),
+                expiresIn: timing.retentionOfLiveRecords,
+                reply: copy == buried ? .buryAgain : .finished(.dead))
         case .done, .revoked:
             return nil
         }
@@ -90,7 +94,8 @@ extension LedgerRecord {
     ) -> Transition {
         switch record {
         case .claimed(owner, attempt, _, _): break
-        case .dead(owner, attempt, let named, _) where named == copy || named == replaced: break
+        case .dead(_, attempt, copy, _): return Transition(record: record, expiresIn: nil, reply: .settled)
+        case .dead(owner, attempt, replaced, _): break
         default: return .lost(record)
         }
         return Transition(

@@ -52,8 +52,8 @@ public struct LedgerRequest: Sendable, Hashable {
 
         /// The job is given up and one copy buried: `settled` or `lost`.
         ///
-        /// Asked again by the same owner it is settled again, and names another copy only where it says which one was
-        /// named before: a request that comes late must not take the name back from the copy that was buried.
+        /// Asked again it is settled again. Its owner may name another copy, saying which one was named before, until
+        /// somebody claims the job: whoever learns that a job is dead may delete the copy it has.
         ///
         /// - Parameters:
         ///   - copy: the copy that is about to be buried; the others may be deleted once it is.

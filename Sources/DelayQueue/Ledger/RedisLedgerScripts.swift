@@ -159,10 +159,12 @@ struct RedisLedgerScripts: Sendable {
           if till <= now then return grant(attempt + 1, failures + 1) end
         elseif kind == 'waiting' then
           if till <= now then return grant(attempt + 1, failures) end
-        elseif kind == 'dead' and copy == ARGV[2] then
-          if ARGV[3] == '-' then return 'needsKicks' end
-          if tonumber(ARGV[3]) > kicks then return grant(attempt + 1, 0) end
-          return 'buryAgain'
+        elseif kind == 'dead' then
+          local isNamed = copy == ARGV[2]
+          if isNamed and ARGV[3] == '-' then return 'needsKicks' end
+          if isNamed and tonumber(ARGV[3]) > kicks then return grant(attempt + 1, 0) end
+          write('1 dead ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. copy .. ' ' .. kicks, ARGV[6])
+          if isNamed then return 'buryAgain' end
         end
         return state()
         """
@@ -200,8 +202,9 @@ struct RedisLedgerScripts: Sendable {
 
     /// owner, attempt, copy, kicks, retention in ms, copy named before or `-`
     private static let burying = """
-        local isOwn = kind == 'dead' and owner == ARGV[1] and attempt == tonumber(ARGV[2])
-        if isClaimant or isOwn and (copy == ARGV[3] or copy == ARGV[6]) then
+        local isSame = kind == 'dead' and attempt == tonumber(ARGV[2])
+        if isSame and copy == ARGV[3] then return 'settled' end
+        if isClaimant or isSame and owner == ARGV[1] and copy == ARGV[6] then
           write('1 dead ' .. owner .. ' ' .. attempt .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], ARGV[5])
           return 'settled'
         end

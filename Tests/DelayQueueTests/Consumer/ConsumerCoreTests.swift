@@ -360,10 +360,14 @@ struct ConsumerCoreTests {
         #expect(world.settled.map(\.settlement) == [.bury(reason: "poison")])
         #expect(world.sent[1].isEmpty && world.sent[2].isEmpty)
         world.answer(node: 0)
-        #expect(world.sent[0] == [.inspect(BeanstalkJobID(1)), .bury(BeanstalkJobID(1), priority: 7)])
-        world.answerAll()
-        #expect(world.sent[1] == [.delete(BeanstalkJobID(2), index: 1)])
-        #expect(world.sent[2] == [.delete(BeanstalkJobID(3), index: 2)])
+        let first = BeanstalkJobID(1)
+        #expect(world.sent[0] == [.touch(first), .inspect(first), .bury(first, priority: 7)])
+        for node in 1...2 {
+            let copy = BeanstalkJobID(UInt64(node + 1))
+            world.answer(node: node)
+            world.answer(node: node)
+            #expect(world.sent[node] == [.touch(copy), .delete(copy, index: node)])
+        }
     }
 
     @Test func `a buried copy that comes back without a kick is buried again, with one it runs`() throws {

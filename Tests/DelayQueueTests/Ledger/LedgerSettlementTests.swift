@@ -121,6 +121,29 @@ import Testing
         }
     }
 
+    /// Whoever asks about a dead job may delete its copy: no copy can be named from then on.
+    @Test(arguments: LedgerKind.allCases)
+    func noOtherCopyIsNamedOnceSomebodyAsked(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .settled)
+            #expect(try await job.ask(.claim(job.b, copy: .index(1))) == .finished(.dead))
+            #expect(
+                try await job.ask(.bury(job.a, attempt: 1, copy: .index(1), kicks: 0, instead: .index(0))) == .lost)
+            #expect(
+                try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .settled,
+                "what was settled once is settled when asked again")
+            #expect(try await job.ask(.claim(job.b, copy: .index(0), kicks: 0)) == .buryAgain)
+            #expect(try await job.lasts(day * 7))
+            _ = try await job.ask(.claim(job.b, copy: .index(0), kicks: 1))
+            #expect(try await job.ask(.bury(job.b, attempt: 2, copy: .index(0), kicks: 1)) == .settled)
+            #expect(try await job.ask(.claim(job.a, copy: .index(0), kicks: 1)) == .buryAgain)
+            #expect(
+                try await job.ask(.bury(job.b, attempt: 2, copy: .index(1), kicks: 0, instead: .index(0))) == .lost,
+                "the copy named first was about to be buried again")
+        }
+    }
+
     @Test(arguments: LedgerKind.allCases)
     func revoking(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
