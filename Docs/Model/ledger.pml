@@ -81,6 +81,9 @@ byte request[CONSUMERS];                /* NOTHING, SENT, STRAY, ANSWERED */
 byte operation[CONSUMERS];
 byte asker[CONSUMERS];                  /* the owner in the request */
 byte argument[CONSUMERS];               /* a copy; for FORGET, a set of indexes */
+#ifdef WITH_BURY
+byte instead[CONSUMERS];                /* of BURY: the copy its sender named before; NO_COPY for none */
+#endif
 byte answer[CONSUMERS];
 
 #ifdef WITH_RENEW
@@ -106,6 +109,7 @@ bit renewalIsYoung[CONSUMERS];          /* sent less than a lease ago */
 #define BURYING    7
 #define FINISHING  8
 #define DROPPING   9                    /* a dead job's other copies are deleted */
+#define RENAMING  10                    /* the copy it named could not be buried: another one will be named */
 
 byte phase[CONSUMERS];
 byte hand[CONSUMERS];                   /* the set of copies it believes to hold */
@@ -116,10 +120,10 @@ bit leaseIsValid[CONSUMERS];            /* less than a lease has passed since th
 bit isUnanswered[CONSUMERS];            /* HeldJob.unansweredOwner: the next claim is a repeat */
 byte settlement[CONSUMERS];
 byte chosen[CONSUMERS];                 /* the copy claimed with, or to be buried */
-bit isGiver[CONSUMERS];                 /* BURYING as the one who gave the job up; only broken variants ask */
+bit isGiver[CONSUMERS];                 /* BURYING as the one who gave the job up */
 byte dropping[CONSUMERS];               /* DROPPING: what is to be deleted */
-#ifdef BREAK_NAME_ANOTHER
-byte replaced[CONSUMERS];               /* the copy it named before; NO_COPY for none */
+#ifdef WITH_BURY
+byte replaced[CONSUMERS];               /* PendingSettlement.replaced: the copy it named before; NO_COPY for none */
 #endif
 
 /* -- What the promises are about ----------------------------------------------------------------------------------- */
@@ -176,6 +180,8 @@ inline check_not_lost() {
 #define RENEWAL                17
 #define RENEWAL_REFUSED        18
 #define REST                   19
+#define RENAME                 20       /* a dead job's other copy is named, and to be buried */
+#define RENAME_REFUSED         21
 
 #define TOKEN(c, n) (1 + 2 * (c) + (n))
 #define IS_TOKEN_OF(c, token) ((token) >= TOKEN(c, 0) && (token) <= TOKEN(c, 1))
@@ -199,6 +205,10 @@ inline order_of(c, i, j) {
     :: operation[c] == CLAIM || operation[c] == BURY -> argument[c] = NAME_SWAPPED(argument[c], i, j)
     :: else
     fi;
+#ifdef WITH_BURY
+    instead[c] = NAME_SWAPPED(instead[c], i, j);
+    replaced[c] = NAME_SWAPPED(replaced[c], i, j);
+#endif
     chosen[c] = NAME_SWAPPED(chosen[c], i, j)
 }
 
@@ -227,6 +237,9 @@ inline swap_consumers() {
     SWAP(request); SWAP(operation); SWAP_TOKEN(asker); SWAP(argument); SWAP(answer);
 #ifdef WITH_RENEW
     SWAP(renewal); SWAP(renewalIsYoung);
+#endif
+#ifdef WITH_BURY
+    SWAP(instead); SWAP(replaced);
 #endif
     owner = OTHERS_TOKEN(owner);
     copy[0] = OTHERS_COPY(0); copy[1] = OTHERS_COPY(1);
@@ -286,7 +299,15 @@ inline disown(c) {
 inline let_go(c) {
     me[c] = 0; disown(c);
     phase[c] = IDLE; hand[c] = 0; isFresh[c] = 0; leaseIsValid[c] = 0; isUnanswered[c] = 0;
-    settlement[c] = 0; chosen[c] = NO_COPY; isGiver[c] = 0; dropping[c] = 0
+    settlement[c] = 0; chosen[c] = NO_COPY; dropping[c] = 0; end_naming(c)
+}
+
+/* The name it gave before is of no use any more. */
+inline end_naming(c) {
+    isGiver[c] = 0;
+#ifdef WITH_BURY
+    replaced[c] = NO_COPY;
+#endif
 }
 
 inline lose_copy(c, k) {
@@ -295,7 +316,7 @@ inline lose_copy(c, k) {
 }
 
 inline end_claim(c) {
-    me[c] = 0; disown(c); leaseIsValid[c] = 0; settlement[c] = 0; chosen[c] = NO_COPY; isGiver[c] = 0
+    me[c] = 0; disown(c); leaseIsValid[c] = 0; settlement[c] = 0; chosen[c] = NO_COPY; end_naming(c)
 }
 
 /* It waits with what it has in hand, and will ask (again). Reservations that may have grown old are touched first. One
@@ -335,7 +356,10 @@ inline release_copies(c) {
 }
 
 inline send(c, what) {
-    request[c] = SENT; operation[c] = what; asker[c] = me[c]
+    request[c] = SENT; operation[c] = what; asker[c] = me[c];
+#ifdef WITH_BURY
+    instead[c] = (what == BURY -> replaced[c] : NO_COPY)
+#endif
 }
 
 inline settle(c, how) {
@@ -552,27 +576,14 @@ inline drop_all(c) {
     fi
 }
 
-/* The copy named in the ledger could not be buried. */
+/* The copy named in the ledger could not be buried: another one at hand is named instead. Where there is none, or the
+ * name was given by somebody else, whoever reserves that copy next is told to bury it again; the others ask for
+ * themselves. */
 inline could_not_bury(c) {
-#ifdef BREAK_NAME_ANOTHER
-    /* Rule 4 broken: while it has another copy at hand, that is named and buried instead. */
     if
-    :: isGiver[c] && hand[c] != 0 ->
-        if
-        :: HAS(hand[c], 0) -> replaced[c] = chosen[c]; chosen[c] = 0
-        :: !HAS(hand[c], 0) && HAS(hand[c], 1) -> replaced[c] = chosen[c]; chosen[c] = 1
-        :: else -> replaced[c] = chosen[c]; chosen[c] = 2
-        fi;
-        printf("   consumer %d: names copy %d instead\n", c, chosen[c]);
-        isGiver[c] = 0;
-        argument[c] = chosen[c];
-        settle(c, BURY)
-    :: else -> release_copies(c); let_go(c)
+    :: isGiver[c] && hand[c] != 0 -> phase[c] = RENAMING
+    :: else -> wait_with_copies(c)
     fi
-#else
-    /* Whoever reserves that copy next is told to bury it again; the others ask for themselves. */
-    wait_with_copies(c)
-#endif
 }
 
 #define CAN_BURY(c) (IS_ALIVE(c) && phase[c] == BURYING)
@@ -604,12 +615,10 @@ inline settled(c) {
     :: settlement[c] == COMPLETE -> finish(c)
     :: settlement[c] == RELEASE -> wait_with_copies(c)
     :: settlement[c] == BURY ->
-#if defined(BREAK_NAME_ANOTHER) || defined(BREAK_DROP_BEFORE_BURIED)
-        isGiver[c] = 1;
-#else
-        me[c] = 0;
+        isGiver[c] = 1; leaseIsValid[c] = 0; settlement[c] = 0;
+#ifdef WITH_BURY
+        replaced[c] = NO_COPY;
 #endif
-        leaseIsValid[c] = 0; settlement[c] = 0;
         if
         :: HAS(hand[c], chosen[c]) ->
 #ifdef BREAK_DROP_BEFORE_BURIED
@@ -656,7 +665,10 @@ inline crash(c) {
 }
 
 inline no_request(c) {
-    request[c] = NOTHING; operation[c] = 0; asker[c] = 0; argument[c] = 0; answer[c] = 0; disown(c)
+    request[c] = NOTHING; operation[c] = 0; asker[c] = 0; argument[c] = 0; answer[c] = 0; disown(c);
+#ifdef WITH_BURY
+    instead[c] = NO_COPY
+#endif
 }
 
 #if PUTS > 3
@@ -687,11 +699,20 @@ inline no_request(c) {
 inline choose_bury(c, k) {
     printf("   consumer %d: gives the job up, and names copy %d\n", c, k);
     chosen[c] = k; argument[c] = k;
-#ifdef BREAK_NAME_ANOTHER
-    replaced[c] = NO_COPY;
-#endif
     settle(c, BURY)
 }
+
+#define CAN_RENAME(c, k) (IS_ALIVE(c) && phase[c] == RENAMING && HAS(hand[c], k) && MAY_NAME(c, k))
+
+inline rename(c, k) {
+    printf("   consumer %d: names copy %d instead of copy %d\n", c, k, chosen[c]);
+    replaced[c] = chosen[c]; chosen[c] = k; argument[c] = k; isGiver[c] = 0;
+    settle(c, BURY)
+}
+
+#define HOLDS(c, k) (HAS(hand[c], k) && copy[k] == HELD(c))
+#define CANNOT_RENAME(c) (IS_ALIVE(c) && phase[c] == RENAMING && !HOLDS(c, 0) && !HOLDS(c, 1) && \
+                          (PUTS <= 2 || !HOLDS(c, PUTS - 1)))
 
 proctype Consumer(byte c) {
 end:
@@ -723,6 +744,8 @@ end:
 #ifdef WITH_BURY
     FOR_EACH_COPY(CAN_CHOOSE_BURY, choose_bury, c)
     FOR_EACH_COPY(CAN_DROP, drop, c)
+    FOR_EACH_COPY(CAN_RENAME, rename, c)
+    :: d_step { CANNOT_RENAME(c) -> wait_with_copies(c); TIDY }
     :: d_step { CAN_BURY(c) -> bury_copy(c); TIDY }
     :: d_step { CAN_BURY(c) && HAS_FAULTS && copy[chosen[c]] == HELD(c) -> bury_copy_unseen(c); TIDY }
 #endif
@@ -766,6 +789,15 @@ inline grant(c) {
     answer[c] = GRANTED
 }
 
+/* Whoever asks may act on the answer: from now on no other copy is named. */
+inline name_no_other(c) {
+#ifdef BREAK_NAME_ANOTHER
+    skip                                /* Rule 4 broken: whoever named a copy may name another at any time. */
+#else
+    owner = asker[c]
+#endif
+}
+
 inline perform_claim(c) {
     if
     :: record == ABSENT || record == WAITING -> grant(c)
@@ -779,6 +811,7 @@ inline perform_claim(c) {
         answer[c] = FINISHED
     :: record == DEAD && argument[c] != buriedCopy ->
         printf("   ledger: tells consumer %d that the job is dead, and copy %d not the buried one\n", c, argument[c]);
+        name_no_other(c);
         answer[c] = IS_DEAD
     :: record == DEAD && argument[c] == buriedCopy && isKicked ->
         REACHED(KICK);
@@ -786,6 +819,7 @@ inline perform_claim(c) {
     :: record == DEAD && argument[c] == buriedCopy && !isKicked ->
         REACHED(BURIED_AGAIN);
         printf("   ledger: tells consumer %d to bury copy %d again\n", c, argument[c]);
+        name_no_other(c);
 #ifdef BREAK_NO_BURY_AGAIN
         answer[c] = IS_DEAD             /* Rule 4 broken, second half: it is told what every other copy is told. */
 #else
@@ -828,12 +862,17 @@ inline perform_bury(c) {
         printf("   ledger: the job is DEAD, its copy is %d\n", argument[c]);
         record = DEAD; leaseIsOver = 0; buriedCopy = argument[c]; isKicked = 0;
         answer[c] = SETTLED
-    :: record == DEAD && owner == asker[c] && argument[c] == buriedCopy -> answer[c] = SETTLED
-#ifdef BREAK_NAME_ANOTHER
-    :: record == DEAD && owner == asker[c] && argument[c] != buriedCopy && replaced[c] == buriedCopy ->
+    /* In the code only for the same attempt. */
+    :: record == DEAD && argument[c] == buriedCopy -> answer[c] = SETTLED
+#ifdef WITH_BURY
+    :: record == DEAD && owner == asker[c] && argument[c] != buriedCopy && instead[c] == buriedCopy ->
+        REACHED(RENAME);
         printf("   ledger: the dead job's copy is now %d\n", argument[c]);
         buriedCopy = argument[c]; isKicked = 0;
         answer[c] = SETTLED
+    :: record == DEAD && argument[c] != buriedCopy && instead[c] == buriedCopy && owner != asker[c] ->
+        REACHED(RENAME_REFUSED);
+        answer[c] = LOST
 #endif
     :: else -> answer[c] = LOST
     fi
@@ -857,7 +896,10 @@ inline perform(c) {
     check_not_lost();
     if
     :: request[c] == STRAY -> no_request(c)
-    :: else -> request[c] = ANSWERED; asker[c] = 0; argument[c] = 0; operation[c] = 0
+    :: else -> request[c] = ANSWERED; asker[c] = 0; argument[c] = 0; operation[c] = 0;
+#ifdef WITH_BURY
+        instead[c] = NO_COPY
+#endif
     fi
 }
 
@@ -1081,6 +1123,9 @@ init {
 #endif
 #ifdef WITH_REST
         run Rest();
+#endif
+#ifdef WITH_BURY
+        instead[0] = NO_COPY; instead[1] = NO_COPY; replaced[0] = NO_COPY; replaced[1] = NO_COPY;
 #endif
         chosen[0] = NO_COPY; chosen[1] = NO_COPY; buriedCopy = NO_COPY
     }
