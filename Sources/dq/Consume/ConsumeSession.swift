@@ -1,15 +1,15 @@
 import DelayQueue
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// One `dq consume`: takes jobs until there is a reason to stop, then ends in order.
 final class ConsumeSession: Sendable {
     private let consumer: Consumer
     private let concurrency: Int
     private let action: JobAction
-    private let state: Mutex<ConsumeState>
+    private let state: NIOLockedValueBox<ConsumeState>
     private let events: AsyncStream<Event>
     private let report: AsyncStream<Event>.Continuation
-    private let outputFailure = Mutex<StreamFailure?>(nil)
+    private let outputFailure = NIOLockedValueBox<StreamFailure?>(nil)
 
     /// How long jobs may go on running once the process was asked to end.
     private static let interruptionGrace = Duration.seconds(5)
@@ -31,7 +31,7 @@ final class ConsumeSession: Sendable {
         self.consumer = consumer
         self.concurrency = min(concurrency, maximum ?? .max)
         self.action = action
-        state = Mutex(ConsumeState(maximum: maximum))
+        state = NIOLockedValueBox(ConsumeState(maximum: maximum))
         (events, report) = AsyncStream.makeStream()
     }
 
@@ -44,12 +44,12 @@ final class ConsumeSession: Sendable {
     func finish() { stop(.finish) }
 
     private func stop(_ reason: Event) {
-        let isDrained = state.withLock { $0.stop() }
+        let isDrained = state.withLockedValue { $0.stop() }
         report.yield(reason)
         if isDrained { report.yield(.drained) }
     }
 
-    var isBusy: Bool { state.withLock { $0.running > 0 } }
+    var isBusy: Bool { state.withLockedValue { $0.running > 0 } }
 
     // MARK: Running
 
@@ -66,7 +66,7 @@ final class ConsumeSession: Sendable {
             result = .failure(error)
         }
         await consumer.close(within: Self.closeLimit)
-        if let failure = outputFailure.withLock({ $0 }) { throw failure }
+        if let failure = outputFailure.withLockedValue({ $0 }) { throw failure }
         try result.get()
     }
 
@@ -116,7 +116,7 @@ final class ConsumeSession: Sendable {
     }
 
     private func handle(_ job: Job) async throws {
-        switch state.withLock({ $0.arrived() }) {
+        switch state.withLockedValue({ $0.arrived() }) {
         case .giveBack:
             // One completed before it came has no way back: it runs, though no more were wanted.
             if !job.isCompletedBeforeDelivery { try await giveBack() }
@@ -138,12 +138,12 @@ final class ConsumeSession: Sendable {
     }
 
     private func stop(_ failure: StreamFailure) {
-        outputFailure.withLock { $0 = $0 ?? failure }
+        outputFailure.withLockedValue { $0 = $0 ?? failure }
         interrupt()
     }
 
     private func ended() {
-        if state.withLock({ $0.ended() }) { report.yield(.drained) }
+        if state.withLockedValue({ $0.ended() }) { report.yield(.drained) }
     }
 
     /// Gives the job at hand back uncounted, which is what cancelling its handler does; the session's end does that.

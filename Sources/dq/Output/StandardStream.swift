@@ -1,6 +1,6 @@
 import Foundation
+import NIOConcurrencyHelpers
 import NIOPosix
-import Synchronization
 
 /// Standard output or standard error, written in whole lines.
 ///
@@ -13,7 +13,7 @@ final class StandardStream: Sendable {
     let isTerminal: Bool
     private let descriptor: Int32
     /// The progress shown now. Held locked while writing, so that lines stay whole.
-    private let progress = Mutex("")
+    private let progress = NIOLockedValueBox("")
 
     private static let eraseLine = "\r\u{1B}[K"
 
@@ -33,10 +33,13 @@ final class StandardStream: Sendable {
 
     /// Writes a line on this thread.
     func writeNow(_ line: String) throws(StreamFailure) {
-        try progress.withLock { progress throws(StreamFailure) in
-            guard !progress.isEmpty else { return try put(line + "\n") }
-            try put(Self.eraseLine + line + "\n" + progress)
+        let written = progress.withLockedValue { progress in
+            Result { () throws(StreamFailure) in
+                guard !progress.isEmpty else { return try put(line + "\n") }
+                try put(Self.eraseLine + line + "\n" + progress)
+            }
         }
+        try written.get()
     }
 
     /// Writes a remark for people; where nobody reads, it is dropped.
@@ -47,7 +50,7 @@ final class StandardStream: Sendable {
     /// Shows progress on a terminal, in place of the progress before; does nothing elsewhere.
     func showProgress(_ text: String) {
         guard isTerminal else { return }
-        progress.withLock { progress in
+        progress.withLockedValue { progress in
             guard progress != text else { return }
             progress = text
             try? put(Self.eraseLine + text)
@@ -57,7 +60,7 @@ final class StandardStream: Sendable {
     /// Removes the progress.
     func endProgress() {
         guard isTerminal else { return }
-        progress.withLock { progress in
+        progress.withLockedValue { progress in
             guard !progress.isEmpty else { return }
             progress = ""
             try? put(Self.eraseLine)
