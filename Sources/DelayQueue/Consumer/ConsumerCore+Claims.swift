@@ -7,6 +7,8 @@ extension ConsumerCore {
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
     mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
         guard let job = jobs[id], case .holding = job.phase, job.due <= now.wall else { return }
+        // Those wait for their nodes' word, and are deleted then.
+        guard !job.copies.allSatisfy(\.isLeftOver) else { return }
         guard !isDraining, room > 0 else {
             // Reserving is exclusive: what the application will not take soon, others may.
             releaseAll(id, delay: 0)
@@ -98,7 +100,7 @@ extension ConsumerCore {
     private mutating func buryAgain(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
         guard let job = jobs[id] else { return }
         if let held = job.copies.first(where: { $0.id == copy && $0.node == node }) {
-            setPhase(id, .burying(nil, nil))
+            setPhase(id, .burying(nil, named: []))
             send(.bury(held.id, priority: held.priority), to: held.node, for: id)
         } else {
             setPhase(id, .holding)
@@ -274,7 +276,7 @@ extension ConsumerCore {
             }
             pending.burying = (held, kicks)
             setPhase(id, .settling(claim, pending))
-            declareDead(id, claim, held, kicks: kicks, instead: pending.replaced)
+            declareDead(id, claim, held, kicks: kicks, instead: pending.named.last)
         default:
             break
         }

@@ -50,13 +50,15 @@ extension ConsumerCore {
     ) {
         var pending = pending
         if let burying = pending.burying {
-            declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.replaced)
-        } else if let index = job.copies.firstIndex(where: { !$0.isLeftOver }) {
+            declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.named.last)
+        } else if let index = copyToName(job, but: pending.named) {
             pending.isWaitingForCopy = false
             setPhase(id, .settling(claim, pending))
             // Statistics are told to anybody. A copy that somebody else has by now may be about to be deleted.
             touch(copyAt: index, of: id)
             send(.inspect(job.copies[index].id), to: job.copies[index].node, for: id)
+        } else if !pending.named.isEmpty {
+            askForThemselves(id, now: now)
         } else if pending.waiter == nil {
             // None is at hand, and nobody waits: the ledger counts a failure, and the next claim buries it.
             pending.settlement = .retry(after: .zero)
@@ -72,6 +74,11 @@ extension ConsumerCore {
                 DelayQueueError(.nodeFailed, "no copy of the job could be reserved to be buried", isRetriable: true),
                 now: now)
         }
+    }
+
+    /// A copy once named is not named again: a request to name another instead of it may still be on its way.
+    private func copyToName(_ job: HeldJob, but named: [CopyIdentity]) -> Int? {
+        job.copies.firstIndex { !$0.isLeftOver && !named.contains(identity(of: $0, job)) }
     }
 
     /// Names the copy that is about to be buried.
@@ -127,14 +134,26 @@ extension ConsumerCore {
                 claimAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
-            case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _),
-                .bury(let owner, _, _, _, _):
+            case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
+            case .bury(let owner, _, let copy, _, let replaced):
+                buryDeclared(call.job, owner: owner, copy: copy, instead: replaced, result, now: now)
             case .forget, .revoke, .status:
                 // A failed forget costs a record its early end, nothing else.
                 break
             }
         }
+    }
+
+    /// An answer to a request made before the present one, of another copy, says nothing about this one.
+    private mutating func buryDeclared(
+        _ id: HeldJobID, owner: ClaimOwner, copy: CopyIdentity, instead replaced: CopyIdentity?,
+        _ result: Result<LedgerReply, DelayQueueError>, now: Moment
+    ) {
+        guard let job = jobs[id], case .settling(_, let pending) = job.phase, let burying = pending.burying,
+            identity(of: burying.copy, job) == copy, pending.named.last == replaced
+        else { return }
+        settleAnswered(id, owner: owner, result, now: now)
     }
 
     private mutating func settleAnswered(
@@ -146,6 +165,8 @@ extension ConsumerCore {
         switch result {
         case .success(.settled):
             settled(id, pending, now: now)
+        case .success where !pending.named.isEmpty:
+            askForThemselves(id, now: now)
         case .success:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
             loseClaim(id, now: now)
@@ -157,7 +178,9 @@ extension ConsumerCore {
             } else if pending.waiter != nil, error.leavesJobUnsettled {
                 handBack(id, claim, pending, error, now: now)
             } else {
-                effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
+                if pending.named.isEmpty {
+                    effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
+                }
                 // The lease will run out by itself, and the copies go back for whoever claims then.
                 releaseAll(id, delay: 1)
             }
@@ -182,14 +205,17 @@ extension ConsumerCore {
             hold(id, for: delay, now: now)
         case .bury(let reason):
             guard case .settling(let claim, _) = job.phase, let burying = pending.burying else { return }
-            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
-            effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
+            if pending.named.isEmpty {
+                effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+                effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
+            }
+            let named = pending.named + [identity(of: burying.copy, job)]
             guard job.copies.contains(where: { $0.node == burying.copy.node && $0.id == burying.copy.id }) else {
                 // It went with its connection.
-                buryAnother(id, claim, than: identity(of: burying.copy, job), now: now)
+                buryAnother(id, claim, than: named, now: now)
                 return
             }
-            setPhase(id, .burying(claim, identity(of: burying.copy, job)))
+            setPhase(id, .burying(claim, named: named))
             send(.bury(burying.copy.id, priority: burying.copy.priority), to: burying.copy.node, for: id)
         }
     }
@@ -225,7 +251,7 @@ extension ConsumerCore {
             // Only now may the other copies go: the buried one is the job, and no longer in our hands.
             if job.copies.isEmpty { forgetJob(id) } else { setPhase(id, .holding) }
             markLeftOver(id) { _ in true }
-        } else if let claim, let named {
+        } else if let claim {
             buryAnother(id, claim, than: named, now: now)
         } else {
             // Whoever reserves it next is told to bury it again.
@@ -234,21 +260,27 @@ extension ConsumerCore {
     }
 
     /// The copy the ledger named could not be buried: while another one is at hand, that is named and buried instead,
-    /// or the job would hang on a copy that may be lost. Where somebody asked about the job by now the ledger refuses:
-    /// then the copies here may go, and the named one is buried when it comes back.
+    /// or the job would hang on a copy that may be lost. Where somebody asked about the job by now the ledger refuses,
+    /// and the copies here ask for themselves.
     private mutating func buryAnother(
-        _ id: HeldJobID, _ claim: HeldClaim, than named: CopyIdentity, now: Moment
+        _ id: HeldJobID, _ claim: HeldClaim, than named: [CopyIdentity], now: Moment
     ) {
-        guard let job = jobs[id], !job.copies.isEmpty else {
-            // The named copy comes back when its reservation ends, and is buried then.
-            forgetJob(id)
-            return
-        }
         var pending = PendingSettlement(
             settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)
-        pending.replaced = named
+        pending.named = named
         setPhase(id, .settling(claim, pending))
         askSettle(id, now: now)
+    }
+
+    /// The copies at hand of a dead job ask what becomes of them. The named one comes back when its reservation ends, and
+    /// is buried then.
+    private mutating func askForThemselves(_ id: HeldJobID, now: Moment) {
+        setPhase(id, .holding)
+        if jobs[id]?.copies.isEmpty ?? true {
+            forgetJob(id)
+        } else {
+            park(id, for: .milliseconds(100), tries: 1, now: now)
+        }
     }
 
     // MARK: Losing a claim

@@ -73,8 +73,9 @@ enum HeldPhase {
     case settling(HeldClaim, PendingSettlement)
     /// The node's word that the copy of a dead job is buried; until then no other copy may go.
     ///
-    /// With the claim it was given up under and the copy the ledger was told of, where that was here.
-    case burying(HeldClaim?, CopyIdentity?)
+    /// With the claim it was given up under and the copies the ledger was told of, the last one last, where that was
+    /// here.
+    case burying(HeldClaim?, named: [CopyIdentity])
 }
 
 extension HeldPhase {
@@ -106,8 +107,9 @@ struct PendingSettlement {
     var deliversOnceSettled = false
     /// The copy to bury, once its kick count is known.
     var burying: (copy: HeldCopy, kicks: Int)?
-    /// The copy the ledger was told of before, which could not be buried.
-    var replaced: CopyIdentity?
+    /// The copies the ledger was told of before, which could not be buried, the last one last. The application was told
+    /// then how its settlement ended.
+    var named: [CopyIdentity] = []
 }
 
 /// How a run of a job ends.

@@ -10,9 +10,6 @@ extension LedgerRecord {
                 expiresIn: timing.retentionOfLiveRecords,
                 reply: .granted(attempt: attempt, failures: failures))
         }
-        func unchanged(_ reply: LedgerReply) -> Transition {
-            Transition(record: record, expiresIn: nil, reply: reply)
-        }
         switch record {
         case nil:
             return createsRecord ? grant(attempt: 1, failures: 0) : nil
@@ -23,13 +20,12 @@ extension LedgerRecord {
         case .waiting(_, let attempt, let failures, let notBefore):
             return notBefore <= now ? grant(attempt: attempt + 1, failures: failures) : nil
         case .dead(_, let attempt, let buried, let kicksWhenBuried):
-            if copy == buried, kicks == nil { return unchanged(.needsKicks) }
             if copy == buried, let kicks, kicks > kicksWhenBuried { return grant(attempt: attempt + 1, failures: 0) }
             // Whoever asks may act on the answer, so nobody names another copy from now on: a new owner sees to that.
             return Transition(
                 record: .dead(owner, attempt: attempt, copy: buried, kicks: kicksWhenBuried),
                 expiresIn: timing.retentionOfLiveRecords,
-                reply: copy == buried ? .buryAgain : .finished(.dead))
+                reply: copy != buried ? .finished(.dead) : kicks == nil ? .needsKicks : .buryAgain)
         case .done, .revoked:
             return nil
         }

@@ -161,10 +161,9 @@ struct RedisLedgerScripts: Sendable {
           if till <= now then return grant(attempt + 1, failures) end
         elseif kind == 'dead' then
           local isNamed = copy == ARGV[2]
-          if isNamed and ARGV[3] == '-' then return 'needsKicks' end
-          if isNamed and tonumber(ARGV[3]) > kicks then return grant(attempt + 1, 0) end
+          if isNamed and ARGV[3] ~= '-' and tonumber(ARGV[3]) > kicks then return grant(attempt + 1, 0) end
           write('1 dead ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. copy .. ' ' .. kicks, ARGV[6])
-          if isNamed then return 'buryAgain' end
+          if isNamed then return ARGV[3] == '-' and 'needsKicks' or 'buryAgain' end
         end
         return state()
         """

@@ -1,9 +1,10 @@
 import Beanstalk
+import PipelinedTransport
 import Testing
 
 @testable import DelayQueue
 
-/// Each test is an order of events in which the model of the ledger's protocol lost a dead job.
+/// Orders of events that could cost a dead job its last copy, or leave one that nobody wants.
 @Suite("Consumer decisions about dead jobs")
 struct DeadJobTests {
     private let key: LedgerKey
@@ -118,6 +119,88 @@ struct DeadJobTests {
         #expect(world.sent[1].isEmpty)
     }
 
+    @Test func `a left-over copy that was reserved anew asks anew`() throws {
+        var world = try CoreWorld()
+        try declareDead(&world, copy: 0)
+        let record = try CoreWorld.record("a", due: .zero, copy: 1)
+        world.answer(node: 1, reserved: [(5, record)])
+        // A reserve is under way when the ledger answers, and brings the same copy: its reservation had run out.
+        let next = world.core.nextBatch(for: 1, now: world.now)
+        let batch = try #require(next)
+        world.answerLedger()
+        world.core.answered(
+            batch, node: 1, replies: [.reserved(BeanstalkJobID(5), record)], isLost: false,
+            generation: ConnectionGeneration(1), sentAt: world.now, now: world.now)
+        world.answer(node: 1)
+        #expect(world.sent[1] == [.touch(BeanstalkJobID(5))])
+        #expect(world.core.ledgerCalls.count == 1)
+        world.answerLedger()
+        world.answer(node: 1)
+        world.answer(node: 1)
+        #expect(world.sent[1].last == .delete(BeanstalkJobID(5), index: 1))
+        #expect(world.core.jobs.isEmpty)
+    }
+
+    @Test func `a left-over copy is deleted also where the application wants no more`() throws {
+        var world = try CoreWorld()
+        try declareDead(&world, copy: 0)
+        world.answer(node: 1, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 1))])
+        world.core.setDemand(0)
+        world.answerLedger()
+        world.answer(node: 1)
+        world.answer(node: 1)
+        #expect(world.sent[1] == [.touch(BeanstalkJobID(5)), .delete(BeanstalkJobID(5), index: 1)])
+        #expect(world.core.jobs.isEmpty)
+    }
+
+    @Test func `an answer to the first request to bury is not taken for one about another copy`() throws {
+        var (world, id) = try withDeliveredJob(nodes: 2)
+        world.settle(id, .bury(reason: "x"))
+        world.answer(node: 0)
+        let first = world.core.takeLedgerCalls()
+        let settled = first.map {
+            Result<LedgerReply, DelayQueueError>.success(world.perform($0.operation, on: $0.key))
+        }
+        world.core.ledgerAnswered(first, settled, sentAt: world.now, now: world.now)
+        world.lose(node: 0)
+        world.answer(node: 1)
+        // The rename is under way when a repeat of the first request is answered.
+        #expect(world.core.ledgerCalls.count == 1)
+        world.core.ledgerAnswered(first, settled, sentAt: world.now, now: world.now)
+        world.answer(node: 1)
+        #expect(!world.sent[1].contains(.bury(BeanstalkJobID(1), priority: 7)))
+        world.answerLedger()
+        world.answer(node: 1)
+        #expect(world.sent[1].last == .bury(BeanstalkJobID(1), priority: 7))
+        #expect(world.settled.map(\.error) == [nil], "the application is told once")
+    }
+
+    @Test func `a copy named before is not named again`() throws {
+        var (world, id) = try withDeliveredJob(nodes: 2)
+        world.settle(id, .bury(reason: "x"))
+        world.answer(node: 0)
+        world.answerLedger()
+        world.lose(node: 0)
+        world.answer(node: 1)
+        // Named instead; then that node goes too, and the first comes back.
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.lose(node: 1)
+        let kicks = world.sent[0].count
+        world.answer(node: 0)
+        #expect(!world.sent[0].dropFirst(kicks).contains { if case .bury = $0 { true } else { false } })
+        #expect(!world.core.ledgerCalls.contains { if case .bury = $0.operation { true } else { false } })
+        // It asks for itself: another copy is the one that stays.
+        world.advance(by: .seconds(1))
+        world.tick()
+        world.answerLedger()
+        for _ in 0..<2 { world.answer(node: 0) }
+        #expect(world.sent[0].last == .delete(BeanstalkJobID(1), index: 0))
+        #expect(world.core.jobs.isEmpty)
+        #expect(world.settled.map(\.error) == [nil])
+        #expect(world.leasesLost.isEmpty)
+    }
+
     @Test func `no other copy is named once somebody asked, and the first is buried again`() throws {
         var (world, id) = try withDeliveredJob(nodes: 2)
         world.settle(id, .bury(reason: "x"))
@@ -144,5 +227,7 @@ struct DeadJobTests {
         #expect(world.sent[0].last == .bury(BeanstalkJobID(1), priority: 7))
         #expect(world.sent[1].last == .delete(BeanstalkJobID(1), index: 1))
         #expect(world.core.jobs.isEmpty)
+        #expect(world.settled.map(\.error) == [nil])
+        #expect(world.leasesLost.isEmpty)
     }
 }

@@ -122,12 +122,17 @@ import Testing
     }
 
     /// Whoever asks about a dead job may delete its copy: no copy can be named from then on.
-    @Test(arguments: LedgerKind.allCases)
-    func noOtherCopyIsNamedOnceSomebodyAsked(_ kind: LedgerKind) async throws {
+    @Test(
+        arguments: LedgerKind.allCases,
+        [(CopyIdentity.index(1), LedgerReply.finished(.dead)), (.index(0), .needsKicks)])
+    func noOtherCopyIsNamedOnceSomebodyAsked(
+        _ kind: LedgerKind, _ question: (asked: CopyIdentity, answer: LedgerReply)
+    ) async throws {
+        let (asked, answer) = question
         try await LedgerFixture.run(kind) { job async throws in
             _ = try await job.ask(.claim(job.a, copy: .index(0)))
             #expect(try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .settled)
-            #expect(try await job.ask(.claim(job.b, copy: .index(1))) == .finished(.dead))
+            #expect(try await job.ask(.claim(job.b, copy: asked)) == answer)
             #expect(
                 try await job.ask(.bury(job.a, attempt: 1, copy: .index(1), kicks: 0, instead: .index(0))) == .lost)
             #expect(
