@@ -11,7 +11,7 @@ public import NIOCore
 /// A timeout or a cancelled task ends one wait only: the connection and everybody else's requests go on.
 public actor PipelinedConnection<Decoder: ReplyDecoder> {
     public typealias Reply = Decoder.Reply
-    typealias Waiter = CheckedContinuation<BatchOutcome<Reply>, Never>
+    typealias Waiter = BatchWaiter<Reply>
 
     public nonisolated let unownedExecutor: UnownedSerialExecutor
     public nonisolated let eventLoop: any EventLoop
@@ -71,19 +71,39 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         let id = pipeline.makeID()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                start(batch, id: id, waiter: waiter)
+                start(batch, id: id, waiter: .task(waiter))
             }
         } onCancel: {
-            eventLoop.execute {
-                self.assumeIsolated { $0.fail($0.pipeline.cancel(id).map { [$0] } ?? []) }
-            }
+            abandonSoon(id)
+        }
+    }
+
+    /// Sends a batch in this turn of the loop, and calls back when ``send(_:)`` would return: for whoever runs on the
+    /// event loop already, and needs no task to wait in.
+    ///
+    /// - Parameter whenOver: called once, on the event loop; within this call where the batch fails at once. It must
+    ///   not wait.
+    /// - Returns: the name to end the wait by.
+    package func post(
+        _ batch: RequestBatch<Reply>, whenOver: @escaping @Sendable (BatchOutcome<Reply>) -> Void
+    ) -> UInt64 {
+        let id = pipeline.makeID()
+        start(batch, id: id, waiter: .callback(whenOver), flushesAtOnce: true)
+        return id
+    }
+
+    /// Ends the wait for a posted batch, as cancelling the task does that waits in ``send(_:)``, from any thread and
+    /// in a later turn of the loop.
+    package nonisolated func abandonSoon(_ id: UInt64) {
+        eventLoop.execute {
+            self.assumeIsolated { $0.fail($0.pipeline.cancel(id).map { [$0] } ?? []) }
         }
     }
 
     /// What the connection is doing now.
     public var status: ConnectionStatus { pipeline.status }
 
-    private func start(_ batch: RequestBatch<Reply>, id: UInt64, waiter: Waiter) {
+    private func start(_ batch: RequestBatch<Reply>, id: UInt64, waiter: Waiter, flushesAtOnce: Bool = false) {
         let now = NIODeadline.now()
         let deadline = batch.timeout.map { now + TimeAmount($0) }
         let entry = Pipeline<Reply, Waiter>.Entry(
@@ -93,7 +113,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         case .connect:
             connect()
         case .write(let bytes):
-            write(bytes)
+            write(bytes, flushesAtOnce: flushesAtOnce)
         case .wait:
             break
         case .fail(let failure):
@@ -125,21 +145,24 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
 
     // MARK: Writing
 
-    private func write(_ bytes: ByteBuffer) {
+    private func write(_ bytes: ByteBuffer, flushesAtOnce: Bool = false) {
         if outbound.readableBytes == 0 {
             outbound = bytes
         } else {
             outbound.writeImmutableBuffer(bytes)
         }
+        if flushesAtOnce { return flush() }
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         eventLoop.execute {
-            self.assumeIsolated { $0.flush() }
+            self.assumeIsolated {
+                $0.isFlushScheduled = false
+                $0.flush()
+            }
         }
     }
 
     private func flush() {
-        isFlushScheduled = false
         guard outbound.readableBytes > 0 else { return }
         let bytes = outbound
         outbound = ByteBuffer()

@@ -13,12 +13,16 @@ struct ProducerMetrics: Sendable {
         revoked = Counter(label: "dq_jobs_revoked_total", dimensions: dimensions)
     }
 
-    func record(_ results: [Result<Receipt, DelayQueueError>], jobs: [PreparedJob]) {
+    func record(_ results: [Result<Receipt, DelayQueueError>]) {
         var accepted = 0
         for result in results { if case .success = result { accepted += 1 } }
-        if accepted > 0 { scheduled.increment(by: accepted) }
-        if accepted < results.count { refused.increment(by: results.count - accepted) }
+        recordScheduled(accepted)
+        recordRefused(results.count - accepted)
     }
+
+    func recordScheduled(_ count: Int) { if count > 0 { scheduled.increment(by: count) } }
+
+    func recordRefused(_ count: Int) { if count > 0 { refused.increment(by: count) } }
 
     func recordRevoked() { revoked.increment() }
 }

@@ -32,6 +32,13 @@ package struct NodeChoice: Equatable {
     package init(
         health: [Health], copies: Int, minimumWritten: Int, using generator: inout some RandomNumberGenerator
     ) {
+        // Where every node gets a copy and none is in doubt there is nothing to choose.
+        if health.count <= copies, health.allSatisfy({ $0.isUp && !$0.isSlow }) {
+            self.awaited = Array(health.indices)
+            self.probes = []
+            self.spares = []
+            return
+        }
         let healthy = health.indices.filter { health[$0].isUp && !health[$0].isSlow }
         let slow = health.indices.filter { health[$0].isUp && health[$0].isSlow && !health[$0].isBusy }
         // Healthy nodes fill the quorum first, or a call would depend on a slow one; chance fills the rest.

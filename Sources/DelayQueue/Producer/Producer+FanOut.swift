@@ -4,38 +4,6 @@ import NIOCore
 import PipelinedTransport
 
 extension Producer {
-    /// Jobs on their way together: the decision, and what the answers said beside it. Confined to the producer.
-    final class Write {
-        struct Caller {
-            let id: UInt64
-            let waiter: GatheredJobs.Waiter
-        }
-
-        let jobs: [PreparedJob]
-        let plan: WritePlan
-        var fanOut: FanOut
-        let fate = PutFate()
-        /// For each job who is to be told, where single calls were gathered; nil once that was done.
-        var callers: [Caller?] = []
-        /// What carries it out, where single calls were gathered.
-        var task: Task<Void, Never>?
-        /// The connection each node's copies were written on.
-        var generations: [Int: ConnectionGeneration] = [:]
-        var nodeErrors: [Int: any Error] = [:]
-        /// Copies whose answer came after their wait had ended, and before the decision.
-        var storedLate: [FanOut.Put: BeanstalkJobID] = [:]
-        var bodyTooLarge: Set<Int> = []
-
-        init(_ jobs: [PreparedJob], plan: WritePlan, minimumWritten: Int) {
-            self.jobs = jobs
-            self.plan = plan
-            self.fanOut = FanOut(jobCount: jobs.count, minimumWritten: minimumWritten, spares: plan.spares)
-        }
-
-        /// Copies planned for each job.
-        var copies: [Int] { plan.copies }
-    }
-
     private enum Event: Sendable {
         case answered(node: Int, BatchOutcome<BeanstalkReply>, [FanOut.Put])
         case graceOver
@@ -60,7 +28,7 @@ extension Producer {
             for (index, result) in zip(writable, await conclude(write)) { results[index] = result }
         }
         let answers = results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
-        metrics.record(answers, jobs: jobs)
+        metrics.record(answers)
         return answers
     }
 
@@ -88,18 +56,24 @@ extension Producer {
         let plan = WritePlan(
             jobCount: jobs.count, health: health(now: .now()), copies: configuration.copies,
             minimumWritten: configuration.minimumWritten, isChoiceShared: sharingOneChoice, using: &generator)
-        let write = Write(jobs, plan: plan, minimumWritten: configuration.minimumWritten)
+        lastWrite += 1
+        let write = Write(lastWrite, jobs, plan: plan, minimumWritten: configuration.minimumWritten)
         for (node, puts) in plan.puts { write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node)) }
         return write
     }
 
     // MARK: Carry out
 
-    /// Sends the puts, and returns once every job's fate is decided.
+    /// Sends the puts, unless they were posted, and returns once every job's fate is decided.
     func carryOut(_ write: Write) async {
-        guard !write.plan.puts.isEmpty else { return }
+        guard !write.plan.puts.isEmpty, write.fanOut.accepted == nil else { return }
         await withTaskGroup(of: Event.self) { group in
-            for (node, puts) in write.plan.puts { add(puts, node: node, of: write, to: &group) }
+            if write.posted.isEmpty {
+                for (node, puts) in write.plan.puts { add(puts, node: node, of: write, to: &group) }
+            } else {
+                for node in write.posted.keys { addPosted(node, of: write, to: &group) }
+                if let end = write.graceEnd { addGrace(max(end - .now(), .zero), to: &group) }
+            }
             while let event = await group.next() {
                 let actions: [FanOut.Action]
                 switch event {
@@ -113,10 +87,7 @@ extension Producer {
                     case .send(let puts, let node):
                         add(puts, node: node, of: write, to: &group)
                     case .startGrace:
-                        group.addTask(executorPreference: loopExecutor) { [eventLoop, configuration] in
-                            await eventLoop.wait(for: configuration.stragglerGrace)
-                            return .graceOver
-                        }
+                        addGrace(TimeAmount(configuration.stragglerGrace), to: &group)
                     case .finish:
                         finish(write)
                         // The children still waiting leave tombstones in their connections; what they know by now
@@ -134,6 +105,27 @@ extension Producer {
     }
 
     private func add(_ puts: [FanOut.Put], node: Int, of write: Write, to group: inout TaskGroup<Event>) {
+        let batch = batch(of: puts, in: write)
+        group.addTask(executorPreference: loopExecutor) { [connection = connections[node]] in
+            .answered(node: node, await connection.send(batch), puts)
+        }
+    }
+
+    private func addPosted(_ node: Int, of write: Write, to group: inout TaskGroup<Event>) {
+        guard let puts = write.plan.puts[node] else { return }
+        group.addTask(executorPreference: loopExecutor) { [number = write.number] in
+            .answered(node: node, await self.outcomeOfPosted(on: node, in: number), puts)
+        }
+    }
+
+    private func addGrace(_ time: TimeAmount, to group: inout TaskGroup<Event>) {
+        group.addTask(executorPreference: loopExecutor) { [eventLoop] in
+            await eventLoop.wait(for: .nanoseconds(time.nanoseconds))
+            return .graceOver
+        }
+    }
+
+    func batch(of puts: [FanOut.Put], in write: Write) -> RequestBatch<BeanstalkReply> {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(puts.reduce(0) { $0 + write.jobs[$1.job].bodySize + 160 })
         let now = Timestamp.now()
@@ -144,7 +136,7 @@ extension Producer {
             job.writePut(
                 copy: put.copy, copies: job.declaredCopies(write.copies[put.job]), delay: delay, into: &bytes)
         }
-        let batch = RequestBatch<BeanstalkReply>(
+        return RequestBatch(
             bytes: bytes, count: puts.count, timeout: configuration.writeTimeout,
             whenAbandoned: { [fate = write.fate] index, reply in
                 guard case .inserted(let id) = reply, fate.arrivedLate(puts[index], as: id) else { return nil }
@@ -153,9 +145,6 @@ extension Producer {
                 return farewell
             },
             accepts: { _, reply in reply.answersPut })
-        group.addTask(executorPreference: loopExecutor) { [connection = connections[node]] in
-            .answered(node: node, await connection.send(batch), puts)
-        }
     }
 
     private func record(

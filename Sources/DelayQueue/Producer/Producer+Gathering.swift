@@ -44,30 +44,34 @@ extension Producer {
         let write = begin(entries.map(\.job), sharingOneChoice: true)
         write.callers = entries.map { Write.Caller(id: $0.id, waiter: $0.waiter) }
         for (job, entry) in entries.enumerated() { underway[entry.id] = (write, job) }
-        // Awaited by the callers, whom it resumes, and by `close`, which waits for the end of the call it stands for.
-        write.task = Task { await run(write) }
+        writes[write.number] = write
+        if !post(write) { handOver(write) }
     }
 
-    private func run(_ write: Write) async {
+    /// Carries out a write that no longer goes as usual, or never did.
+    func run(_ number: UInt64) async {
+        guard let write = writes[number] else { return }
         await carryOut(write)
         let accepted = write.fanOut.accepted ?? write.jobs.map { _ in false }
+        metrics.recordScheduled(accepted.count { $0 })
         for job in write.jobs.indices where accepted[job] {
             resume(job, of: write, .success(receipt(for: job, of: write)))
         }
         let refused = write.jobs.indices.filter { !accepted[$0] && !write.fanOut.isWithdrawn($0) }
         if !refused.isEmpty {
             for (job, error) in await withdrawnErrors(refused, of: write, isCancelled: false) {
+                metrics.recordRefused(1)
                 resume(job, of: write, .failure(error))
             }
         }
         await removeUnwanted(of: write)
+        writes[number] = nil
         endCall()
     }
 
-    private func resume(_ job: Int, of write: Write, _ result: Result<Receipt, DelayQueueError>) {
+    func resume(_ job: Int, of write: Write, _ result: Result<Receipt, DelayQueueError>) {
         guard let caller = write.callers[job].take() else { return }
         underway[caller.id] = nil
-        metrics.record([result], jobs: [write.jobs[job]])
         caller.waiter.resume(returning: result)
     }
 
@@ -82,11 +86,13 @@ extension Producer {
         guard let (write, job) = underway[id], write.fanOut.accepted == nil, !write.fanOut.isWithdrawn(job) else {
             return
         }
+        handOver(write)
         write.fanOut.withdraw(job)
         inFlight += 1
         // Awaited by the caller, whom it resumes; not cut short by the cancellation that caused it.
         Task {
             for (job, error) in await withdrawnErrors([job], of: write, isCancelled: true) {
+                metrics.recordRefused(1)
                 resume(job, of: write, .failure(error))
             }
             endCall()

@@ -34,6 +34,10 @@ public actor Producer {
     /// Single calls that wait to be written, and those whose fate is open.
     nonisolated let gathered = GatheredJobs()
     var underway: [UInt64: (write: Write, job: Int)] = [:]
+    /// Writes of single calls that are not over.
+    var writes: [UInt64: Write] = [:]
+    var lastWrite: UInt64 = 0
+    var graceTimer: Scheduled<Void>?
     var inFlight = 0
     var isClosed = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []

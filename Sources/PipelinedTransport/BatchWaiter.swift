@@ -1,0 +1,13 @@
+/// Who is told how a batch ended.
+enum BatchWaiter<Reply: Sendable> {
+    case task(CheckedContinuation<BatchOutcome<Reply>, Never>)
+    /// Called on the event loop.
+    case callback(@Sendable (BatchOutcome<Reply>) -> Void)
+
+    func resume(returning outcome: BatchOutcome<Reply>) {
+        switch self {
+        case .task(let continuation): continuation.resume(returning: outcome)
+        case .callback(let call): call(outcome)
+        }
+    }
+}
