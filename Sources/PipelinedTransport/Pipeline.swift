@@ -77,20 +77,20 @@ struct Pipeline<Reply: Sendable, Waiter> {
         case fail(Failure)
     }
 
-    mutating func enqueue(_ entry: Entry, boundTo bound: ConnectionGeneration?, now: NIODeadline) -> EnqueueAction {
-        func failure(_ code: TransportError.Code, retryAfter: Duration? = nil) -> EnqueueAction {
-            guard let waiter = entry.waiter else { return .wait }
-            return .fail(
-                Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: false, retryAfter: retryAfter))
-        }
-        if isClosing { return failure(.closed) }
+    mutating func enqueue(
+        _ entry: consuming Entry, boundTo bound: ConnectionGeneration?, now: NIODeadline
+    ) -> EnqueueAction {
+        if isClosing { return Self.failure(of: entry.waiter, .closed) }
         if let bound {
-            guard case .ready = phase, bound == generation else { return failure(.staleGeneration) }
+            guard case .ready = phase, bound == generation else {
+                return Self.failure(of: entry.waiter, .staleGeneration)
+            }
         }
         switch phase {
         case .idle(let retryAt):
             if let retryAt, now < retryAt {
-                return failure(.backingOff, retryAfter: .nanoseconds((retryAt - now).nanoseconds))
+                return Self.failure(
+                    of: entry.waiter, .backingOff, retryAfter: .nanoseconds((retryAt - now).nanoseconds))
             }
             append(entry)
             phase = .connecting
@@ -100,7 +100,6 @@ struct Pipeline<Reply: Sendable, Waiter> {
             append(entry)
             return .wait
         case .ready:
-            var entry = entry
             let bytes = entry.bytes
             entry.bytes = ByteBuffer()
             append(entry)
@@ -108,9 +107,20 @@ struct Pipeline<Reply: Sendable, Waiter> {
         }
     }
 
-    private mutating func append(_ entry: Entry) {
+    private static func failure(
+        of waiter: Waiter?, _ code: TransportError.Code, retryAfter: Duration? = nil
+    ) -> EnqueueAction {
+        guard let waiter else { return .wait }
+        return .fail(Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: false, retryAfter: retryAfter))
+    }
+
+    private mutating func append(_ entry: consuming Entry) {
+        // Not read back from the queue, where it would be copied: for single requests this is every one.
+        if queue.isEmpty {
+            head = Head(count: entry.count, isAwaited: entry.waiter != nil)
+            headAccepts = entry.accepts
+        }
         queue.append(entry)
-        if queue.count == 1 { followHead() }
     }
 
     /// The queue has another head, or none.
