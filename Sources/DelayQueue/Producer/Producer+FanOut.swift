@@ -34,9 +34,9 @@ extension Producer {
 
     // MARK: Plan
 
-    private func health(now: NIODeadline) -> [NodeChoice.Health] {
-        connections.indices.map { node in
-            let status = connections[node].assumeIsolated { $0.status }
+    private func health(_ statuses: [ConnectionStatus], now: NIODeadline) -> [NodeChoice.Health] {
+        statuses.indices.map { node in
+            let status = statuses[node]
             if let replies = slowNodes[node], replies != status.repliesReceived { slowNodes[node] = nil }
             let isUp =
                 switch status.phase {
@@ -52,13 +52,17 @@ extension Producer {
 
     /// - Parameter sharingOneChoice: all jobs go to the same nodes.
     func begin(_ jobs: [PreparedJob], sharingOneChoice: Bool = false) -> Write {
+        let statuses = connections.map { connection in connection.assumeIsolated { $0.status } }
         var generator = SystemRandomNumberGenerator()
         let plan = WritePlan(
-            jobCount: jobs.count, health: health(now: .now()), copies: configuration.copies,
+            jobCount: jobs.count, health: health(statuses, now: .now()), copies: configuration.copies,
             minimumWritten: configuration.minimumWritten, isChoiceShared: sharingOneChoice, using: &generator)
         lastWrite += 1
         let write = Write(lastWrite, jobs, plan: plan, minimumWritten: configuration.minimumWritten)
-        for (node, puts) in plan.puts { write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node)) }
+        for (node, puts) in plan.puts {
+            write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
+            if statuses[node].phase != .ready { write.isConnected = false }
+        }
         return write
     }
 

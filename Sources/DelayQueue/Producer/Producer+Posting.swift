@@ -12,9 +12,7 @@ extension Producer {
     /// - Returns: false where a node it is planned for is not connected or in doubt; nothing was sent then.
     func post(_ write: Write) -> Bool {
         let puts = write.plan.puts
-        guard !puts.isEmpty, write.plan.probes.isEmpty,
-            puts.keys.allSatisfy({ node in connections[node].assumeIsolated { $0.status.phase == .ready } })
-        else { return false }
+        guard !puts.isEmpty, write.isConnected, write.plan.probes.isEmpty else { return false }
         let number = write.number
         for node in puts.keys { write.posted[node] = PostedPuts() }
         for (node, puts) in puts {

@@ -15,6 +15,8 @@ extension Producer {
         let plan: WritePlan
         var fanOut: FanOut
         let fate = PutFate()
+        /// All the nodes it is planned for were connected when it began.
+        var isConnected = true
         /// For each job who is to be told, where single calls were gathered; nil once that was done.
         var callers: [Caller?] = []
         /// Puts that were sent without a task, by node, until their outcome was recorded.
