@@ -12,9 +12,10 @@ package struct PutReplies {
     /// The last reply that was not the one wished for.
     package private(set) var refusal: BeanstalkReply?
 
+    private var isIncomplete = false
+
     /// Every put was answered, and as wished.
     package var areAllStored: Bool { refusal == nil && !isIncomplete }
-    private var isIncomplete = false
 
     package init(_ outcome: BatchOutcome<BeanstalkReply>, count: Int) {
         answers.reserveCapacity(count)
