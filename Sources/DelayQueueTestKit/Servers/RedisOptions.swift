@@ -61,7 +61,7 @@ public struct RedisOptions: Sendable {
             "--bind", "127.0.0.1",
             "--dir", ".",
             "--save", "",
-            "--appendonly", appendOnly ? "yes" : "no",
+            "--appendonly", appendOnly ? "yes" : "no", "--appendfsync", "always",
             "--unixsocket", unixSocketPath,
             // SIGTERM is looked at this often per second; at the default of 10 every stop takes a twentieth of a
             // second on average.
