@@ -6,6 +6,7 @@ import NIOCore
 struct AccuracyBench: Sendable {
     let cluster: BenchCluster
     let jobs: Int
+    let bodySize: Int
     /// The time over which the jobs fall due.
     let duration: Duration
 
@@ -44,6 +45,7 @@ struct AccuracyBench: Sendable {
         let consumer = try Consumer(nodes: cluster.nodes, ledger: ledger, logger: cluster.logger)
         let producer = try cluster.producer()
         let instants = instants(from: .now() + lead)
+        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
         let measurement = try await Measurement.of(cluster.probe) {
             let latenesses = try await withThrowingTaskGroup(of: [Duration].self) { group in
                 group.addTask {
@@ -55,7 +57,7 @@ struct AccuracyBench: Sendable {
                     }
                     return latenesses
                 }
-                for result in await producer.schedule(instants.map { JobRequest(at: $0.date, "") }) {
+                for result in await producer.schedule(instants.map { JobRequest(at: $0.date, body) }) {
                     _ = try result.get()
                 }
                 return try await group.next() ?? []

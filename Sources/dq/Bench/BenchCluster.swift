@@ -3,6 +3,7 @@ import DelayQueue
 import DelayQueueTestKit
 import HiredisClient
 import Logging
+import NIOCore
 import NIOPosix
 import PipelinedTransport
 
@@ -35,6 +36,13 @@ struct BenchCluster: Sendable {
             tube: try TubeName(validating: tube))
     }
 
+    /// The first nodes only, in a tube of its own; closed by itself.
+    func first(_ count: Int) throws -> BenchCluster {
+        try BenchCluster(
+            addresses: nodes.prefix(count).map { "\($0.address)" }, tube: "dq-bench-\(JobID.random())",
+            redisURL: redisURL, logger: logger)
+    }
+
     func close() async {
         for node in probe.nodes { await node.close(drainingFor: .zero) }
         await probe.ledger.close()
@@ -48,6 +56,56 @@ struct BenchCluster: Sendable {
         configuration.stragglerGrace = .seconds(30)
         configuration.writeTimeout = .seconds(60)
         return try Producer(nodes: nodes, configuration: configuration, logger: logger)
+    }
+
+    // MARK: Filling
+
+    /// Writes jobs that are due.
+    func fill(jobs: Int, bodySize: Int) async throws -> [Receipt] {
+        let producer = try producer()
+        var options = JobOptions()
+        options.pastDates = .runImmediately
+        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
+        let results = await producer.schedule((0..<jobs).map { _ in JobRequest(delay: .zero, body, options: options) })
+        await producer.close()
+        return try results.map { try $0.get() }
+    }
+
+    /// Writes jobs that are due in a day, with a copy on every node.
+    ///
+    /// - Returns: for each node the numbers it gave them.
+    func fill(delayed jobs: Int, bodySize: Int, progress: (Int) -> Void) async throws -> [[UInt64]] {
+        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
+        var ids: [[UInt64]] = nodes.map { _ in [] }
+        // Some at a time: all of them would take much memory here.
+        for start in stride(from: 0, to: jobs, by: 20_000) {
+            progress(start)
+            let added = try await raw.onThread { raw in
+                let puts = raw.puts(jobs: min(20_000, jobs - start), body: body, due: .now() + .seconds(86_400))
+                return try raw.put(puts).ids
+            }
+            for node in ids.indices { ids[node] += added[node] }
+        }
+        return ids
+    }
+
+    /// How many jobs the nodes have in this tube.
+    ///
+    /// - Parameter isReady: counts only those that wait to be taken.
+    func remaining(isReady: Bool = false) async throws -> Int {
+        var count = 0
+        for node in probe.nodes {
+            do throws(BeanstalkError) {
+                let tube = try await node.statsTube(tube)
+                count += tube.currentJobsReady
+                guard !isReady else { continue }
+                count += tube.currentJobsReserved + tube.currentJobsDelayed + tube.currentJobsBuried
+            } catch {
+                // A tube that nobody uses and that is empty is forgotten.
+                guard error.code == .notFound else { throw error }
+            }
+        }
+        return count
     }
 
     // MARK: Leaving nothing behind

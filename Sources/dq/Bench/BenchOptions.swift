@@ -51,6 +51,29 @@ struct BenchOptions: ParsableArguments {
         }
     }
 
+    /// Runs a measurement on several clusters at once, each with servers started for it.
+    ///
+    /// - Parameter nodes: how many nodes each has.
+    func withClusters(
+        nodes: [Int], _ body: @escaping @Sendable ([BenchCluster]) async throws -> Void
+    ) async throws {
+        let options = self
+        StandardStream.error.showProgress("starting servers")
+        try await Interruption.run { try await options.open(nodes[...], besides: [], body) }
+    }
+
+    private func open(
+        _ nodes: ArraySlice<Int>, besides others: [BenchCluster], _ body: ([BenchCluster]) async throws -> Void
+    ) async throws {
+        guard let count = nodes.first else { return try await body(others) }
+        try await withLocalCluster(nodes: count, redis: true) { servers in
+            guard let redis = servers.redis else { throw CommandError("no Redis was started") }
+            try await run(on: servers.addresses, redis.url) { cluster in
+                try await open(nodes.dropFirst(), besides: others + [cluster], body)
+            }
+        }
+    }
+
     private func run(
         on addresses: [String], _ redisURL: String, _ body: (BenchCluster) async throws -> Void
     ) async throws {

@@ -23,10 +23,10 @@ extension BenchReport {
             cells.append(line)
         }
         return [title] + TextTable(cells).lines
-            + ["CPU, commands and bytes are a job's; RSS is the most this process has had so far."]
+            + ["CPU, commands and bytes are a job's; RSS is the most a process has had so far."]
     }
 
-    var json: String {
+    var object: JSONObject {
         var object = JSONObject()
         object.add("title", title)
         object.add(
@@ -36,7 +36,7 @@ extension BenchReport {
                 result.add("name", row.subject)
                 result.add("jobs", row.jobs)
                 result.add("jobsPerSecond", JSONDecimal(row.rate, decimals: 1))
-                result.add("ratioToCeiling", row.ratio.map { JSONDecimal($0, decimals: 4) })
+                result.add((reference ?? .ceiling).key, row.ratio.map { JSONDecimal($0, decimals: 4) })
                 result.add("clientMicrosecondsPerJob", JSONDecimal(row.clientCPU / .microseconds(1), decimals: 3))
                 result.add("serverMicrosecondsPerJob", JSONDecimal(row.serverCPU / .microseconds(1), decimals: 3))
                 result.add("nodeCommandsPerJob", JSONDecimal(row.nodeCommands, decimals: 3))
@@ -50,7 +50,7 @@ extension BenchReport {
                 }
                 return result
             })
-        return object.line
+        return object
     }
 
     static func whole(_ number: Double) -> String { "\(Int(number.rounded()))" }

@@ -3,14 +3,23 @@ import Foundation
 /// The measurements of several rounds, side by side.
 struct BenchReport: Sendable {
     let title: String
-    /// In the order they are shown; the first is the ceiling that others are compared with, where there is one.
+    /// In the order they are shown; the first is what others are compared with, where there is a reference.
     private(set) var subjects: [String] = []
     private var measurements: [String: [Measurement]] = [:]
-    let hasCeiling: Bool
+    /// What the first subject is to the others; nil where it is nothing.
+    let reference: Reference?
 
-    init(title: String, hasCeiling: Bool) {
+    enum Reference: Sendable {
+        case ceiling, first
+
+        var text: String { self == .ceiling ? "the ceiling" : "the first" }
+        /// The name of a ratio to it in JSON.
+        var key: String { self == .ceiling ? "ratioToCeiling" : "ratioToFirst" }
+    }
+
+    init(title: String, reference: Reference?) {
         self.title = title
-        self.hasCeiling = hasCeiling
+        self.reference = reference
     }
 
     mutating func add(_ measurement: Measurement, to subject: String) {
@@ -23,7 +32,7 @@ struct BenchReport: Sendable {
         var subject: String
         var jobs: Int
         var rate: Double
-        /// The rate next to the ceiling's in the same round.
+        /// The rate next to the reference's in the same round.
         var ratio: Double?
         var clientCPU: Duration
         var serverCPU: Duration
@@ -39,10 +48,10 @@ struct BenchReport: Sendable {
     var rows: [Row] {
         subjects.map { subject in
             let passes = measurements[subject] ?? []
-            let ceilings = hasCeiling ? subjects.first.flatMap { measurements[$0] } ?? [] : []
+            let references = subjects.first.flatMap { measurements[$0] } ?? []
             return Row(
                 subject: subject, jobs: passes.first?.jobs ?? 0, rate: Self.median(passes.map(\.rate)),
-                ratio: hasCeiling ? Self.median(zip(passes, ceilings).map { $0.rate / $1.rate }) : nil,
+                ratio: reference.map { _ in Self.median(zip(passes, references).map { $0.rate / $1.rate }) },
                 clientCPU: Self.median(passes.map { $0.perJob($0.clientCPU) }),
                 serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
                 nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),

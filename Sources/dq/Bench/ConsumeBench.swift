@@ -11,13 +11,14 @@ struct ConsumeBench: Sendable {
     let bodySize: Int
 
     enum Form: CaseIterable, Sendable {
-        case ceiling, stream, awaiting, handler, slowHandler
+        case ceiling, stream, shared, awaiting, handler, slowHandler
     }
 
     func name(of form: Form) -> String {
         switch form {
         case .ceiling: "ceiling: bare sockets"
         case .stream: "stream, completeSoon"
+        case .shared: "stream, completeSoon, \(concurrency) tasks"
         case .awaiting: "stream, complete, \(concurrency) tasks"
         case .handler: "handler, concurrency \(concurrency)"
         case .slowHandler: "handler of 1 ms, concurrency \(concurrency)"
@@ -25,35 +26,44 @@ struct ConsumeBench: Sendable {
     }
 
     func measure(_ form: Form) async throws -> Measurement {
-        let receipts = try await fill()
+        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize)
         guard form != .ceiling else { return try await measureCeiling(receipts) }
         let ledger = try cluster.ledger()
         let consumer = try Consumer(nodes: cluster.nodes, ledger: ledger, logger: cluster.logger)
+        let settled = Counter()
         let measurement = try await Measurement.of(cluster.probe) {
-            switch form {
-            case .ceiling, .stream: try await stream(consumer)
-            case .awaiting: try await awaitEach(consumer)
-            case .handler: try await handle(consumer, for: .zero)
-            case .slowHandler: try await handle(consumer, for: .milliseconds(1))
+            let end = try await withThrowingTaskGroup(of: ContinuousClock.Instant?.self) { group in
+                group.addTask {
+                    try await consume(as: form, from: consumer, settled)
+                    return nil
+                }
+                group.addTask { try await untilTaken(settled, finishing: consumer) }
+                return try await group.reduce(nil) { $0 ?? $1 }
             }
-            // Deletes and the ledger's forgetting are part of the work.
+            // The last deletes and the ledger's forgetting are part of the cost.
             await consumer.close()
-            return (jobs, [])
+            return (jobs, [], end)
         }
         await ledger.close()
         return measurement
     }
 
-    private func fill() async throws -> [Receipt] {
-        let producer = try cluster.producer()
-        var options = JobOptions()
-        options.pastDates = .runImmediately
-        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
-        let results = await producer.schedule(
-            (0..<jobs).map { _ in JobRequest(delay: .zero, body, options: options) })
-        await producer.close()
-        return try results.map { try $0.get() }
+    /// Waits until all jobs are settled and no copy is left to be taken, and then ends the consumer.
+    ///
+    /// A job is delivered with its first copy, and another node may still have most of its copies then: taking and
+    /// deleting them is part of the work. The end itself is not: it waits for a reserve that is under way, for up to a
+    /// second.
+    private func untilTaken(_ settled: Counter, finishing consumer: Consumer) async throws -> ContinuousClock.Instant {
+        while true {
+            if settled.count >= jobs, try await cluster.remaining(isReady: true) == 0 { break }
+            try await Task.sleep(for: Self.interval)
+        }
+        let end = ContinuousClock.now
+        await consumer.finish()
+        return end
     }
+
+    private static let interval = Duration.milliseconds(2)
 
     private func measureCeiling(_ receipts: [Receipt]) async throws -> Measurement {
         let ledger = try cluster.ledger()
@@ -70,51 +80,49 @@ struct ConsumeBench: Sendable {
 
     // MARK: Forms
 
-    private func stream(_ consumer: Consumer) async throws {
-        var count = 0
-        for try await job in consumer {
-            job.completeSoon()
-            count += 1
-            if count == jobs { break }
+    private func consume(as form: Form, from consumer: Consumer, _ settled: Counter) async throws {
+        switch form {
+        case .ceiling, .stream:
+            for try await job in consumer {
+                job.completeSoon()
+                settled.add()
+            }
+        case .shared:
+            try await iterate(consumer) { job in
+                job.completeSoon()
+                settled.add()
+            }
+        case .awaiting:
+            try await iterate(consumer) { job in
+                try await job.complete()
+                settled.add()
+            }
+        case .handler, .slowHandler:
+            try await consumer.run(concurrency: concurrency) { _ in
+                if form == .slowHandler { try await Task.sleep(for: .milliseconds(1)) }
+                settled.add()
+            }
         }
     }
 
-    private func awaitEach(_ consumer: Consumer) async throws {
-        let count = Countdown(jobs)
+    private func iterate(
+        _ consumer: Consumer, settle: @escaping @Sendable (Job) async throws -> Void
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<concurrency {
                 group.addTask {
-                    for try await job in consumer {
-                        try await job.complete()
-                        if count.hasReachedZero() { await consumer.finish() }
-                    }
+                    for try await job in consumer { try await settle(job) }
                 }
             }
             try await group.waitForAll()
         }
     }
 
-    private func handle(_ consumer: Consumer, for duration: Duration) async throws {
-        let count = Countdown(jobs)
-        try await consumer.run(concurrency: concurrency) { _ in
-            if duration > .zero { try await Task.sleep(for: duration) }
-            if count.hasReachedZero() { await consumer.finish() }
-        }
-    }
+    private final class Counter: Sendable {
+        private let value = NIOLockedValueBox(0)
 
-    private final class Countdown: Sendable {
-        private let left: NIOLockedValueBox<Int>
+        var count: Int { value.withLockedValue { $0 } }
 
-        init(_ count: Int) {
-            left = NIOLockedValueBox(count)
-        }
-
-        /// Counts one more; true for the last.
-        func hasReachedZero() -> Bool {
-            left.withLockedValue { left in
-                left -= 1
-                return left == 0
-            }
-        }
+        func add() { value.withLockedValue { $0 += 1 } }
     }
 }

@@ -26,15 +26,17 @@ struct Measurement: Sendable {
 extension Measurement {
     /// Measures what `work` does.
     ///
-    /// - Parameter work: how many jobs it did, and how long each call took where that is asked for.
+    /// - Parameter work: how many jobs it did, how long each call took where that is asked for, and when its time was
+    ///   over where that was before it returned; what it cost counts to its return.
     static func of(
-        _ probe: ServerUsageProbe, work: () async throws -> (jobs: Int, latencies: [Duration])
+        _ probe: ServerUsageProbe,
+        work: () async throws -> (jobs: Int, latencies: [Duration], end: ContinuousClock.Instant?)
     ) async throws -> Measurement {
         let serversBefore = try await probe.usage()
         let clientBefore = ClientUsage.now()
         let start = ContinuousClock.now
-        let (jobs, latencies) = try await work()
-        let elapsed = ContinuousClock.now - start
+        let (jobs, latencies, end) = try await work()
+        let elapsed = (end ?? ContinuousClock.now) - start
         let client = ClientUsage.now()
         let servers = try await probe.usage()
         return Measurement(
@@ -44,28 +46,14 @@ extension Measurement {
             ledgerBytes: servers.ledgerBytes - serversBefore.ledgerBytes,
             peakMemory: client.peakMemory, latencies: latencies)
     }
-}
 
-/// What this process has used since it began.
-struct ClientUsage: Sendable {
-    var cpu: Duration
-    /// Bytes.
-    var peakMemory: Int
-
-    static func now() -> ClientUsage {
-        var usage = rusage()
-        #if os(Linux)
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            let unit = 1024
-        #else
-            getrusage(RUSAGE_SELF, &usage)
-            let unit = 1
-        #endif
-        return ClientUsage(
-            cpu: duration(usage.ru_utime) + duration(usage.ru_stime), peakMemory: Int(usage.ru_maxrss) * unit)
-    }
-
-    private static func duration(_ time: timeval) -> Duration {
-        .seconds(Int64(time.tv_sec)) + .microseconds(Int64(time.tv_usec))
+    /// Measures work whose time is over when it returns.
+    static func of(
+        _ probe: ServerUsageProbe, work: () async throws -> (jobs: Int, latencies: [Duration])
+    ) async throws -> Measurement {
+        try await of(probe) {
+            let (jobs, latencies) = try await work()
+            return (jobs, latencies, nil)
+        }
     }
 }

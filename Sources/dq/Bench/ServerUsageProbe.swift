@@ -9,8 +9,12 @@ struct ServerUsageProbe: Sendable {
 
     struct Usage: Sendable {
         var cpu = Duration.zero
-        /// Commands of the nodes. What the ledger counts includes commands within scripts, and so says little.
-        var nodeCommands = 0
+        /// Commands of each node, by name.
+        var nodeCommandCounts: [[String: Int]] = []
+        /// Commands of the ledger, by name; those within scripts are among them.
+        var ledgerCommandCounts: [String: Int] = [:]
+
+        var nodeCommands: Int { nodeCommandCounts.reduce(0) { $0 + $1.values.reduce(0, +) } }
         /// To and from the ledger. Nodes do not count bytes.
         var ledgerBytes = 0
     }
@@ -21,13 +25,20 @@ struct ServerUsageProbe: Sendable {
         for node in nodes {
             let statistics = try await node.stats()
             usage.cpu += statistics.userTime + statistics.systemTime
-            usage.nodeCommands += Self.counted.reduce(0) { $0 + (statistics.commandCount($1) ?? 0) }
+            usage.nodeCommandCounts.append(
+                Self.counted.reduce(into: [:]) { $0[$1] = statistics.commandCount($1) ?? 0 })
         }
-        let text = try await ledger.command("INFO").string ?? ""
+        let text = try await ledger.command("INFO", "all").string ?? ""
         var values: [Substring: Double] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
             let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2, let value = Double(parts[1]) { values[parts[0]] = value }
+            guard parts.count == 2 else { continue }
+            if let value = Double(parts[1]) { values[parts[0]] = value }
+            // "cmdstat_get:calls=12,usec=34,...". This asks with INFO itself.
+            if parts[0].hasPrefix("cmdstat_"), parts[0] != "cmdstat_info" {
+                let calls = parts[1].prefix { $0 != "," }.split(separator: "=").last.flatMap { Int($0) }
+                usage.ledgerCommandCounts[String(parts[0].dropFirst("cmdstat_".count))] = calls ?? 0
+            }
         }
         guard let user = values["used_cpu_user"], let system = values["used_cpu_sys"] else {
             throw CommandError("the ledger's INFO does not tell what it used")
@@ -37,8 +48,10 @@ struct ServerUsageProbe: Sendable {
         return usage
     }
 
+    /// All commands but those that ask for the statistics of a node or tube, as measurements do.
     private static let counted = [
         "put", "peek", "peek-ready", "peek-delayed", "peek-buried", "reserve", "reserve-with-timeout", "delete",
-        "release", "use", "watch", "ignore", "bury", "kick", "touch", "stats-job",
+        "release", "use", "watch", "ignore", "bury", "kick", "touch", "stats-job", "list-tubes", "list-tube-used",
+        "list-tubes-watched", "pause-tube",
     ]
 }

@@ -1,12 +1,6 @@
 import Foundation
 import Subprocess
 
-#if canImport(System)
-    import System
-#else
-    import SystemPackage
-#endif
-
 /// A `dq consume` in a process of its own.
 struct DemoConsumer: Sendable {
     enum Event: Sendable {
@@ -30,7 +24,7 @@ struct DemoConsumer: Sendable {
             ["consume", "--json", "--timestamps"] + (isVerbose ? ["--verbose"] : [])
             + cluster.options.security.arguments
         let configuration = Configuration(
-            executable: .path(Self.executable), arguments: Arguments(arguments),
+            executable: .path(ThisProgram.executable), arguments: Arguments(arguments),
             environment: .inherit.updating([
                 "DQ_NODES": cluster.nodes.joined(separator: ","), "DQ_TUBE": cluster.tube,
                 // Not an argument: those are for everybody to see.
@@ -66,13 +60,5 @@ struct DemoConsumer: Sendable {
             }
         }
         return result.closureResult ? nil : result.terminationStatus
-    }
-
-    /// This very program.
-    private static var executable: FilePath {
-        if let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
-            return FilePath(path)
-        }
-        return FilePath(Bundle.main.executablePath ?? CommandLine.arguments[0])
     }
 }

@@ -1,0 +1,20 @@
+import ArgumentParser
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure what this machine, or your own cluster, can do.",
+        discussion: """
+            Throughput and latency are measured next to their ceiling: the same commands pushed through bare sockets \
+            by a program that does nothing else, in the same run and in turns, so that results are ratios and a \
+            noisy machine disturbs both alike.
+
+            Starts three beanstalkd nodes and a Redis of its own; with --nodes and --redis it runs on those servers, \
+            in a tube of its own that it leaves empty.
+            """,
+        subcommands: [
+            BenchProduceCommand.self, BenchConsumeCommand.self, BenchLatencyCommand.self, BenchAccuracyCommand.self,
+            BenchIdleCommand.self, BenchMemoryCommand.self, BenchProcessesCommand.self, BenchFlatCommand.self,
+            BenchWorkerCommand.self,
+        ])
+}
