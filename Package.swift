@@ -262,6 +262,24 @@ let package = Package(
             path: "Tests/Simulation/Tests",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "cost",
+            dependencies: [
+                "Beanstalk",
+                "DelayQueue",
+                "DelayQueueTestKit",
+                "HiredisClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
+            ],
+            path: "Tests/Benchmarks/Cost",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "HostilePeerTests",
             dependencies: [

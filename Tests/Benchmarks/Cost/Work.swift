@@ -1,0 +1,52 @@
+import DelayQueue
+import NIOCore
+
+/// Something a user's program does with jobs, again and again, so that its cost for one job can be told.
+enum Work: String, CaseIterable, Sendable {
+    case produceBatch = "produce batch"
+    case produceSingle = "produce single"
+    case consumeStream = "consume stream"
+    case consumeHandler = "consume handler"
+
+    /// Whether the jobs must be waiting already.
+    var needsJobs: Bool {
+        switch self {
+        case .produceBatch, .produceSingle: false
+        case .consumeStream, .consumeHandler: true
+        }
+    }
+
+    /// Whether its steps are the same whenever replies come.
+    var isSteady: Bool { self == .produceBatch }
+
+    private static let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 32)
+    /// Far enough away that nothing becomes ready while it is counted.
+    private static let delay = Duration.seconds(3_600)
+    private static let concurrency = 64
+
+    /// Does it with a number of jobs, and leaves no connection open.
+    ///
+    /// - Parameter told: returns when a consumer is to end; all copies of all jobs have been taken and deleted then.
+    func perform(jobs: Int, on place: Place, until told: @escaping @Sendable () async throws -> Void) async throws {
+        switch self {
+        case .produceBatch:
+            let producer = try place.producer()
+            for result in await producer.schedule((0..<jobs).map { _ in JobRequest(delay: Self.delay, Self.body) }) {
+                _ = try result.get()
+            }
+            await producer.close()
+        case .produceSingle:
+            let producer = try place.producer()
+            for _ in 0..<jobs { _ = try await producer.delay(Self.delay, Self.body) }
+            await producer.close()
+        case .consumeStream:
+            try await place.withConsumer(until: told) { consumer in
+                for try await job in consumer { job.completeSoon() }
+            }
+        case .consumeHandler:
+            try await place.withConsumer(until: told) { consumer in
+                try await consumer.run(concurrency: Self.concurrency) { _ in }
+            }
+        }
+    }
+}
