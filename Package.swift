@@ -281,6 +281,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "CostTests",
+            dependencies: ["cost"],
+            path: "Tests/Benchmarks/Tests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "HostilePeerTests",
             dependencies: [
                 "Beanstalk",

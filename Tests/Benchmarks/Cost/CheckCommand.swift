@@ -10,7 +10,7 @@ struct CheckCommand: ParsableCommand {
     @Option(help: "The file with the record.") var record: String
     @Flag(help: "Write the record anew instead of comparing with it.") var renew = false
     @Flag(help: "Print the costs as a JSON object.") var json = false
-    @Option(help: "How often each is counted; medians are compared.") var rounds = 3
+    @Option(help: "How often each is counted; the least counts.") var rounds = 5
     @Option(help: "How many more jobs the long run has than the short one.") var jobs = 1_000
     @Option(help: "Count only what has this in its name.") var only: String?
     @Option(help: "The program to count: this one, without the debugging information valgrind cannot read.")
@@ -49,15 +49,20 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func count(_ counting: Counting) async throws -> [String: Cost] {
-        var costs: [String: [Cost]] = [:]
+        var few: [String: [RunCount]] = [:]
+        var many: [String: [RunCount]] = [:]
         let works = Work.allCases.filter { work in only.map { work.rawValue.contains($0) } ?? true }
         for round in 1...rounds {
             for work in works {
                 note("counting \(work.rawValue), \(round) of \(rounds)")
-                costs[work.rawValue, default: []].append(try await counting.cost(of: work, jobs: jobs))
+                few[work.rawValue, default: []].append(try await counting.run(work, jobs: jobs / 2))
+                many[work.rawValue, default: []].append(try await counting.run(work, jobs: jobs / 2 + jobs))
             }
         }
-        return costs.compactMapValues(Cost.median)
+        return few.reduce(into: [:]) { costs, entry in
+            costs[entry.key] = RunCount.cost(
+                of: jobs, from: .least(of: entry.value), to: .least(of: many[entry.key] ?? []))
+        }
     }
 
     private func print(_ costs: [String: Cost]) throws {

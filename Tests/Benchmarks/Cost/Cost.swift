@@ -22,7 +22,7 @@ struct Cost: Codable, Equatable, Sendable {
 
     /// - Parameter isSteady: for work whose steps do not depend on when replies come; repeats differ by a thousandth.
     static func figures(isSteady: Bool = false) -> [Figure] {
-        let ofProgram = isSteady ? 0.05 : 0.15
+        let ofProgram = isSteady ? 0.05 : 0.12
         return [
             Figure(name: "instructions", path: \.instructions, tolerance: ofProgram),
             Figure(name: "allocations", path: \.allocations, tolerance: ofProgram),
@@ -48,36 +48,5 @@ struct Cost: Codable, Equatable, Sendable {
         Self.figures(isSteady: isSteady).filter { figure in
             self[keyPath: figure.path] < record[keyPath: figure.path] * (1 - figure.tolerance) - Self.slack
         }
-    }
-
-    /// For each figure by itself.
-    static func median(of costs: [Cost]) -> Cost? {
-        guard var median = costs.first else { return nil }
-        for figure in figures() {
-            let values = costs.map { $0[keyPath: figure.path] }.sorted()
-            median[keyPath: figure.path] = values[(values.count - 1) / 2]
-        }
-        return median
-    }
-}
-
-/// What was counted of one run, the cost of starting and ending included.
-struct RunCount: Sendable {
-    var instructions = 0
-    var allocations = 0
-    var nodeCommands = 0
-    var reserves = 0
-    var ledgerCalls = 0
-    var ledgerBytes = 0
-
-    /// What each of `jobs` more jobs cost: the difference of two runs, in which starting and ending fall out.
-    static func cost(of jobs: Int, from few: RunCount, to many: RunCount) -> Cost {
-        func share(_ path: KeyPath<RunCount, Int>) -> Double {
-            Double(many[keyPath: path] - few[keyPath: path]) / Double(jobs)
-        }
-        return Cost(
-            instructions: share(\.instructions), allocations: share(\.allocations),
-            nodeCommands: share(\.nodeCommands), reserves: share(\.reserves), ledgerCalls: share(\.ledgerCalls),
-            ledgerBytes: share(\.ledgerBytes))
     }
 }

@@ -11,14 +11,8 @@ struct Counting: Sendable {
     /// For callgrind's output.
     let folder: URL
 
-    /// - Returns: what each job costs, from the difference of a short and a long run.
-    func cost(of work: Work, jobs: Int) async throws -> Cost {
-        let few = try await run(work, jobs: jobs / 2)
-        let many = try await run(work, jobs: jobs + jobs / 2)
-        return RunCount.cost(of: jobs, from: few, to: many)
-    }
-
-    private func run(_ work: Work, jobs: Int) async throws -> RunCount {
+    /// Does the work in a process under callgrind.
+    func run(_ work: Work, jobs: Int) async throws -> RunCount {
         guard let redis = cluster.redis else { throw CostFailure("no Redis was started") }
         // Nobody else uses it: what one run leaves cannot disturb the next.
         let tube = "cost-\(UUID())"
