@@ -1,5 +1,4 @@
 import ArgumentParser
-import DelayQueueTestKit
 import Foundation
 
 /// Counts every kind of work and compares it with the record, or makes a new record.
@@ -28,12 +27,7 @@ struct CheckCommand: ParsableCommand {
     }
 
     private func check() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dq-cost-\(UUID())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let costs = try await withLocalCluster(nodes: 3, redis: true) { cluster in
-            try await count(Counting(cluster: cluster, program: program, folder: folder))
-        }
+        let costs = try await Counting.with(program) { try await count($0) }
         try print(costs)
         if renew {
             try CostRecord(system: system, jobs: costs).write(to: record)

@@ -6,5 +6,5 @@ struct CostTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cost",
         abstract: "Count what a job costs; ./dev bench --check runs this.",
-        subcommands: [CheckCommand.self, WorkCommand.self])
+        subcommands: [CheckCommand.self, ProfileCommand.self, WorkCommand.self])
 }

@@ -11,6 +11,16 @@ struct Counting: Sendable {
     /// For callgrind's output.
     let folder: URL
 
+    /// Starts servers and makes room for files, for the time of `body`.
+    static func with<R>(_ program: String, _ body: (Counting) async throws -> R) async throws -> R {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dq-cost-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        return try await withLocalCluster(nodes: 3, redis: true) { cluster in
+            try await body(Counting(cluster: cluster, program: program, folder: folder))
+        }
+    }
+
     /// Does the work in a process under callgrind.
     func run(_ work: Work, jobs: Int) async throws -> RunCount {
         guard let redis = cluster.redis else { throw CostFailure("no Redis was started") }
@@ -31,7 +41,8 @@ struct Counting: Sendable {
         let after = try await counters.read()
         await counters.close()
         return RunCount(
-            instructions: profile.instructions, allocations: profile.allocations,
+            instructions: profile.instructions, instructionsByFunction: profile.instructionsByFunction,
+            allocations: profile.allocations,
             nodeCommands: after.nodeCommands - before.nodeCommands, reserves: after.reserves - before.reserves,
             ledgerCalls: after.ledgerCalls - before.ledgerCalls, ledgerBytes: after.ledgerBytes - before.ledgerBytes)
     }

@@ -1,6 +1,7 @@
 /// What was counted of one run, the cost of starting and ending included.
 struct RunCount: Sendable {
     var instructions = 0
+    var instructionsByFunction: [String: Int] = [:]
     var allocations = 0
     var nodeCommands = 0
     var reserves = 0

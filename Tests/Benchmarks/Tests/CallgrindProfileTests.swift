@@ -33,6 +33,17 @@ import Testing
         let profile = try #require(CallgrindProfile(text))
         #expect(profile.instructions == 1000)
         #expect(profile.allocations == 8)
+        // What a callee cost is not counted for its caller.
+        #expect(profile.instructionsByFunction["main"] == 9)
+    }
+
+    @Test func symbolsTellThePartOfTheProgram() {
+        #expect(FunctionKind.of("$s10DelayQueue8ProducerV5delayyyF") == "DelayQueue")
+        #expect(FunctionKind.of("$s7NIOCore10ByteBufferV") == "NIOCore")
+        #expect(FunctionKind.of("$sSD8isEmptySbvg") == "Swift standard library")
+        #expect(FunctionKind.of("swift_release") == "Swift runtime")
+        #expect(FunctionKind.of("_int_malloc") == "allocation")
+        #expect(FunctionKind.of("main") == "other")
     }
 
     @Test(arguments: ["", "# callgrind format\nevents: Ir\nfn=(1) main\n0 9", "summary: many"])
