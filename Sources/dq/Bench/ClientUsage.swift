@@ -16,7 +16,8 @@ struct ClientUsage: Sendable {
             let unit = 1
         #endif
         return ClientUsage(
-            cpu: duration(usage.ru_utime) + duration(usage.ru_stime), peakMemory: Int(usage.ru_maxrss) * unit)
+            cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+            peakMemory: memoryOfThisProgram(key: "VmHWM:") ?? Int(usage.ru_maxrss) * unit)
     }
 
     private static func duration(_ time: timeval) -> Duration {
@@ -24,10 +25,15 @@ struct ClientUsage: Sendable {
     }
 
     /// What is resident now, in bytes; nil where the system does not tell.
-    static func memory() -> Int? {
-        // "size resident shared ...", in pages.
-        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
-        let fields = text.split(separator: " ")
-        return fields.count > 1 ? Int(fields[1]).map { $0 * sysconf(Int32(_SC_PAGESIZE)) } : nil
+    static func memory() -> Int? { memoryOfThisProgram(key: "VmRSS:") }
+
+    /// A line of Linux's status of the process, in bytes.
+    ///
+    /// What `getrusage` calls the most resident begins with what the parent had when it started this program.
+    private static func memoryOfThisProgram(key: String) -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
+        // "VmRSS:     1234 kB"
+        let line = text.split(separator: "\n").first { $0.hasPrefix(key) }
+        return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 }

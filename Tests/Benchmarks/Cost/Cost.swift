@@ -22,7 +22,7 @@ struct Cost: Codable, Equatable, Sendable {
 
     /// - Parameter isSteady: for work whose steps do not depend on when replies come; repeats differ by a thousandth.
     static func figures(isSteady: Bool = false) -> [Figure] {
-        let ofProgram = isSteady ? 0.05 : 0.12
+        let ofProgram = isSteady ? 0.05 : 0.1
         return [
             Figure(name: "instructions", path: \.instructions, tolerance: ofProgram),
             Figure(name: "allocations", path: \.allocations, tolerance: ofProgram),
