@@ -34,7 +34,7 @@ public struct RedisOptions: Sendable {
 
     /// Whether every write is logged, so that data survives `kill()` and `restart()`.
     ///
-    /// Each write reaches the kernel before it is answered; a killed process loses nothing.
+    /// Each write is on the disk before it is answered; a killed process loses nothing.
     public var appendOnly = false
 
     /// Where the server listens besides its port; `redis.sock` in its folder by default.

@@ -10,8 +10,20 @@ struct LatencyBench: Sendable {
 
     private static let delay = Duration.seconds(600)
 
-    func measure(isCeiling: Bool) async throws -> Measurement {
-        isCeiling ? try await measureCeiling() : try await measureCalls()
+    /// Who schedules.
+    enum Caller {
+        case bare
+        case task
+        /// Its task prefers `Producer.taskExecutor`.
+        case taskOnLoop
+    }
+
+    func measure(_ caller: Caller) async throws -> Measurement {
+        switch caller {
+        case .bare: try await measureCeiling()
+        case .task: try await measureCalls(onLoop: false)
+        case .taskOnLoop: try await measureCalls(onLoop: true)
+        }
     }
 
     private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
@@ -30,18 +42,23 @@ struct LatencyBench: Sendable {
         return measurement
     }
 
-    private func measureCalls() async throws -> Measurement {
+    private func measureCalls(onLoop: Bool) async throws -> Measurement {
         let producer = try cluster.producer()
         // Opens the connections.
         var receipts = [try await producer.delay(Self.delay, body)]
         let measurement = try await Measurement.of(cluster.probe) {
-            var times: [Duration] = []
-            times.reserveCapacity(jobs)
-            for _ in 0..<jobs {
-                let start = ContinuousClock.now
-                receipts.append(try await producer.delay(Self.delay, body))
-                times.append(ContinuousClock.now - start)
+            let (times, more) = try await withTaskExecutorPreference(onLoop ? producer.taskExecutor : nil) {
+                var times: [Duration] = []
+                var receipts: [Receipt] = []
+                times.reserveCapacity(jobs)
+                for _ in 0..<jobs {
+                    let start = ContinuousClock.now
+                    receipts.append(try await producer.delay(Self.delay, body))
+                    times.append(ContinuousClock.now - start)
+                }
+                return (times, receipts)
             }
+            receipts += more
             return (jobs, times)
         }
         await producer.close()

@@ -15,8 +15,11 @@ struct BenchLatencyCommand: AsyncParsableCommand {
             let bench = LatencyBench(cluster: cluster, jobs: jobs, bodySize: body)
             try await command.options.run(
                 "schedule \(jobs) jobs of \(body) bytes, one after the other",
-                of: [("bare put to the slowest node", true), ("1 caller of delay", false)], against: .ceiling
-            ) { try await bench.measure(isCeiling: $0) }
+                of: [
+                    ("bare put to the slowest node", LatencyBench.Caller.bare), ("1 caller of delay", .task),
+                    ("1 caller on the loop", .taskOnLoop),
+                ], against: .ceiling
+            ) { try await bench.measure($0) }
         }
     }
 }
