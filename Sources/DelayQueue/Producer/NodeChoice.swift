@@ -32,11 +32,13 @@ package struct NodeChoice: Equatable {
     package init(
         health: [Health], copies: Int, minimumWritten: Int, using generator: inout some RandomNumberGenerator
     ) {
-        // Where every node gets a copy and none is in doubt there is nothing to choose.
-        if health.count <= copies, health.allSatisfy({ $0.isUp && !$0.isSlow }) {
-            self.awaited = Array(health.indices)
+        // While none is in doubt, which is nearly always, one draw decides, at little cost for each job.
+        if health.allSatisfy({ $0.isUp && !$0.isSlow }) {
+            var order = Array(health.indices)
+            if order.count > copies { order.shuffle(using: &generator) }
+            self.awaited = order.prefix(copies).sorted()
             self.probes = []
-            self.spares = []
+            self.spares = Array(order.dropFirst(copies))
             return
         }
         let healthy = health.indices.filter { health[$0].isUp && !health[$0].isSlow }
