@@ -10,8 +10,7 @@ extension ConsumerCore {
         // Those wait for their nodes' word, and are deleted then.
         guard !job.copies.allSatisfy(\.isLeftOver) else { return }
         guard !isDraining, room > 0 else {
-            // Reserving is exclusive: what the application will not take soon, others may.
-            releaseAll(id, delay: 0)
+            awaitDemand(id, now: now)
             return
         }
         guard ledgerFailures == 0 else {
@@ -144,6 +143,7 @@ extension ConsumerCore {
         setPhase(id, .claimed(claim))
         // Given to the application: until it says how many more it will take, this one counts.
         demand = max(0, demand - 1)
+        lastDelivery = now.uptime
         effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
     }
 

@@ -37,7 +37,7 @@ extension ConsumerCore {
     /// How many copies may be reserved at once.
     private func reserveLimit(on node: Int, now: Moment) -> Int {
         guard !isDraining, room > 0, nodes[node].held - jobsInHand < settings.heldLimit else { return 0 }
-        guard ledgerFailures > 0 else { return room }
+        guard ledgerFailures > 0 else { return max(0, room - queuedJobs) }
         // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
         guard jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
         return 1

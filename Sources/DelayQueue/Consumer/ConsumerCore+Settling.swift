@@ -193,13 +193,15 @@ extension ConsumerCore {
         case .complete:
             if pending.deliversOnceSettled, case .settling(let claim, _) = job.phase {
                 demand = max(0, demand - 1)
+                lastDelivery = now.uptime
                 effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
             }
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             deleteCopies(of: id, now: now)
         case .giveBack:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
-            hold(id, for: .zero, now: now)
+            // At once where the application wants it; else it goes to whoever does.
+            if room > 0 { hold(id, for: .zero, now: now) } else { releaseAll(id, delay: 0) }
         case .retry(let delay):
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: delay, now: now)
@@ -235,7 +237,6 @@ extension ConsumerCore {
         } else if delay > .zero {
             dueHeap.insert(DueJob(due: job.due, job: id))
         } else {
-            // At once, if the application wants it; else it goes to whoever does.
             claimIfDue(id, now: now)
         }
     }

@@ -50,6 +50,8 @@ extension ConsumerCore {
             }
         case .settling:
             askSettle(id, now: now)
+        case .holding:
+            giveUpQueued(id)
         default:
             break
         }

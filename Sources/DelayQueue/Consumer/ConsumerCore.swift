@@ -114,6 +114,10 @@ package struct ConsumerCore {
     var jobsByKey: [LedgerKey: HeldJobID] = [:]
     var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
+    /// Due jobs that wait for the application; some have moved on meanwhile.
+    var queuedHeap: Heap<DueJob> = []
+    var queuedJobs = 0
+    var lastDelivery: Uptime?
     var alarms: Heap<Alarm> = []
     var ledgerCalls: [LedgerCall] = []
     var effects: [Effect] = []
@@ -138,15 +142,7 @@ package struct ConsumerCore {
         self.nodes = settings.nodes.map { _ in Node() }
     }
 
-    // MARK: Demand and life
-
-    /// How many more jobs the application will take within the demand horizon.
-    package mutating func setDemand(_ demand: Int) {
-        self.demand = max(0, demand)
-    }
-
-    /// Room for jobs that are due now.
-    var room: Int { max(0, demand - claimsUnderway) }
+    // MARK: Life
 
     /// Stops reserving and gives back what was not delivered; jobs the application holds go on.
     package mutating func drain(now: Moment) {
@@ -231,6 +227,7 @@ package struct ConsumerCore {
     mutating func setPhase(_ id: HeldJobID, _ phase: HeldPhase) {
         guard let job = jobs[id] else { return }
         leave(job)
+        jobs[id]?.isQueued = false
         jobs[id]?.phase = phase
         if phase.countsAgainstDemand { claimsUnderway += 1 }
         if phase.isInHand { jobsInHand += 1 }
@@ -241,6 +238,7 @@ package struct ConsumerCore {
         if job.phase.countsAgainstDemand { claimsUnderway -= 1 }
         if job.phase.isInHand { jobsInHand -= 1 }
         if job.phase.isParked { parkedCopies -= job.copies.count }
+        if job.isQueued { leaveQueue() }
     }
 
     mutating func forgetJob(_ id: HeldJobID) {

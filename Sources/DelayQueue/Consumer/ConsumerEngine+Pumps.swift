@@ -9,7 +9,6 @@ extension ConsumerEngine {
     func pumpNode(_ node: Int) async {
         while !checkDone() {
             let sentAt = Moment.now()
-            core.setDemand(deliveries.demand(now: sentAt.uptime))
             guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
                 await nodeSignals[node].wait()
                 continue
@@ -24,7 +23,7 @@ extension ConsumerEngine {
             report(outcome.failure, of: node)
             if let wait = outcome.failure?.retryAfter { backOff(from: node, for: wait) }
             let now = Moment.now()
-            core.setDemand(deliveries.demand(now: now.uptime))
+            core.setDemand(deliveries.demand(now: now.uptime), now: now)
             core.answered(
                 batch, node: node, replies: outcome.replies, isLost: outcome.failure != nil,
                 generation: outcome.generation, sentAt: sentAt, now: now)
@@ -110,7 +109,7 @@ extension ConsumerEngine {
                 calls.map { LedgerRequest(key: $0.key, operation: $0.operation, timing: configuration.timing) })
             let now = Moment.now()
             ledgerBatchesUnderway -= 1
-            core.setDemand(deliveries.demand(now: now.uptime))
+            core.setDemand(deliveries.demand(now: now.uptime), now: now)
             core.ledgerAnswered(calls, results, sentAt: sentAt, now: now)
             reportLedger()
             flush(now: now)

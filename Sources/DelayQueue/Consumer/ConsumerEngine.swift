@@ -165,7 +165,7 @@ actor ConsumerEngine {
 
     /// Hands on everything the core has decided since the last time.
     func flush(now: Moment) {
-        core.setDemand(deliveries.demand(now: now.uptime))
+        core.setDemand(deliveries.demand(now: now.uptime), now: now)
         perform(core.takeEffects())
         if core.isDraining { dropIdleConnections() }
         for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }
@@ -290,7 +290,7 @@ actor ConsumerEngine {
         timer = nil
         let now = Moment.now()
         giveBackUndelivered(deliveries.withdrawStale(now: now.uptime), now: now)
-        core.setDemand(deliveries.demand(now: now.uptime))
+        core.setDemand(deliveries.demand(now: now.uptime), now: now)
         core.tick(now: now)
         flush(now: now)
     }

@@ -143,6 +143,8 @@ struct HeldJob {
     var phase: HeldPhase = .holding
     /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
     var due: Timestamp
+    /// Due, and waiting for the application to want one more.
+    var isQueued = false
     /// How often it was parked in a row, for the backoff.
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.

@@ -48,7 +48,7 @@ struct ConsumerCoreFaultTests {
         world.core.drain(now: world.now)
         world.answerAll()
         world.core.resume()
-        world.core.setDemand(10)
+        world.core.setDemand(10, now: world.now)
         #expect(world.core.hasWork(for: 0, now: world.now))
     }
 
@@ -60,13 +60,13 @@ struct ConsumerCoreFaultTests {
         world.answerLedger()
         world.answerAll()
         #expect(world.core.jobs.isEmpty)
-        world.core.setDemand(1)
+        world.core.setDemand(1, now: world.now)
         world.answer(node: 0, reserved: [(1, record)])
         world.answerLedger()
         world.core.drain(now: world.now)
         world.answerAll()
         world.core.resume()
-        world.core.setDemand(1)
+        world.core.setDemand(1, now: world.now)
         #expect(world.core.claimsUnderway == 0)
         #expect(world.core.hasWork(for: 0, now: world.now))
     }
@@ -238,7 +238,7 @@ struct ConsumerCoreFaultTests {
         world.isLedgerAway = false
         for _ in 0..<10 {
             pass(1, in: &world)
-            world.core.setDemand(10)
+            world.core.setDemand(10, now: world.now)
             world.answer(node: 0, reserved: [(1, record)])
         }
         let releases = world.allSent.count { if case .release(_, _, delay: 1) = $0 { true } else { false } }

@@ -52,7 +52,53 @@ struct ConsumerCoreTests {
         #expect(world.delivered.map(\.attempt) == [1])
     }
 
-    @Test func `what falls due beyond the demand goes back at once, and reserving stops`() throws {
+    @Test func `a job that falls due while the application has one goes to it next, not back to its node`() throws {
+        var world = try CoreWorld(demand: 1)
+        world.answer(
+            node: 0,
+            reserved: [
+                (1, try CoreWorld.record("a", due: .milliseconds(300))),
+                (2, try CoreWorld.record("b", due: .milliseconds(300))),
+                (3, try CoreWorld.record("c", due: .milliseconds(301))),
+            ])
+        // A reserve that waits for a second is under way: what is sent meanwhile waits behind it.
+        world.answer(node: 0)
+        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 1)
+        world.advance(by: .milliseconds(301))
+        world.tick()
+        for count in 1...3 {
+            world.answerLedger()
+            #expect(world.delivered.count == count)
+            world.settle(world.delivered[count - 1].id, .complete)
+            world.core.setDemand(1, now: world.now)
+        }
+        let released = world.core.nodes[0].calls.contains { if case .release = $0.kind { true } else { false } }
+        #expect(!released)
+        let names = world.delivered.map(\.id.number)
+        #expect(names == names.sorted(), "in the order of their dates")
+    }
+
+    @Test func `a job that falls due goes back when the application does not come for it`() throws {
+        var world = try CoreWorld(demand: 1)
+        world.answer(
+            node: 0,
+            reserved: [
+                (2, try CoreWorld.record("b", due: .milliseconds(300))), (1, try CoreWorld.record("a", due: .zero)),
+            ])
+        world.answerLedger()
+        world.advance(by: .milliseconds(300))
+        world.tick()
+        world.answer(node: 0)
+        #expect(world.core.queuedJobs == 1)
+        #expect(!world.core.hasWork(for: 1, now: world.now), "no reserve for what has no room")
+        world.advance(by: DemandMeter.window)
+        world.tick()
+        world.answer(node: 0)
+        #expect(world.sent[0].last == .release(BeanstalkJobID(2), priority: 7, delay: 0))
+        #expect(world.core.queuedJobs == 0)
+    }
+
+    @Test func `without room for more jobs nothing more is reserved`() throws {
         var world = try CoreWorld(demand: 1)
         world.answer(
             node: 0,
@@ -322,7 +368,7 @@ struct ConsumerCoreTests {
         var world = try CoreWorld(demand: 1)
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
-        world.core.setDemand(0)
+        world.core.setDemand(0, now: world.now)
         world.settle(world.delivered[0].id, .giveBack, waiter: nil)
         world.answerLedger()
         world.answer(node: 0)

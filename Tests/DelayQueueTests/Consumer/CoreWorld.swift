@@ -28,7 +28,7 @@ struct CoreWorld {
         settings.seals = seals
         configure(&settings)
         core = ConsumerCore(settings: settings)
-        core.setDemand(demand)
+        core.setDemand(demand, now: now)
         sent = Array(repeating: [], count: nodes)
     }
 

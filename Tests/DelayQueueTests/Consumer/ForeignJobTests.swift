@@ -75,7 +75,7 @@ struct ForeignJobTests {
     @Test func `what the application does not want goes back as it was`() throws {
         var world = try world(demand: 1)
         world.answer(node: 0, reserved: [(5, stranger)])
-        world.core.setDemand(0)
+        world.core.setDemand(0, now: world.now)
         world.answer(node: 0)
         world.answer(node: 0)
         #expect(world.delivered.isEmpty)

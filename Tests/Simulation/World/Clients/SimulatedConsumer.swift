@@ -140,7 +140,7 @@ final class SimulatedConsumer: SimulatedProcess {
     // MARK: Turns
 
     func setDemand() {
-        core.setDemand(isStopping ? 0 : width - runs.count)
+        core.setDemand(isStopping ? 0 : width - runs.count, now: moment)
     }
 
     func turn() {

@@ -1,0 +1,59 @@
+import HeapModule
+
+// Demand comes and goes in moments: an application that takes one job at a time wants none while it has one. A job that
+// falls due meanwhile waits for it here, since on the way back to its node it could be late by a second: a connection's
+// commands are run in order, behind a reserve that waits.
+extension ConsumerCore {
+    /// How many more jobs the application will take within the demand horizon.
+    package mutating func setDemand(_ demand: Int, now: Moment) {
+        self.demand = max(0, demand)
+        while room > 0, let next = queuedHeap.popMin() {
+            guard let job = jobs[next.job], job.isQueued else { continue }
+            unqueue(next.job)
+            if job.due > now.wall {
+                // The clock was set back.
+                dueHeap.insert(DueJob(due: job.due, job: next.job))
+            } else {
+                claimIfDue(next.job, now: now)
+            }
+        }
+    }
+
+    /// Room for jobs that are due now.
+    var room: Int { max(0, demand - claimsUnderway) }
+
+    /// A due job for which there is no room is kept for as long as the application may be back for it.
+    mutating func awaitDemand(_ id: HeldJobID, now: Moment) {
+        guard let job = jobs[id], !job.isQueued else { return }
+        guard !isDraining, claimsUnderway + jobsInHand > 0 || hasJustDelivered(now) else {
+            // Reserving is exclusive: what the application will not take soon, others may.
+            releaseAll(id, delay: 0)
+            return
+        }
+        jobs[id]?.isQueued = true
+        queuedJobs += 1
+        queuedHeap.insert(DueJob(due: job.due, job: id))
+        alarms.insert(Alarm(at: now.uptime + DemandMeter.window, job: id))
+    }
+
+    /// The application did not come for it in time.
+    mutating func giveUpQueued(_ id: HeldJobID) {
+        guard jobs[id]?.isQueued == true else { return }
+        releaseAll(id, delay: 0)
+    }
+
+    private mutating func unqueue(_ id: HeldJobID) {
+        jobs[id]?.isQueued = false
+        leaveQueue()
+    }
+
+    mutating func leaveQueue() {
+        queuedJobs -= 1
+        if queuedJobs == 0 { queuedHeap = [] }
+    }
+
+    /// The application had a job so short a time ago that it may be about to ask for the next one.
+    private func hasJustDelivered(_ now: Moment) -> Bool {
+        lastDelivery.map { now.uptime - $0 < DemandMeter.window } ?? false
+    }
+}
