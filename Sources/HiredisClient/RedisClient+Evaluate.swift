@@ -75,7 +75,7 @@ extension RedisClient {
             }
             sentAfterReload = reloads
             missing = []
-            let round = await send(due.map { ($0, calls[$0]) }, loading: loading, until: deadline)
+            let round = await send(due, of: calls, loading: loading, until: deadline)
             due = []
             for (index, result) in round {
                 if repeats < Self.maximumRepeats, case .failure(let error) = result, error.serverPrefix == "NOSCRIPT" {
@@ -96,27 +96,27 @@ extension RedisClient {
         return (scripts + missing).filter { seen.insert($0).inserted }
     }
 
-    /// Loads scripts and calls others in one go.
+    /// Loads scripts and makes some of the calls, given by their indexes, in one go.
     private func send(
-        _ calls: [(index: Int, call: RedisCall)], loading scripts: [RedisScript], until deadline: NIODeadline?
+        _ due: [Int], of calls: [RedisCall], loading scripts: [RedisScript], until deadline: NIODeadline?
     ) async -> [(index: Int, result: Result<RedisValue, RedisError>)] {
         var bytes = ByteBuffer()
         var loaded: [RedisScript] = []
-        var sent: [(index: Int, call: RedisCall)] = []
+        var sent: [Int] = []
         var answers: [(index: Int, result: Result<RedisValue, RedisError>)] = []
-        answers.reserveCapacity(calls.count)
+        answers.reserveCapacity(due.count)
         for script in scripts {
             // One that cannot be encoded stays missing, and its calls report that below.
             if (try? script.loadCommand.encode(into: &bytes)) != nil { loaded.append(script) }
         }
-        sent.reserveCapacity(calls.count)
-        bytes.reserveCapacity(calls.count * 320)
+        sent.reserveCapacity(due.count)
+        bytes.reserveCapacity(due.count * 320)
         var command = RedisCommand(reserving: 16)
-        for (index, call) in calls {
+        for index in due {
             do throws(RedisError) {
-                call.write(into: &command)
+                calls[index].write(into: &command)
                 try command.encode(into: &bytes)
-                sent.append((index, call))
+                sent.append(index)
             } catch {
                 answers.append((index, .failure(error)))
             }
@@ -127,7 +127,7 @@ extension RedisClient {
         let results = await exchange(
             bytes, count: loaded.count + sent.count, timeout: timeout,
             accepts: { [loaded, sent] index, reply in
-                guard index < loaded.count else { return sent[index - loaded.count].call.isAnswered(by: reply) }
+                guard index < loaded.count else { return calls[sent[index - loaded.count]].isAnswered(by: reply) }
                 if case .error = reply { return true }
                 return reply.string == loaded[index].sha1
             })
@@ -135,9 +135,9 @@ extension RedisClient {
         for (script, result) in zip(loaded, results) {
             if case .failure(let error) = result { loadErrors[script] = error }
         }
-        for ((index, call), result) in zip(sent, results.dropFirst(loaded.count)) {
+        for (index, result) in zip(sent, results.dropFirst(loaded.count)) {
             if case .failure(let error) = result, error.serverPrefix == "NOSCRIPT",
-                let cause = call.script.flatMap({ loadErrors[$0] })
+                let cause = calls[index].script.flatMap({ loadErrors[$0] })
             {
                 answers.append((index, .failure(cause)))
             } else {

@@ -144,6 +144,7 @@ extension ConsumerCore {
         // Given to the application: until it says how many more it will take, this one counts.
         demand = max(0, demand - 1)
         lastDelivery = now.uptime
+        pace.step(now)
         effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
     }
 
@@ -220,24 +221,34 @@ extension ConsumerCore {
             id, key: job.key, copies: job.record.copies, deletes: job.copies.count,
             until: now.uptime + settings.finishedHorizon)
         for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
-        forgetExpired(isDraining ? nil : now.uptime)
+        forgetExpired(isDraining ? nil : now.uptime, now: now)
     }
 
-    mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool) {
+    mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool, now: Moment) {
         guard let entry = finishedJobs.answered(id, index: index, isDeleted: isDeleted) else { return }
-        forgetCopies(of: id, entry)
+        forgetCopies(of: id, entry, now: now)
     }
 
-    /// - Parameter now: nil waits for no further copies of any job.
-    mutating func forgetExpired(_ now: Uptime?) {
-        for (id, entry) in finishedJobs.expire(now: now) { forgetCopies(of: id, entry) }
+    /// - Parameter limit: until when further copies were expected; nil waits for no further copies of any job.
+    mutating func forgetExpired(_ limit: Uptime?, now: Moment) {
+        for (id, entry) in finishedJobs.expire(now: limit) { forgetCopies(of: id, entry, now: now) }
     }
 
-    private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry) {
+    private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
         if jobsByKey[entry.key] == id { jobsByKey[entry.key] = nil }
         guard entry.copies > 0, !entry.deleted.isEmpty else { return }
-        ledgerCalls.append(
-            LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
+        forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
+        if isDraining || !pace.isBrisk(now) {
+            sendForgets()
+        } else if forgetsAt == nil {
+            forgetsAt = now.uptime + Pace.rest
+        }
+    }
+
+    mutating func sendForgets() {
+        ledgerCalls += forgets
+        forgets.removeAll(keepingCapacity: true)
+        forgetsAt = nil
     }
 
     /// - Parameter statistics: nil where the node no longer has the copy, or did not say.

@@ -56,6 +56,8 @@ extension ConsumerCore {
             case .bury: .bury(copy.id, priority: copy.priority)
             }
         send(kind, to: copy.node, for: id)
+        // The node alone ends its run, and the application waits for that.
+        nodes[copy.node].hasUrgentCalls = true
     }
 
     /// - Returns: whether the answer was about a foreign job's settlement.

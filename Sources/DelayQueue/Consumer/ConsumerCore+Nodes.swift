@@ -6,32 +6,69 @@ package import PipelinedTransport
 extension ConsumerCore {
     // MARK: To a node
 
-    /// What to send to a node now; nil when there is nothing to send.
+    /// What to send to a node now; nil when there is nothing to send, or more to be gathered first.
     package mutating func nextBatch(for node: Int, now: Moment) -> NodeBatch? {
+        let limit = reserveLimit(on: node, now: now)
+        guard limit > 0 || !nodes[node].calls.isEmpty else { return nil }
+        if shouldRest(node, limit: limit, now: now) {
+            if nodes[node].rest == .none { nodes[node].rest = .until(now.uptime + Pace.rest) }
+            return nil
+        }
         let calls = nodes[node].calls
         nodes[node].calls = []
+        nodes[node].hasUrgentCalls = false
+        nodes[node].rest = .none
         var batch = NodeBatch(
             calls: calls, reserves: 0, block: nil, generation: calls.isEmpty ? nil : nodes[node].generation)
-        let limit = reserveLimit(on: node, now: now)
         if limit > 0 {
-            if nodes[node].isDry {
-                // A reserve that waits travels alone, so that the engine may cut it short and lose nothing.
-                if calls.isEmpty {
-                    batch.reserves = 1
-                    // beanstalkd runs a connection's commands in order: a waiting reserve delays what is held there.
-                    batch.block = nodes[node].held == 0 ? settings.idleBlock : 1
-                }
-            } else {
+            if !nodes[node].isDry || pace.isBrisk(now) {
                 batch.reserves = min(nodes[node].burst, limit)
+            } else if calls.isEmpty {
+                // A reserve that waits travels alone, so that the engine may cut it short and lose nothing.
+                batch.reserves = 1
+                // beanstalkd runs a connection's commands in order: a waiting reserve delays what is held there.
+                batch.block = nodes[node].held == 0 ? settings.idleBlock : 1
             }
             if nodes[node].held > 0 { batch.generation = nodes[node].generation }
         }
-        return calls.isEmpty && batch.reserves == 0 ? nil : batch
+        return batch
     }
 
     /// Whether ``nextBatch(for:now:)`` would have something to send.
     package func hasWork(for node: Int, now: Moment) -> Bool {
-        !nodes[node].calls.isEmpty || reserveLimit(on: node, now: now) > 0
+        let limit = reserveLimit(on: node, now: now)
+        guard limit > 0 || !nodes[node].calls.isEmpty else { return false }
+        return nodes[node].rest == .none || !shouldRest(node, limit: limit, now: now)
+    }
+
+    /// Whether a little later more can be sent in one go: deletes, for which nobody waits, and the question for more
+    /// jobs, once the node has said that it had no other.
+    ///
+    /// While jobs are about to end a reserve that waits would hold up their deletes. Copies become ready ahead of
+    /// their dates, so asking a moment later makes none late.
+    private func shouldRest(_ node: Int, limit: Int, now: Moment) -> Bool {
+        switch nodes[node].rest {
+        case .over: return false
+        case .until(let end) where end <= now.uptime: return false
+        case .none, .until: break
+        }
+        if limit > 0, !nodes[node].isDry { return false }
+        if isDraining || nodes[node].hasUrgentCalls || nodes[node].calls.count >= Node.fullBatch { return false }
+        return pace.isBrisk(now) || claimsUnderway + settlementsUnderway > 0
+    }
+
+    mutating func endRests(now: Moment) {
+        for node in nodes.indices {
+            if case .until(let end) = nodes[node].rest, end <= now.uptime { nodes[node].rest = .over }
+        }
+    }
+
+    var nextEndOfRest: Uptime? {
+        var next: Uptime?
+        for node in nodes {
+            if case .until(let end) = node.rest { next = min(next ?? end, end) }
+        }
+        return next
     }
 
     /// How many copies may be reserved at once.
@@ -85,7 +122,8 @@ extension ConsumerCore {
         }
         if hits < replies.count {
             nodes[node].isDry = hits == 0 || batch.block == nil
-            nodes[node].burst = Node.firstBurst
+            // About as many as last time, and a few more.
+            nodes[node].burst = min(Node.firstBurst + hits + hits / 4, Node.largestBurst)
         } else {
             if batch.block == nil { nodes[node].burst = min(nodes[node].burst * 2, Node.largestBurst) }
             nodes[node].isDry = false
@@ -126,6 +164,7 @@ extension ConsumerCore {
             send(.release(id, priority: copy.priority, delay: delay), to: node, for: nil)
             return
         }
+        pace.step(now)
         let heldID = makeJobID()
         let shared = HeldRecord(id: jobID, key: key, record: record, fireTime: fireTime)
         jobs[heldID] = HeldJob(shared, copies: [copy], due: fireTime)
@@ -186,7 +225,7 @@ extension ConsumerCore {
         switch call.kind {
         case .delete(_, let index):
             guard let id = call.job else { return }
-            deleteAnswered(id, index: index, isDeleted: reply == .deleted)
+            deleteAnswered(id, index: index, isDeleted: reply == .deleted, now: now)
         case .release:
             switch reply {
             case .released, .notFound:
@@ -230,6 +269,8 @@ extension ConsumerCore {
         let calls = unanswered + nodes[node].calls
         nodes[node].calls = []
         nodes[node].generation = nil
+        nodes[node].hasUrgentCalls = false
+        nodes[node].rest = .none
         nodes[node].isDry = true
         nodes[node].burst = Node.firstBurst
         nodes[node].isDegraded = false
@@ -240,7 +281,7 @@ extension ConsumerCore {
         for call in calls {
             guard let id = call.job else { continue }
             switch call.kind {
-            case .delete: deleteAnswered(id, index: nil, isDeleted: false)
+            case .delete: deleteAnswered(id, index: nil, isDeleted: false, now: now)
             case .bury(let copy, _): buryAnswered(id, node: node, copy: copy, isBuried: false, now: now)
             case .inspect(let copy): inspected(id, node: node, copy: copy, nil, now: now)
             case .release, .touch, .inspectForeign, .buryForeign: break

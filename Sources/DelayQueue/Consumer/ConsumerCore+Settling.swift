@@ -8,6 +8,7 @@ extension ConsumerCore {
     ///
     /// - Parameter waiter: told through ``Effect/settled(_:_:waiter:_:)``.
     package mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, now: Moment) {
+        pace.step(now)
         guard let job = jobs[id], case .claimed(let claim) = job.phase else {
             effects.append(.settled(id, settlement, waiter: waiter, .claimLost))
             return

@@ -14,11 +14,13 @@ extension ConsumerCore {
             alarms.removeMin()
             wake(alarm.job, now: now)
         }
+        if let at = forgetsAt, at <= now.uptime { sendForgets() }
+        endRests(now: now)
         // From here on one copy may be reserved to ask the ledger about.
         if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             beat(now: now)
-            forgetExpired(now.uptime)
+            forgetExpired(now.uptime, now: now)
             nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + heartbeatInterval
         }
     }
@@ -28,7 +30,7 @@ extension ConsumerCore {
         var wait: Duration?
         if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
         let ledgerRetry = isDraining || !jobs.isEmpty ? nil : ledgerRetryAt
-        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry].compactMap({ $0 }) {
+        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest].compactMap({ $0 }) {
             let until = max(at - now.uptime, .zero)
             wait = wait.map { min($0, until) } ?? until
         }

@@ -40,6 +40,8 @@ package struct ConsumerCore {
         package var foreignPolicy = ForeignJobPolicy.bury
         /// Jobs are completed before they are delivered.
         package var isAtMostOnce = false
+        /// So many jobs reserved, delivered or settled within 10 ms are a brisk pace, at which commands gather.
+        package var briskSteps = 8
 
         package init(
             queue: TubeName, nodes: [BeanstalkNode], lease: Duration, maximumFailures: Int, settleTimeout: Duration,
@@ -84,13 +86,25 @@ package struct ConsumerCore {
         var burst = Self.firstBurst
         /// The last reserve found nothing, so the next one may wait.
         var isDry = true
+        var rest = Rest.none
+        /// Among the calls are others than deletes, which nobody waits for.
+        var hasUrgentCalls = false
         /// Copies that are about to be buried, and what is wrong with them.
         var unverified: [BeanstalkJobID: SealProblem] = [:]
         /// Its disk is full: it can take copies back without a delay only.
         var isDegraded = false
 
-        static let firstBurst = 8
+        static let firstBurst = 2
         static let largestBurst = 128
+        /// So many deletes are not kept waiting for more.
+        static let fullBatch = 128
+    }
+
+    /// A pause before a node is sent deletes, or asked again whether it has something.
+    enum Rest: Equatable {
+        case none
+        case until(Uptime)
+        case over
     }
 
     /// A job to look at when the uptime reaches an instant. One that has moved on meanwhile is looked at in vain.
@@ -118,14 +132,20 @@ package struct ConsumerCore {
     var queuedHeap: Heap<DueJob> = []
     var queuedJobs = 0
     var lastDelivery: Uptime?
+    var pace: Pace
     var alarms: Heap<Alarm> = []
     var ledgerCalls: [LedgerCall] = []
+    /// Which copies are gone: sent with the ledger's next calls, or a little later.
+    var forgets: [LedgerCall] = []
+    var forgetsAt: Uptime?
     var effects: [Effect] = []
 
     /// Jobs the application will take soon, beyond those it was given already.
     var demand = 0
     /// Jobs between reservation and delivery that count against the demand.
     var claimsUnderway = 0
+    /// Jobs whose copies can go once the ledger has answered.
+    var settlementsUnderway = 0
     /// Jobs the application has.
     var jobsInHand = 0
     var parkedCopies = 0
@@ -140,6 +160,7 @@ package struct ConsumerCore {
     package init(settings: Settings) {
         self.settings = settings
         self.nodes = settings.nodes.map { _ in Node() }
+        self.pace = Pace(threshold: settings.briskSteps)
     }
 
     // MARK: Life
@@ -149,7 +170,8 @@ package struct ConsumerCore {
         guard !isDraining else { return }
         isDraining = true
         demand = 0
-        forgetExpired(nil)
+        forgetExpired(nil, now: now)
+        sendForgets()
         for (id, job) in jobs {
             switch job.phase {
             case .inspecting where job.isForeign:
@@ -175,7 +197,8 @@ package struct ConsumerCore {
 
     /// Nothing is held, and nothing is on its way.
     package var isIdle: Bool {
-        jobs.isEmpty && finishedJobs.isEmpty && ledgerCalls.isEmpty && nodes.allSatisfy(\.calls.isEmpty)
+        jobs.isEmpty && finishedJobs.isEmpty && ledgerCalls.isEmpty && forgets.isEmpty
+            && nodes.allSatisfy(\.calls.isEmpty)
     }
 
     /// Whether a node's connection may be dropped with no other effect than what is wanted: all that waits to be sent
@@ -201,6 +224,7 @@ package struct ConsumerCore {
     // MARK: Output
 
     package mutating func takeLedgerCalls() -> [LedgerCall] {
+        if !ledgerCalls.isEmpty { sendForgets() }
         defer { ledgerCalls.removeAll() }
         return ledgerCalls
     }
@@ -231,12 +255,14 @@ package struct ConsumerCore {
         jobs[id]?.phase = phase
         if phase.countsAgainstDemand { claimsUnderway += 1 }
         if phase.isInHand { jobsInHand += 1 }
+        if phase.isSettling { settlementsUnderway += 1 }
         if phase.isParked { parkedCopies += job.copies.count }
     }
 
     private mutating func leave(_ job: HeldJob) {
         if job.phase.countsAgainstDemand { claimsUnderway -= 1 }
         if job.phase.isInHand { jobsInHand -= 1 }
+        if job.phase.isSettling { settlementsUnderway -= 1 }
         if job.phase.isParked { parkedCopies -= job.copies.count }
         if job.isQueued { leaveQueue() }
     }
@@ -277,6 +303,8 @@ package struct ConsumerCore {
 
     mutating func send(_ kind: NodeCall.Kind, to node: Int, for job: HeldJobID?) {
         nodes[node].calls.append(NodeCall(kind: kind, job: job))
+        if case .delete = kind { return }
+        nodes[node].hasUrgentCalls = true
     }
 
     mutating func ask(_ operation: LedgerRequest.Operation, _ id: HeldJobID) {

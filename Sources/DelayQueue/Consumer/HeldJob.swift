@@ -88,6 +88,13 @@ extension HeldPhase {
         }
     }
 
+    /// Its end is with the ledger, and not with a node.
+    var isSettling: Bool {
+        guard case .settling(_, let pending) = self else { return false }
+        if case .bury = pending.settlement { return false }
+        return true
+    }
+
     var isInHand: Bool { if case .claimed = self { true } else { false } }
 
     var isParked: Bool { if case .parked = self { true } else { false } }

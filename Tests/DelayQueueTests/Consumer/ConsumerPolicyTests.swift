@@ -111,9 +111,10 @@ struct ConsumerPolicyTests {
     @Test func `reserving stops at the held limit, which jobs in the application's hands do not count against`() throws
     {
         var world = try CoreWorld(nodes: 1, demand: 100) { $0.heldLimit = 3 }
-        let now = try (1...4).map { (UInt64($0), try CoreWorld.record("now\($0)", due: .zero)) }
-        world.answer(node: 0, reserved: now)
-        world.answerLedger()
+        for job in 1...4 {
+            world.answer(node: 0, reserved: [(UInt64(job), try CoreWorld.record("now\(job)", due: .zero))])
+            world.answerLedger()
+        }
         #expect(world.delivered.count == 4)
         #expect(world.core.hasWork(for: 0, now: world.now))
         let later = try (5...7).map { (UInt64($0), try CoreWorld.record("later\($0)", due: .seconds(1))) }

@@ -56,7 +56,7 @@ struct CoreWorld {
         replies replying: (NodeCall.Kind) -> BeanstalkReply? = { _ in nil }
     ) {
         let sentAt = now
-        guard let batch = core.nextBatch(for: node, now: now) else { return }
+        guard let batch = core.nextBatch(for: node, now: now) ?? afterRest(node) else { return }
         advance(by: wait)
         var replies: [BeanstalkReply] = []
         for call in batch.calls {
@@ -76,6 +76,13 @@ struct CoreWorld {
             now: now)
         if !jobs.isEmpty { answer(node: node, reserved: Array(jobs), replies: replying) }
         collect()
+    }
+
+    /// What the node would be sent a moment later.
+    private mutating func afterRest(_ node: Int) -> NodeBatch? {
+        guard case .until = core.nodes[node].rest else { return nil }
+        core.nodes[node].rest = .over
+        return core.nextBatch(for: node, now: now)
     }
 
     private func success(_ kind: NodeCall.Kind) -> BeanstalkReply {

@@ -61,6 +61,7 @@ final class SimulatedConsumer: SimulatedProcess {
         settings.parkedLimit = world.random.chance(8) ? 2 : 500
         settings.latePolicy = world.options.latePolicy
         settings.isAtMostOnce = world.options.isAtMostOnce
+        if world.random.chance(2) { settings.briskSteps = 1 }
         core = ConsumerCore(settings: settings)
         links = world.nodes.map { _ in Link() }
         width = world.options.isBusy ? 1 : 1 + world.random.below(4)

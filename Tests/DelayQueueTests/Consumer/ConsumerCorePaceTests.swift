@@ -1,0 +1,100 @@
+import Beanstalk
+import NIOCore
+import PipelinedTransport
+import Testing
+
+@testable import DelayQueue
+
+@Suite("Consumer decisions at a brisk pace")
+struct ConsumerCorePaceTests {
+    /// So many jobs, delivered and completed, whose copies on the first node are still to be deleted.
+    private func withCompletedJobs(_ count: Int, briskSteps: Int) throws -> CoreWorld {
+        var world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
+        let jobs = try (1...count).map { (UInt64($0), try CoreWorld.record("job-\($0)", due: .zero)) }
+        world.answer(node: 0, reserved: jobs)
+        world.answerLedger()
+        for job in world.delivered { world.settle(job.id, .complete) }
+        world.answerLedger()
+        return world
+    }
+
+    private func deletes(in batch: NodeBatch?) -> Int {
+        batch?.calls.count { if case .delete = $0.kind { true } else { false } } ?? 0
+    }
+
+    @Test func `a node is not asked to wait while a job is about to end, so its delete is not held up`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
+        world.answer(node: 0)
+        #expect(world.core.nodes[0].isDry && world.core.claimsUnderway == 1)
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(!world.core.hasWork(for: 0, now: world.now))
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .complete)
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        world.answerLedger()
+        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 1)
+        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 60)
+    }
+
+    @Test func `a ledger that does not answer keeps no node from being asked`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
+        world.answer(node: 0)
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(world.core.timeUntilTick(now: world.now) == Pace.rest)
+        world.advance(by: Pace.rest)
+        world.tick()
+        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 1)
+    }
+
+    @Test func `deletes and the next reserves gather for a moment, and no longer`() throws {
+        var world = try withCompletedJobs(3, briskSteps: 1)
+        world.core.nodes[0].isDry = true
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(world.core.timeUntilTick(now: world.now) == Pace.rest)
+        world.advance(by: Pace.rest)
+        world.tick()
+        let batch = world.core.nextBatch(for: 0, now: world.now)
+        #expect(deletes(in: batch) == 3)
+        #expect(try #require(batch?.reserves) > 0 && batch?.block == nil)
+    }
+
+    @Test func `at a slow pace a delete is sent at once`() throws {
+        var world = try withCompletedJobs(1, briskSteps: 100)
+        world.core.nodes[0].isDry = true
+        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 1)
+    }
+
+    @Test func `what somebody waits for does not gather, and takes the deletes along`() throws {
+        var world = try withCompletedJobs(3, briskSteps: 1)
+        world.core.nodes[0].isDry = true
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        world.core.send(.touch(BeanstalkJobID(9)), to: 0, for: nil)
+        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 3)
+    }
+
+    @Test func `forgets go with the ledger's next calls, or a moment later`() throws {
+        var world = try withCompletedJobs(3, briskSteps: 1)
+        // Nothing is known of their other copies any more.
+        world.core.forgetExpired(nil, now: world.now)
+        world.answer(node: 0)
+        #expect(world.core.forgets.count == 3)
+        #expect(!world.core.hasLedgerCalls)
+        world.advance(by: Pace.rest)
+        world.tick()
+        #expect(world.core.takeLedgerCalls().count == 3)
+        #expect(world.core.forgets.isEmpty)
+    }
+
+    @Test func `draining sends what has gathered`() throws {
+        var world = try withCompletedJobs(3, briskSteps: 1)
+        world.core.nodes[0].isDry = true
+        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        world.core.drain(now: world.now)
+        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 3)
+    }
+}
