@@ -52,9 +52,14 @@ extension ConsumerCore {
         case .until(let end) where end <= now.uptime: return false
         case .none, .until: break
         }
-        if limit > 0, !nodes[node].isDry { return false }
+        if limit > 0, !nodes[node].isDry, !isScarce(limit) || !pace.isBrisk(now) { return false }
         if isDraining || nodes[node].hasUrgentCalls || nodes[node].calls.count >= Node.fullBatch { return false }
         return pace.isBrisk(now) || claimsUnderway + settlementsUnderway > 0
+    }
+
+    /// Whether so few jobs are wanted, of those the application takes, that more are soon.
+    private func isScarce(_ limit: Int) -> Bool {
+        limit < Node.scarceReserves && limit * 4 < demand
     }
 
     mutating func endRests(now: Moment) {
@@ -73,10 +78,15 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on node: Int, now: Moment) -> Int {
-        guard !isDraining, room > 0, nodes[node].held - jobsInHand < settings.heldLimit else { return 0 }
-        guard ledgerFailures > 0 else { return max(0, room - queuedJobs) }
+        guard !isDraining, room > 0 || nodes[node].duplicates > 0, nodes[node].held - jobsInHand < settings.heldLimit
+        else { return 0 }
+        // A node behind the others brings copies of jobs that run or are done: they take no room, and it must catch
+        // up, or its copies come when their jobs are forgotten here, and the ledger is asked about each.
+        guard ledgerFailures > 0 else {
+            return max(0, room - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates : 0)
+        }
         // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
-        guard jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
+        guard room > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
         return 1
     }
 
@@ -108,6 +118,7 @@ extension ConsumerCore {
         // The reservation's clock started when the node answered, at most this long after the request.
         let waited = now.uptime - sentAt.uptime
         var hits = 0
+        nodes[node].duplicates = 0
         for reply in replies {
             switch reply {
             case .reserved(let id, let bytes):
@@ -151,6 +162,7 @@ extension ConsumerCore {
             node: node, id: id, index: record.copy, timeToRun: timeToRun, priority: priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
         if let held = jobsByKey[key] {
+            nodes[node].duplicates += 1
             attach(copy, to: held, now: now)
             return
         }
@@ -271,6 +283,7 @@ extension ConsumerCore {
         nodes[node].generation = nil
         nodes[node].hasUrgentCalls = false
         nodes[node].rest = .none
+        nodes[node].duplicates = 0
         nodes[node].isDry = true
         nodes[node].burst = Node.firstBurst
         nodes[node].isDegraded = false

@@ -87,6 +87,8 @@ package struct ConsumerCore {
         /// The last reserve found nothing, so the next one may wait.
         var isDry = true
         var rest = Rest.none
+        /// How many of the copies reserved last were of jobs known already.
+        var duplicates = 0
         /// Among the calls are others than deletes, which nobody waits for.
         var hasUrgentCalls = false
         /// Copies that are about to be buried, and what is wrong with them.
@@ -96,6 +98,8 @@ package struct ConsumerCore {
 
         static let firstBurst = 2
         static let largestBurst = 128
+        /// So many reserves are not kept waiting for more either.
+        static let scarceReserves = 32
         /// So many deletes are not kept waiting for more.
         static let fullBatch = 128
     }

@@ -141,7 +141,10 @@ final class DeliveryQueue: Sendable {
         state.withLockedValue { state in
             guard state.ending == nil else { return 0 }
             let ahead = isAtMostOnce ? 0 : state.meter.horizon(now: now)
-            return state.waiters.count + ahead - state.ready.count
+            let wanted = state.waiters.count + ahead
+            let missing = wanted - state.ready.count
+            // Fetched many at a time, not one for each that was taken.
+            return missing * 8 < wanted ? 0 : missing
         }
     }
 

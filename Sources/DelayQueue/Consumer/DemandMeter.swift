@@ -6,7 +6,7 @@ package struct DemandMeter: Sendable {
     package static let window = Duration.milliseconds(100)
 
     /// The furthest look ahead, in jobs.
-    package static let limit = 512
+    package static let limit = 256
 
     private var windowStart = Uptime(microseconds: 0)
     private var current = 0

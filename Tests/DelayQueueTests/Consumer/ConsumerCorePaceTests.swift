@@ -90,6 +90,24 @@ struct ConsumerCorePaceTests {
         #expect(world.core.forgets.isEmpty)
     }
 
+    @Test func `a node behind the others catches up, whatever room there is`() throws {
+        var world = try CoreWorld(demand: 3) { $0.briskSteps = 1 }
+        let copies = try (0...1).map { node in
+            try (1...3).map { (UInt64($0), try CoreWorld.record("job-\($0)", due: .zero, copy: node)) }
+        }
+        world.answer(node: 0, reserved: copies[0])
+        #expect(world.core.room == 0)
+        #expect(!world.core.hasWork(for: 1, now: world.now))
+        world.core.setDemand(4, now: world.now)
+        world.answer(node: 1, reserved: [copies[1][0]])
+        world.core.setDemand(3, now: world.now)
+        #expect(world.core.room == 0)
+        #expect(world.core.nextBatch(for: 1, now: world.now)?.reserves == 1)
+        world.core.setDemand(0, now: world.now)
+        world.advance(by: .seconds(1))
+        #expect(!world.core.hasWork(for: 1, now: world.now), "the application takes no more")
+    }
+
     @Test func `draining sends what has gathered`() throws {
         var world = try withCompletedJobs(3, briskSteps: 1)
         world.core.nodes[0].isDry = true
