@@ -227,6 +227,18 @@ package struct ConsumerCore {
 
     // MARK: Output
 
+    // Asked for many times a second. Calls that change nothing work on a copy of a value that a class holds, and a copy
+    // of this one retains all it is made of; these two change nothing either, but are called in place.
+
+    package mutating func forEachNodeWithWork(now: Moment, _ body: (Int) -> Void) {
+        for node in nodes.indices where hasWork(for: node, now: now) { body(node) }
+    }
+
+    /// As ``timeUntilTick(now:)``.
+    package mutating func takeTimeUntilTick(now: Moment) -> Duration? {
+        timeUntilTick(now: now)
+    }
+
     package mutating func takeLedgerCalls() -> [LedgerCall] {
         if !ledgerCalls.isEmpty { sendForgets() }
         defer { ledgerCalls.removeAll() }

@@ -43,7 +43,8 @@ actor ConsumerEngine {
     /// What was reported to be away, so that an outage is logged and counted once.
     var awayNodes: Set<Int> = []
     var isLedgerAway = false
-    private var timer: (at: NIODeadline, scheduled: Scheduled<Void>)?
+    private var timer = TickTimer()
+    private var scheduledTick: Scheduled<Void>?
     private var iterators = 0
     private var hasFinished = false
 
@@ -168,7 +169,7 @@ actor ConsumerEngine {
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         perform(core.takeEffects())
         if core.isDraining { dropIdleConnections() }
-        for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }
+        core.forEachNodeWithWork(now: now) { nodeSignals[$0].wake() }
         if core.hasLedgerCalls { for signal in ledgerSignals { signal.wake() } }
         if checkDone() { wakeAll() }
         armTimer(now: now)
@@ -265,29 +266,28 @@ actor ConsumerEngine {
     // MARK: Time
 
     private func armTimer(now: Moment) {
-        var wait = core.timeUntilTick(now: now)
+        var wait = core.takeTimeUntilTick(now: now)
         // Jobs fetched ahead are looked at until they are taken.
         if deliveries.mayGoStale { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
         guard let wait else {
-            timer?.scheduled.cancel()
-            timer = nil
+            scheduledTick?.cancel()
+            scheduledTick = nil
+            timer.disarm()
             return
         }
         // A tick in the same microsecond could be early by the other clock; one more can not.
         let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
-        if let timer {
-            if timer.at <= at, timer.at > .now() { return }
-            timer.scheduled.cancel()
-        }
-        let scheduled = eventLoop.scheduleTask(deadline: at) { [weak self] in
+        guard let number = timer.arm(at: at, now: .now()) else { return }
+        scheduledTick?.cancel()
+        scheduledTick = eventLoop.scheduleTask(deadline: at) { [weak self] in
             guard let self else { return }
-            self.assumeIsolated { $0.tick() }
+            self.assumeIsolated { $0.tick(number) }
         }
-        timer = (at, scheduled)
     }
 
-    private func tick() {
-        timer = nil
+    private func tick(_ number: UInt64) {
+        guard timer.fires(number) else { return }
+        scheduledTick = nil
         let now = Moment.now()
         giveBackUndelivered(deliveries.withdrawStale(now: now.uptime), now: now)
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
