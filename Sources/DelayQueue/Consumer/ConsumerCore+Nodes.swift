@@ -83,7 +83,7 @@ extension ConsumerCore {
         // A node behind the others brings copies of jobs that run or are done: they take no room, and it must catch
         // up, or its copies come when their jobs are forgotten here, and the ledger is asked about each.
         guard ledgerFailures > 0 else {
-            return max(0, room - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates : 0)
+            return max(0, room - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates * 2 : 0)
         }
         // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
         guard room > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
