@@ -17,8 +17,9 @@ struct FinishedJobs {
         var isExpired = false
     }
 
-    /// More are not remembered: each takes about 300 bytes.
-    static let limit = 8192
+    /// More are not remembered: each takes about 300 bytes. A node may fall this far behind the others before the ledger
+    /// is asked about its copies.
+    static let limit = 32_768
 
     private var entries: [HeldJobID: Entry] = [:]
     private var order: Deque<(id: HeldJobID, until: Uptime)> = []

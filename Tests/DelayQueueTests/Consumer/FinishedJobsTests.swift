@@ -44,7 +44,7 @@ import Testing
 
     @Test func theOldestMakeRoom() {
         var jobs = FinishedJobs()
-        let count = 10_000
+        let count = FinishedJobs.limit + 100
         var ended: [HeldJobID] = []
         for number in 0..<count {
             let id = HeldJobID(UInt64(number))
