@@ -145,7 +145,7 @@ struct DeadJobTests {
         var world = try CoreWorld()
         try declareDead(&world, copy: 0)
         world.answer(node: 1, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 1))])
-        world.core.setDemand(0)
+        world.core.setDemand(0, now: world.now)
         world.answerLedger()
         world.answer(node: 1)
         world.answer(node: 1)
