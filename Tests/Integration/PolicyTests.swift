@@ -1,6 +1,7 @@
 import Beanstalk
 import DelayQueue
 import DelayQueueTestKit
+import Foundation
 import NIOCore
 import Testing
 
@@ -93,6 +94,32 @@ struct PolicyTests {
     }
 
     // MARK: At most once
+
+    @Test func `at most once, no job is completed that nobody waits for`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            let date = Date.now + 1
+            let ids = Set(
+                try await producer.schedule((0..<10).map { JobRequest(at: date, "\($0)") }).map { try $0.get().jobID })
+            try await scenario.closing(producer) {
+                let tally = Tally()
+                // All fall due together. Each consumer takes one, and what it did not take must be left for the next.
+                for _ in ids {
+                    let consumer = try scenario.consumer { $0.deliveryGuarantee = .atMostOnce }
+                    try await scenario.closing(nil, consumer) {
+                        for try await job in consumer {
+                            tally.record(job)
+                            // Its work, during which the next one could be taken.
+                            try await Task.sleep(for: .milliseconds(50))
+                            break
+                        }
+                    }
+                }
+                #expect(Set(tally.runs.map(\.id)) == ids)
+                #expect(tally.runs.count == ids.count)
+            }
+        }
+    }
 
     @Test func `at most once, jobs arrive completed and take no settlement`() async throws {
         try await Scenario.run { scenario in

@@ -174,7 +174,7 @@ extension ConsumerCore {
         }
         setPhase(id, .parked)
         jobs[id]?.parkTries = tries
-        alarms.insert(Alarm(at: now.uptime + delay, job: id))
+        setAlarm(id, after: delay, now: now)
     }
 
     /// Doubles from 50 ms up to the end of the other owner's lease.

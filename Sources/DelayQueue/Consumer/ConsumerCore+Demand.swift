@@ -33,7 +33,7 @@ extension ConsumerCore {
         jobs[id]?.isQueued = true
         queuedJobs += 1
         queuedHeap.insert(DueJob(due: job.due, job: id))
-        alarms.insert(Alarm(at: now.uptime + DemandMeter.window, job: id))
+        setAlarm(id, after: DemandMeter.window, now: now)
     }
 
     /// The application did not come for it in time.
@@ -44,6 +44,7 @@ extension ConsumerCore {
 
     private mutating func unqueue(_ id: HeldJobID) {
         jobs[id]?.isQueued = false
+        jobs[id]?.alarmAt = nil
         leaveQueue()
     }
 

@@ -30,6 +30,8 @@ extension ConsumerCore {
                 batch.block = nodes[node].held == 0 ? settings.idleBlock : 1
             }
             if nodes[node].held > 0 { batch.generation = nodes[node].generation }
+            // Counted anew by what comes.
+            nodes[node].duplicates = 0
         }
         return batch
     }

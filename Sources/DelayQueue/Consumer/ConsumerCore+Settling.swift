@@ -68,7 +68,7 @@ extension ConsumerCore {
         } else if now.uptime < pending.giveUpAt {
             pending.isWaitingForCopy = true
             setPhase(id, .settling(claim, pending))
-            alarms.insert(Alarm(at: now.uptime + .seconds(1), job: id))
+            setAlarm(id, after: .seconds(1), now: now)
         } else {
             handBack(
                 id, claim, pending,
@@ -175,7 +175,7 @@ extension ConsumerCore {
             pending.tries += 1
             if error.isRetriable, now.uptime < pending.giveUpAt {
                 setPhase(id, .settling(claim, pending))
-                alarms.insert(Alarm(at: now.uptime + ledgerRetryDelay, job: id))
+                setAlarm(id, after: ledgerRetryDelay, now: now)
             } else if pending.waiter != nil, error.leavesJobUnsettled {
                 handBack(id, claim, pending, error, now: now)
             } else {

@@ -12,6 +12,8 @@ extension ConsumerCore {
         }
         while let alarm = alarms.min, alarm.at <= now.uptime {
             alarms.removeMin()
+            guard jobs[alarm.job]?.alarmAt == alarm.at else { continue }
+            jobs[alarm.job]?.alarmAt = nil
             wake(alarm.job, now: now)
         }
         if let at = forgetsAt, at <= now.uptime { sendForgets() }
@@ -35,6 +37,13 @@ extension ConsumerCore {
             wait = wait.map { min($0, until) } ?? until
         }
         return wait
+    }
+
+    /// Has a job looked at after a while, if it waits for the same thing then.
+    mutating func setAlarm(_ id: HeldJobID, after delay: Duration, now: Moment) {
+        let at = now.uptime + delay
+        jobs[id]?.alarmAt = at
+        alarms.insert(Alarm(at: at, job: id))
     }
 
     private mutating func wake(_ id: HeldJobID, now: Moment) {

@@ -111,7 +111,7 @@ package struct ConsumerCore {
         case over
     }
 
-    /// A job to look at when the uptime reaches an instant. One that has moved on meanwhile is looked at in vain.
+    /// A job to look at when the uptime reaches an instant, if that is its ``HeldJob/alarmAt`` by then.
     struct Alarm: Comparable {
         let at: Uptime
         let job: HeldJobID
@@ -269,6 +269,7 @@ package struct ConsumerCore {
         leave(job)
         jobs[id]?.isQueued = false
         jobs[id]?.phase = phase
+        jobs[id]?.alarmAt = nil
         if phase.countsAgainstDemand { claimsUnderway += 1 }
         if phase.isInHand { jobsInHand += 1 }
         if phase.isSettling { settlementsUnderway += 1 }

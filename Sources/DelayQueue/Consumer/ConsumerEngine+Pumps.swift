@@ -10,6 +10,8 @@ extension ConsumerEngine {
         while !checkDone() {
             let sentAt = Moment.now()
             guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
+                // It may have begun to gather, which ends at a time.
+                armTimer(now: sentAt)
                 await nodeSignals[node].wait()
                 continue
             }

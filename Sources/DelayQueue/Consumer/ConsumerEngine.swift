@@ -166,8 +166,9 @@ actor ConsumerEngine {
 
     /// Hands on everything the core has decided since the last time.
     func flush(now: Moment) {
-        core.setDemand(deliveries.demand(now: now.uptime), now: now)
         perform(core.takeEffects())
+        // Only now, when jobs on their way have found the application that waits: it wants no second one for itself.
+        core.setDemand(deliveries.demand(now: now.uptime), now: now)
         if core.isDraining { dropIdleConnections() }
         core.forEachNodeWithWork(now: now) { nodeSignals[$0].wake() }
         if core.hasLedgerCalls { for signal in ledgerSignals { signal.wake() } }
@@ -265,7 +266,7 @@ actor ConsumerEngine {
 
     // MARK: Time
 
-    private func armTimer(now: Moment) {
+    func armTimer(now: Moment) {
         var wait = core.takeTimeUntilTick(now: now)
         // Jobs fetched ahead are looked at until they are taken.
         if deliveries.mayGoStale { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
@@ -277,7 +278,7 @@ actor ConsumerEngine {
         }
         // A tick in the same microsecond could be early by the other clock; one more can not.
         let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
-        guard let number = timer.arm(at: at, now: .now()) else { return }
+        guard let number = timer.arm(at: at) else { return }
         scheduledTick?.cancel()
         scheduledTick = eventLoop.scheduleTask(deadline: at) { [weak self] in
             guard let self else { return }

@@ -152,6 +152,8 @@ struct HeldJob {
     var due: Timestamp
     /// Due, and waiting for the application to want one more.
     var isQueued = false
+    /// When it is to be looked at again; alarms for other instants are of what it waited for before.
+    var alarmAt: Uptime?
     /// How often it was parked in a row, for the backoff.
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.

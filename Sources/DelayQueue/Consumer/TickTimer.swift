@@ -8,9 +8,10 @@ struct TickTimer {
     private var armed: (number: UInt64, at: NIODeadline)?
     private var lastNumber: UInt64 = 0
 
-    /// - Returns: the number of the tick to schedule instead of what was; nil where an earlier one is still to come.
-    mutating func arm(at deadline: NIODeadline, now: NIODeadline) -> UInt64? {
-        if let armed, armed.at <= deadline, armed.at > now { return nil }
+    /// - Returns: the number of the tick to schedule instead of what was; nil where an earlier one is still to come,
+    ///   be it overdue: one that is put off whenever its loop is late would never come on a busy one.
+    mutating func arm(at deadline: NIODeadline) -> UInt64? {
+        if let armed, armed.at <= deadline { return nil }
         lastNumber += 1
         armed = (lastNumber, deadline)
         return lastNumber

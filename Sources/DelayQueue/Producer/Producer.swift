@@ -29,7 +29,8 @@ public actor Producer {
     /// }
     /// ```
     ///
-    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long.
+    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated to
+    /// an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
     public nonisolated var taskExecutor: any TaskExecutor { loopExecutor }
 
     /// The nodes jobs are written to.
