@@ -39,7 +39,7 @@ extension Consumer {
             }
             return
         }
-        guard job.handle.isLive else { return }
+        guard job.handle.state.isLive else { return }
         do {
             guard let failure else {
                 try await job.complete()
@@ -78,7 +78,7 @@ extension Consumer {
                 return error
             }
         }
-        job.handle.onLeaseLost { task.cancel() }
+        job.handle.state.onLeaseLost { task.cancel() }
         return await withTaskCancellationHandler {
             await task.value
         } onCancel: {

@@ -6,9 +6,7 @@ extension ConsumerCore {
 
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
     mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
-        guard let job = jobs[id], case .holding = job.phase, job.due <= now.wall else { return }
-        // Those wait for their nodes' word, and are deleted then.
-        guard !job.copies.allSatisfy(\.isLeftOver) else { return }
+        guard let readiness = jobs[id]?.readiness(inspected: inspected, now: now), readiness != .none else { return }
         guard !isDraining, room > 0 else {
             awaitDemand(id, now: now)
             return
@@ -17,25 +15,30 @@ extension ConsumerCore {
             park(id, for: ledgerRetryDelay, now: now)
             return
         }
-        let candidates = job.copies.filter { !$0.isLeftOver && (inspected == nil || $0.id == inspected) }
-        guard let copy = candidates.first(where: { $0.isFresh(now.uptime) }) else {
+        guard case .ready(let copy) = readiness else {
             // Claims are made on live reservations only; one that grew old is confirmed first.
-            for index in job.copies.indices { touch(copyAt: index, of: id) }
+            touchAll(of: id)
             return
         }
+        guard let record = jobs.record(of: id) else { return }
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
-        let owner = job.unansweredOwner ?? makeOwner()
+        let owner = jobs[id]?.unansweredOwner ?? makeOwner()
         setPhase(id, .claiming(owner: owner, copy: copy.id, node: copy.node))
-        let createsRecord = job.mayRunWithoutRecord || !isLateBeyondRetention(job, now: now)
-        ask(.claim(owner, copy: identity(of: copy, job), kicks: kicks, createsRecord: createsRecord), id)
+        let createsRecord = jobs[id]?.mayRunWithoutRecord == true || !isLateBeyondRetention(record, now: now)
+        let identity = identity(of: copy, copies: record.copies)
+        ask(.claim(owner, copy: identity, kicks: kicks, createsRecord: createsRecord), id)
+    }
+
+    private mutating func touchAll(of id: HeldJobID) {
+        for index in 0..<(jobs[id]?.copies.count ?? 0) { touch(copyAt: index, of: id) }
     }
 
     mutating func claimAnswered(
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
     ) {
-        guard let job = jobs[id], case .claiming(owner, let claimedCopy, let node) = job.phase else { return }
+        guard let (claimedCopy, node) = jobs[id]?.claiming(by: owner) else { return }
         if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
-        if job.copies.isEmpty, !result.isGranted {
+        if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
             // The copies went with their connection while the claim was under way.
             forgetJob(id)
             return
@@ -44,12 +47,12 @@ extension ConsumerCore {
         case .success(.granted(let attempt, let failures)):
             let claim = HeldClaim(
                 owner: owner, attempt: attempt, failures: failures,
-                leaseEnd: sentAt.uptime + settings.lease, renewAt: sentAt.uptime + settings.lease / 3)
+                leaseEnd: sentAt.uptime + settings.lease, renewAt: sentAt.uptime + renewalInterval)
             granted(id, claim, now: now)
             return
         case .success(.held(let remaining)):
-            park(
-                id, for: parkDelay(tries: job.parkTries, leaseRemaining: remaining), tries: job.parkTries + 1, now: now)
+            let tries = jobs[id]?.parkTries ?? 0
+            park(id, for: parkDelay(tries: tries, leaseRemaining: remaining), tries: tries + 1, now: now)
         case .success(.waiting(let remaining)):
             wait(id, for: remaining, now: now)
         case .success(.finished(.done)), .success(.finished(.revoked)):
@@ -63,12 +66,14 @@ extension ConsumerCore {
             }
             answered(result, about: claimedCopy, node: node, of: id, now: now)
         case .success:
+            let jobID = jobs.record(of: id)?.id
             park(id, for: .seconds(1), tries: 1, now: now)
-            effects.append(.warning("unexpected answer to a claim", job.id, nil))
+            effects.append(.warning("unexpected answer to a claim", jobID, nil))
         case .failure(let error):
             // Nothing runs without the ledger's word, and nothing is lost: the copy stays reserved.
+            let jobID = jobs.record(of: id)?.id
             park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
-            if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", job.id, error)) }
+            if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", jobID, error)) }
         }
     }
 
@@ -108,21 +113,20 @@ extension ConsumerCore {
     }
 
     private mutating func granted(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
-        guard let job = jobs[id] else { return }
-        if isDraining || job.copies.isEmpty {
+        if isDraining || jobs[id]?.copies.isEmpty ?? true {
             giveBack(id, claim, now: now)
             return
         }
-        guard job.copies.contains(where: { $0.isFresh(now.uptime) }) else {
+        guard jobs[id]?.hasFreshCopy(now.uptime) == true else {
             setPhase(id, .verifying(claim))
-            for index in job.copies.indices { touch(copyAt: index, of: id) }
+            touchAll(of: id)
             return
         }
         deliver(id, claim, now: now)
     }
 
     mutating func deliver(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
-        guard let job = jobs[id] else { return }
+        guard let record = jobs.record(of: id) else { return }
         if claim.failures >= settings.maximumFailures {
             setPhase(id, .claimed(claim))
             settle(id, .bury(reason: "\(claim.failures) failures"), waiter: nil, now: now)
@@ -145,7 +149,7 @@ extension ConsumerCore {
         demand = max(0, demand - 1)
         lastDelivery = now.uptime
         pace.step(now)
-        effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
+        effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
     }
 
     // MARK: Waiting
@@ -214,12 +218,10 @@ extension ConsumerCore {
 
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
-        guard let job = jobs[id] else { return }
-        forgetJob(id)
-        jobsByKey[job.key] = id
+        // Further copies are known by its key.
+        guard let job = letGo(id) else { return }
         finishedJobs.insert(
-            id, key: job.key, copies: job.record.copies, deletes: job.copies.count,
-            until: now.uptime + settings.finishedHorizon)
+            id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)
         for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
         forgetExpired(isDraining ? nil : now.uptime, now: now)
     }
@@ -235,9 +237,10 @@ extension ConsumerCore {
     }
 
     private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
-        if jobsByKey[entry.key] == id { jobsByKey[entry.key] = nil }
-        guard entry.copies > 0, !entry.deleted.isEmpty else { return }
-        forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
+        let record = entry.record
+        if jobsByName[record.name] == id { jobsByName[record.name] = nil }
+        guard record.copies > 0, !entry.deleted.isEmpty else { return }
+        forgets.append(LedgerCall(job: id, key: record.key, operation: .forget(entry.deleted, of: record.copies)))
         if isDraining || !pace.isBrisk(now) {
             sendForgets()
         } else if forgetsAt == nil {

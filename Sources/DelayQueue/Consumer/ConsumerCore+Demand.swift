@@ -31,7 +31,7 @@ extension ConsumerCore {
             return
         }
         jobs[id]?.isQueued = true
-        queuedJobs += 1
+        counts.queued += 1
         queuedHeap.insert(DueJob(due: job.due, job: id))
         setAlarm(id, after: DemandMeter.window, now: now)
     }
@@ -45,12 +45,8 @@ extension ConsumerCore {
     private mutating func unqueue(_ id: HeldJobID) {
         jobs[id]?.isQueued = false
         jobs[id]?.alarmAt = nil
-        leaveQueue()
-    }
-
-    mutating func leaveQueue() {
-        queuedJobs -= 1
-        if queuedJobs == 0 { queuedHeap = [] }
+        counts.queued -= 1
+        if counts.queued == 0 { queuedHeap = [] }
     }
 
     /// The application had a job so short a time ago that it may be about to ask for the next one.

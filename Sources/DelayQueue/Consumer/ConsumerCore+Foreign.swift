@@ -13,12 +13,11 @@ extension ConsumerCore {
         let id = JobID(unchecked: String("\(identity)".prefix(JobID.maximumLength)))
         // How long it may run and its priority are not known yet; nothing needs them before its node has told.
         let held = HeldCopy(
-            node: node, id: copy, index: nil, timeToRun: .seconds(60), priority: 0,
+            node: node, id: copy, index: nil, timeToRun: 60_000_000, priority: 0,
             confirmedAt: sentAt.uptime)
-        let heldID = makeJobID()
         let shared = HeldRecord(
-            id: id, key: LedgerKey(queue: settings.queue, id: id), record: record, fireTime: now.wall)
-        jobs[heldID] = HeldJob(shared, copies: [held], due: now.wall)
+            name: JobName(id: id, isGoQueue: false), queue: settings.queue, record: record, fireTime: now.wall)
+        let heldID = jobs.insert(HeldJob(shared, copies: [held], due: now.wall))
         nodes[node].held += 1
         setPhase(heldID, .inspecting(copy: copy, node: node))
         send(.inspect(copy), to: node, for: heldID)
@@ -27,7 +26,7 @@ extension ConsumerCore {
 
     mutating func inspectedForeign(_ id: HeldJobID, _ statistics: JobStatistics, now: Moment) {
         guard let copy = jobs[id]?.copies.first else { return }
-        jobs[id]?.copies[0].timeToRun = .seconds(max(1, statistics.timeToRun))
+        jobs[id]?.copies[0].timeToRun = Int64(clamping: max(1, statistics.timeToRun)) * 1_000_000
         jobs[id]?.copies[0].priority = statistics.priority
         setPhase(id, .holding)
         guard !isDraining, room > 0, let job = jobs[id] else {
@@ -42,7 +41,7 @@ extension ConsumerCore {
         setPhase(id, .claimed(claim))
         demand = max(0, demand - 1)
         effects.append(.foreignJob(node: copy.node, copy.id, .deliver))
-        effects.append(.deliver(id, job.id, job.record, attempt: attempt, failures: attempt - 1))
+        effects.append(.deliver(id, job.shared, attempt: attempt, failures: attempt - 1))
     }
 
     /// Tells the node how the run ended.
@@ -62,7 +61,8 @@ extension ConsumerCore {
 
     /// - Returns: whether the answer was about a foreign job's settlement.
     mutating func settleForeignAnswered(_ id: HeldJobID, _ kind: NodeCall.Kind, _ reply: BeanstalkReply) -> Bool {
-        guard let job = jobs[id], job.isForeign, case .settling(_, let pending) = job.phase else { return false }
+        guard jobs.record(of: id)?.isForeign == true, let job = jobs[id], case .settling(_, let pending) = job.phase
+        else { return false }
         let isDone: Bool
         switch kind {
         case .delete: isDone = reply == .deleted

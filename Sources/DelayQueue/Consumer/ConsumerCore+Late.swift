@@ -3,11 +3,17 @@ import Beanstalk
 // A job so late that no record could have outlived it: whether it ran before cannot be told any more.
 extension ConsumerCore {
     /// Whether the record of this job may have run out since it was done.
-    func isLateBeyondRetention(_ job: HeldJob, now: Moment) -> Bool {
-        let retention = settings.timing.retention(ofCopies: job.record.copies)
+    func isLateBeyondRetention(_ record: HeldRecord, now: Moment) -> Bool {
+        let limit = record.copies == 0 ? latestOfUnknownCopies : latestOfKnownCopies
+        let (lateness, overflow) = now.wall.microseconds.subtractingReportingOverflow(record.fireTime.microseconds)
+        return overflow || lateness > limit
+    }
+
+    /// How many microseconds a job may be late before its record may have run out.
+    static func latest(ofCopies copies: Int, _ timing: LedgerTiming) -> Int64 {
+        let retention = timing.retention(ofCopies: copies)
         // Somewhat early, since the ledger's clock, which ends records, may be ahead of this one.
-        let margin = min(settings.timing.effectiveGrace, retention / 10)
-        return job.fireTime.duration(to: now.wall) > retention - margin
+        return (retention - min(timing.effectiveGrace, retention / 10)).wholeMicroseconds
     }
 
     /// There is no record, and none was made.

@@ -118,7 +118,7 @@ extension ConsumerCore {
         _ replies: [BeanstalkReply], by batch: NodeBatch, node: Int, sentAt: Moment, now: Moment
     ) {
         // The reservation's clock started when the node answered, at most this long after the request.
-        let waited = now.uptime - sentAt.uptime
+        let waited = now.uptime.microseconds(since: sentAt.uptime)
         var hits = 0
         nodes[node].duplicates = 0
         for reply in replies {
@@ -144,7 +144,7 @@ extension ConsumerCore {
     }
 
     private mutating func take(
-        _ id: BeanstalkJobID, _ bytes: ByteBuffer, node: Int, waited: Duration, sentAt: Moment, now: Moment
+        _ id: BeanstalkJobID, _ bytes: ByteBuffer, node: Int, waited: Int64, sentAt: Moment, now: Moment
     ) {
         // Before anything is decided by it: what a forged copy says must not reach the job it pretends to be.
         let record = JobRecord(parsing: bytes, opening: settings.seals, queue: settings.queue)
@@ -153,9 +153,8 @@ extension ConsumerCore {
             send(.inspectForeign(id), to: node, for: nil)
             return
         }
-        guard let jobID = record.id, let fireTime = record.fireTime, let priority = record.priority,
-            let timeToRun = record.timeToRun.map({ Duration.seconds(Int64($0)) }),
-            let key = record.ledgerKey(queue: settings.queue)
+        guard let name = record.name, let fireTime = record.fireTime, let priority = record.priority,
+            let timeToRun = record.timeToRun.map({ Int64($0) * 1_000_000 })
         else {
             takeForeign(id, record, node: node, sentAt: sentAt, now: now)
             return
@@ -163,7 +162,7 @@ extension ConsumerCore {
         let copy = HeldCopy(
             node: node, id: id, index: record.copy, timeToRun: timeToRun, priority: priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
-        if let held = jobsByKey[key] {
+        if let held = jobsByName[name] {
             nodes[node].duplicates += 1
             attach(copy, to: held, now: now)
             return
@@ -179,10 +178,9 @@ extension ConsumerCore {
             return
         }
         pace.step(now)
-        let heldID = makeJobID()
-        let shared = HeldRecord(id: jobID, key: key, record: record, fireTime: fireTime)
-        jobs[heldID] = HeldJob(shared, copies: [copy], due: fireTime)
-        jobsByKey[key] = heldID
+        let shared = HeldRecord(name: name, queue: settings.queue, record: record, fireTime: fireTime)
+        let heldID = jobs.insert(HeldJob(shared, copies: [copy], due: fireTime))
+        jobsByName[name] = heldID
         nodes[node].held += 1
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
         if remaining > .zero {
@@ -195,40 +193,24 @@ extension ConsumerCore {
 
     /// Another copy of a job that is here already: it shares that job's fate.
     private mutating func attach(_ copy: HeldCopy, to held: HeldJobID, now: Moment) {
-        guard var job = jobs[held] else {
+        guard let attachment = jobs[held]?.attach(copy) else {
             guard finishedJobs.addDelete(held) else { return }
             effects.append(.duplicateCopy)
             send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
             return
         }
-        if case .claiming(let owner, copy.id, copy.node) = job.phase {
-            job.phase = .claiming(owner: owner, copy: nil, node: copy.node)
-            jobs[held] = job
-        }
-        if let known = job.copies.firstIndex(where: { $0.node == copy.node && $0.id == copy.id }) {
-            // Its reservation had run out, and we got it again.
-            job.copies[known].confirmedAt = copy.confirmedAt
-            job.copies[known].isTouching = false
-            job.copies[known].isLeftOver = false
-            jobs[held] = job
-            if copy.confirmedAt == nil { touch(copyAt: known, of: held) }
-            return
-        }
-        effects.append(.duplicateCopy)
-        if case .claimed(let claim) = job.phase, claim.gaveCopiesBack {
-            // Given back for others to claim; they have their chance for a second.
+        switch attachment {
+        case .reserved(let index):
+            if copy.confirmedAt == nil { touch(copyAt: index, of: held) }
+        case .refused:
+            effects.append(.duplicateCopy)
             send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.node, for: held)
-            return
-        }
-        job.copies.append(copy)
-        nodes[copy.node].held += 1
-        if job.phase.isParked { parkedCopies += 1 }
-        jobs[held] = job
-        if copy.confirmedAt == nil { touch(copyAt: job.copies.count - 1, of: held) }
-        switch job.phase {
-        case .holding: claimIfDue(held, now: now)
-        case .settling(_, let pending) where pending.isWaitingForCopy: askSettle(held, now: now)
-        default: break
+        case .added(let index, let isParked, let isWantedForBurial):
+            effects.append(.duplicateCopy)
+            nodes[copy.node].held += 1
+            if isParked { counts.parkedCopies += 1 }
+            if copy.confirmedAt == nil { touch(copyAt: index, of: held) }
+            if isWantedForBurial { askSettle(held, now: now) } else { claimIfDue(held, now: now) }
         }
     }
 
@@ -348,7 +330,7 @@ extension ConsumerCore {
         let before = job.copies.count
         for copy in job.copies where isGone(copy) { nodes[copy.node].held -= 1 }
         job.copies.removeAll(where: isGone)
-        if case .parked = job.phase { parkedCopies -= before - job.copies.count }
+        if case .parked = job.phase { counts.parkedCopies -= before - job.copies.count }
         jobs[id] = job
         if job.isForeign {
             loseForeign(id)

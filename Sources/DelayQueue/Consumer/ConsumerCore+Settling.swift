@@ -9,7 +9,7 @@ extension ConsumerCore {
     /// - Parameter waiter: told through ``Effect/settled(_:_:waiter:_:)``.
     package mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, now: Moment) {
         pace.step(now)
-        guard let job = jobs[id], case .claimed(let claim) = job.phase else {
+        guard let claim = jobs[id]?.claimInHand() else {
             effects.append(.settled(id, settlement, waiter: waiter, .claimLost))
             return
         }
@@ -28,27 +28,28 @@ extension ConsumerCore {
 
     /// Sends the settlement to the ledger, the commit point of every run.
     mutating func askSettle(_ id: HeldJobID, now: Moment) {
-        guard let job = jobs[id], case .settling(let claim, let pending) = job.phase else { return }
-        if job.isForeign {
+        guard let (claim, pending) = jobs[id]?.settling(), let record = jobs.record(of: id) else { return }
+        if record.isForeign {
             settleForeign(id, pending)
             return
         }
         switch pending.settlement {
         case .complete:
-            ask(.complete(claim.owner, attempt: claim.attempt, copies: job.record.copies), id)
+            ask(.complete(claim.owner, attempt: claim.attempt, copies: record.copies), id)
         case .retry(let delay):
             ask(.retry(claim.owner, attempt: claim.attempt, delay: delay), id)
         case .giveBack:
             ask(.release(claim.owner, attempt: claim.attempt), id)
         case .bury:
-            askBury(id, job, claim, pending, now: now)
+            askBury(id, claim, pending, now: now)
         }
     }
 
     /// A job is buried by one of its copies, whose kick count the ledger must know first.
     private mutating func askBury(
-        _ id: HeldJobID, _ job: HeldJob, _ claim: HeldClaim, _ pending: PendingSettlement, now: Moment
+        _ id: HeldJobID, _ claim: HeldClaim, _ pending: PendingSettlement, now: Moment
     ) {
+        guard let job = jobs[id] else { return }
         var pending = pending
         if let burying = pending.burying {
             declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.named.last)
@@ -111,10 +112,11 @@ extension ConsumerCore {
     ) {
         var isReached = false
         var isAway = false
-        for (call, result) in zip(calls, results) {
-            switch result {
+        for index in results.indices {
+            switch results[index] {
             case .success: isReached = true
             case .failure(let error):
+                let call = calls[index]
                 // A login may well be confined to this library's keys: then only go-queue's records cannot be run.
                 if error.code == .ledgerMisconfigured, !call.key.isSharedWithGoQueue {
                     effects.append(.misconfigured(error))
@@ -160,9 +162,8 @@ extension ConsumerCore {
     private mutating func settleAnswered(
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, now: Moment
     ) {
-        guard let job = jobs[id], case .settling(let claim, var pending) = job.phase, claim.owner == owner else {
-            return
-        }
+        guard let (claim, settling) = jobs[id]?.settling(by: owner) else { return }
+        var pending = settling
         switch result {
         case .success(.settled):
             settled(id, pending, now: now)
@@ -189,13 +190,12 @@ extension ConsumerCore {
     }
 
     private mutating func settled(_ id: HeldJobID, _ pending: PendingSettlement, now: Moment) {
-        guard let job = jobs[id] else { return }
         switch pending.settlement {
         case .complete:
-            if pending.deliversOnceSettled, case .settling(let claim, _) = job.phase {
+            if pending.deliversOnceSettled, let claim = jobs[id]?.settling()?.claim, let record = jobs.record(of: id) {
                 demand = max(0, demand - 1)
                 lastDelivery = now.uptime
-                effects.append(.deliver(id, job.id, job.record, attempt: claim.attempt, failures: claim.failures))
+                effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
             }
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             deleteCopies(of: id, now: now)
@@ -207,7 +207,8 @@ extension ConsumerCore {
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: delay, now: now)
         case .bury(let reason):
-            guard case .settling(let claim, _) = job.phase, let burying = pending.burying else { return }
+            guard let job = jobs[id], case .settling(let claim, _) = job.phase, let burying = pending.burying
+            else { return }
             if pending.named.isEmpty {
                 effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
                 effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
@@ -295,7 +296,7 @@ extension ConsumerCore {
         switch result {
         case .success(.renewed):
             claim.leaseEnd = sentAt.uptime + settings.lease
-            claim.renewAt = sentAt.uptime + settings.lease / 3
+            claim.renewAt = sentAt.uptime + renewalInterval
             claim.gaveCopiesBack = false
             job.phase = .claimed(claim)
             jobs[id] = job
@@ -321,14 +322,13 @@ extension ConsumerCore {
         }
         setPhase(id, .holding)
         // The application's handle keeps the old number, which settles nothing from now on.
-        let next = makeJobID()
         var moved = job
         moved.phase = .holding
         // Answers to touches under way go to the old number.
         for index in moved.copies.indices { moved.copies[index].isTouching = false }
-        jobs[id] = nil
-        jobs[next] = moved
-        jobsByKey[job.key] = next
+        _ = jobs.remove(id)
+        let next = jobs.insert(moved)
+        jobsByName[job.shared.name] = next
         if job.copies.isEmpty {
             forgetJob(next)
         } else {

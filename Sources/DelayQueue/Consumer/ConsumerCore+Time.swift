@@ -82,10 +82,11 @@ extension ConsumerCore {
 
     /// Touches reservations past half their time to run, renews claims past a third of their lease.
     private mutating func beat(now: Moment) {
+        let halfABeat = heartbeatInterval.wholeMicroseconds / 2
         for (id, job) in jobs {
             for (index, copy) in job.copies.enumerated() {
                 guard let confirmedAt = copy.confirmedAt, !copy.isTouching else { continue }
-                if now.uptime - confirmedAt >= copy.timeToRun / 2 - heartbeatInterval / 2 {
+                if now.uptime.microseconds(since: confirmedAt) >= copy.timeToRun / 2 - halfABeat {
                     touch(copyAt: index, of: id)
                 }
             }

@@ -60,7 +60,7 @@ package struct ConsumerCore {
     /// What the engine must tell the application, or count.
     package enum Effect {
         /// To be delivered, or with ``Settings/isAtMostOnce`` completed and to be delivered.
-        case deliver(HeldJobID, JobID, JobRecord, attempt: Int, failures: Int)
+        case deliver(HeldJobID, HeldRecord, attempt: Int, failures: Int)
         /// A settlement ended; nil where nobody waits. The error is nil on success.
         case settled(HeldJobID, Settlement, waiter: UInt64?, DelayQueueError?)
         /// Another owner may run the job from now on.
@@ -128,13 +128,13 @@ package struct ConsumerCore {
 
     let settings: Settings
     var nodes: [Node]
-    var jobs: [HeldJobID: HeldJob] = [:]
-    var jobsByKey: [LedgerKey: HeldJobID] = [:]
+    var jobs = HeldJobs()
+    /// By what copies of one job have in common; also of finished ones that are remembered.
+    var jobsByName: [JobName: HeldJobID] = [:]
     var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
     /// Due jobs that wait for the application; some have moved on meanwhile.
     var queuedHeap: Heap<DueJob> = []
-    var queuedJobs = 0
     var lastDelivery: Uptime?
     var pace: Pace
     var alarms: Heap<Alarm> = []
@@ -146,25 +146,26 @@ package struct ConsumerCore {
 
     /// Jobs the application will take soon, beyond those it was given already.
     var demand = 0
-    /// Jobs between reservation and delivery that count against the demand.
-    var claimsUnderway = 0
-    /// Jobs whose copies can go once the ledger has answered.
-    var settlementsUnderway = 0
-    /// Jobs the application has.
-    var jobsInHand = 0
-    var parkedCopies = 0
+    var counts = PhaseCounts()
     var isDraining = false
     /// While the ledger is away no more copies are reserved, but for one now and then to ask it about.
     var ledgerFailures = 0
     var ledgerRetryAt: Uptime?
     var nextHeartbeat: Uptime?
-    private var lastJob: UInt64 = 0
     private var lastOwner: UInt64 = 0
+    /// How often a claim is renewed.
+    let renewalInterval: Duration
+    /// How many microseconds a job may be late before its record may have run out.
+    let latestOfKnownCopies: Int64
+    let latestOfUnknownCopies: Int64
 
     package init(settings: Settings) {
         self.settings = settings
         self.nodes = settings.nodes.map { _ in Node() }
         self.pace = Pace(threshold: settings.briskSteps)
+        self.renewalInterval = settings.lease / 3
+        self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
+        self.latestOfUnknownCopies = Self.latest(ofCopies: 0, settings.timing)
     }
 
     // MARK: Life
@@ -252,48 +253,64 @@ package struct ConsumerCore {
 
     // MARK: Helpers
 
-    mutating func makeJobID() -> HeldJobID {
-        lastJob += 1
-        return HeldJobID(lastJob)
-    }
-
     /// A token made afresh for each claim request, so that only a repeat of the same request is granted again.
     mutating func makeOwner() -> ClaimOwner {
         lastOwner += 1
-        return ClaimOwner(unchecked: settings.ownerPrefix + String(lastOwner, radix: 36))
+        return ClaimOwner(unchecked: settings.ownerPrefix + Self.base36(lastOwner))
+    }
+
+    /// As `String(_:radix:)`, which is generic and takes many times as long.
+    private static func base36(_ number: UInt64) -> String {
+        // 36 to the power of 13 is more than 64 bits hold.
+        String(unsafeUninitializedCapacity: 13) { text in
+            var count = 1
+            var power: UInt64 = 36
+            while count < 13, number >= power {
+                count += 1
+                power = power.multipliedReportingOverflow(by: 36).partialValue
+            }
+            var rest = number
+            for index in (0..<count).reversed() {
+                let digit = UInt8(truncatingIfNeeded: rest % 36)
+                text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                rest /= 36
+            }
+            return count
+        }
     }
 
     /// The one way a phase changes, so that what is counted by phase stays right.
     mutating func setPhase(_ id: HeldJobID, _ phase: HeldPhase) {
-        guard let job = jobs[id] else { return }
-        leave(job)
-        jobs[id]?.isQueued = false
-        jobs[id]?.phase = phase
-        jobs[id]?.alarmAt = nil
-        if phase.countsAgainstDemand { claimsUnderway += 1 }
-        if phase.isInHand { jobsInHand += 1 }
-        if phase.isSettling { settlementsUnderway += 1 }
-        if phase.isParked { parkedCopies += job.copies.count }
+        guard let change = jobs[id]?.enter(phase) else { return }
+        count(change)
     }
 
-    private mutating func leave(_ job: HeldJob) {
-        if job.phase.countsAgainstDemand { claimsUnderway -= 1 }
-        if job.phase.isInHand { jobsInHand -= 1 }
-        if job.phase.isSettling { settlementsUnderway -= 1 }
-        if job.phase.isParked { parkedCopies -= job.copies.count }
-        if job.isQueued { leaveQueue() }
+    private mutating func count(_ change: PhaseCounts) {
+        counts += change
+        // What is left in it has moved on.
+        if change.queued < 0, counts.queued == 0 { queuedHeap = [] }
     }
 
     mutating func forgetJob(_ id: HeldJobID) {
-        guard let job = jobs.removeValue(forKey: id) else { return }
-        leave(job)
-        if jobsByKey[job.key] == id { jobsByKey[job.key] = nil }
+        guard let job = letGo(id) else { return }
+        if jobsByName[job.shared.name] == id { jobsByName[job.shared.name] = nil }
+    }
+
+    /// Its name still leads to its number.
+    mutating func letGo(_ id: HeldJobID) -> HeldJob? {
+        guard var job = jobs.remove(id) else { return nil }
+        count(PhaseCounts() - job.counts())
         for copy in job.copies { nodes[copy.node].held -= 1 }
+        return job
     }
 
     /// What the ledger knows a copy by.
     func identity(of copy: HeldCopy, _ job: HeldJob) -> CopyIdentity {
-        if job.record.copies > 0, let index = copy.index { return .index(index) }
+        identity(of: copy, copies: job.shared.copies)
+    }
+
+    func identity(of copy: HeldCopy, copies: Int) -> CopyIdentity {
+        if copies > 0, let index = copy.index { return .index(index) }
         return .stored(settings.nodes[copy.node].address, copy.id)
     }
 
@@ -314,7 +331,7 @@ package struct ConsumerCore {
             let delay = nodes[copy.node].isDegraded ? 0 : delay
             send(.release(copy.id, priority: copy.priority, delay: delay), to: copy.node, for: id)
         }
-        if job.phase.isParked { parkedCopies -= job.copies.count }
+        if case .parked = job.phase { counts.parkedCopies -= job.copies.count }
         jobs[id]?.copies = []
     }
 
@@ -325,7 +342,21 @@ package struct ConsumerCore {
     }
 
     mutating func ask(_ operation: LedgerRequest.Operation, _ id: HeldJobID) {
-        guard let job = jobs[id] else { return }
-        ledgerCalls.append(LedgerCall(job: id, key: job.key, operation: operation))
+        guard let key = jobs.record(of: id)?.key else { return }
+        ledgerCalls.append(LedgerCall(job: id, key: key, operation: operation))
     }
+}
+
+// Counted by ``setPhase(_:_:)``.
+extension ConsumerCore {
+    var claimsUnderway: Int { counts.claims }
+
+    var jobsInHand: Int { counts.inHand }
+
+    /// Jobs whose copies can go once the ledger has answered.
+    var settlementsUnderway: Int { counts.settlements }
+
+    var parkedCopies: Int { counts.parkedCopies }
+
+    var queuedJobs: Int { counts.queued }
 }

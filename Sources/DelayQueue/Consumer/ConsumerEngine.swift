@@ -29,7 +29,8 @@ actor ConsumerEngine {
     let connections: [BeanstalkConnection]
     let ledger: any JobLedger
     var core: ConsumerCore
-    private var handles: [HeldJobID: WeakHandle] = [:]
+    /// Of the jobs with the application.
+    private var states = HeldJobMap<JobState>()
     private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
     private var lastSettleWaiter: UInt64 = 0
     /// What each pump waits on while it has nothing to send.
@@ -54,10 +55,6 @@ actor ConsumerEngine {
     /// The pumps were stopped with work left: nothing can be settled any more.
     private var isStopped = false
     private var mustRestart = false
-
-    private struct WeakHandle {
-        weak var handle: JobHandle?
-    }
 
     init(
         nodes: [BeanstalkNode], ledger: any JobLedger, configuration: ConsumerConfiguration, queue: TubeName,
@@ -180,17 +177,17 @@ actor ConsumerEngine {
         var jobs: [Job] = []
         for effect in effects {
             switch effect {
-            case .deliver(let id, let jobID, let record, let attempt, let failures):
+            case .deliver(let id, let record, let attempt, let failures):
                 let handle = JobHandle(
-                    id, id: jobID, record: record, attempt: attempt, failures: failures,
+                    id, record: record, attempt: attempt, failures: failures,
                     isCompleted: configuration.deliveryGuarantee == .atMostOnce, engine: self)
-                handles[id] = WeakHandle(handle: handle)
+                states[id] = handle.state
                 jobs.append(Job(handle: handle))
             case .settled(let id, let settlement, let waiter, let error):
                 settled(id, settlement, waiter: waiter, error: error)
             case .leaseLost(let id):
                 metrics.leasesLost.increment()
-                handles[id]?.handle?.loseLease()
+                states[id]?.loseLease()
             case .buried(let job, let reason, let isAutomatic):
                 logger.log(
                     level: isAutomatic ? .warning : .info, "job was buried",
@@ -238,7 +235,7 @@ actor ConsumerEngine {
     }
 
     private func settled(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, error: DelayQueueError?) {
-        if waiter == nil || error?.leavesJobUnsettled != true { handles[id] = nil }
+        if waiter == nil || error?.leavesJobUnsettled != true { states[id] = nil }
         if let error {
             if let waiter {
                 metrics.settlingFailures.increment()
@@ -259,7 +256,7 @@ actor ConsumerEngine {
     }
 
     private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
-        for job in jobs where job.handle.withdraw() {
+        for job in jobs where job.handle.state.withdraw() {
             core.settle(job.handle.heldID, .giveBack, waiter: nil, now: now)
         }
     }

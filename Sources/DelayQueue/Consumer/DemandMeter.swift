@@ -5,6 +5,8 @@ package struct DemandMeter: Sendable {
     /// The demand horizon.
     package static let window = Duration.milliseconds(100)
 
+    private static let windowLength = window.wholeMicroseconds
+
     /// The furthest look ahead, in jobs.
     package static let limit = 256
 
@@ -28,9 +30,9 @@ package struct DemandMeter: Sendable {
     }
 
     private mutating func roll(to now: Uptime) {
-        let age = now - windowStart
-        guard age >= Self.window else { return }
-        previous = age < Self.window * 2 ? current : 0
+        let age = now.microseconds(since: windowStart)
+        guard age >= Self.windowLength else { return }
+        previous = age < Self.windowLength * 2 ? current : 0
         current = 0
         windowStart = now
     }

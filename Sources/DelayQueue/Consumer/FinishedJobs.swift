@@ -5,16 +5,22 @@ import DequeModule
 /// A job is remembered here for a while after its copies are gone: its other copies are reserved soon after, on other
 /// nodes, and are then deleted without another word from the ledger, which learns of all of them at once.
 struct FinishedJobs {
-    struct Entry: Equatable {
-        let key: LedgerKey
-        /// How many copies the job has; 0 where that is unknown.
-        let copies: Int
+    struct Entry {
+        let record: HeldRecord
         /// Copies whose node confirmed the delete.
         var deleted = CopySet()
         /// Deletes without an answer.
         var pending: Int
         /// It is not waited for any longer.
         var isExpired = false
+
+        /// - Returns: whether nothing more is to come.
+        fileprivate mutating func answered(index: Int?, isDeleted: Bool) -> Bool {
+            pending -= 1
+            // Only a confirmed delete counts: a copy that was not found may be another consumer's by now.
+            if isDeleted, let index { deleted.insert(index) }
+            return pending == 0 && (isExpired || deleted.coversAll(of: record.copies))
+        }
     }
 
     /// More are not remembered: each takes about 300 bytes. A node may fall this far behind the others before the ledger
@@ -27,8 +33,8 @@ struct FinishedJobs {
     var isEmpty: Bool { entries.isEmpty }
 
     /// - Parameter deletes: how many copies are being deleted now.
-    mutating func insert(_ id: HeldJobID, key: LedgerKey, copies: Int, deletes: Int, until: Uptime) {
-        entries[id] = Entry(key: key, copies: copies, pending: deletes)
+    mutating func insert(_ id: HeldJobID, _ record: HeldRecord, deletes: Int, until: Uptime) {
+        entries[id] = Entry(record: record, pending: deletes)
         order.append((id, until))
     }
 
@@ -36,8 +42,8 @@ struct FinishedJobs {
     ///
     /// - Returns: false where the job is not known.
     mutating func addDelete(_ id: HeldJobID) -> Bool {
-        guard entries[id] != nil else { return false }
-        entries[id]?.pending += 1
+        guard let index = entries.index(forKey: id) else { return false }
+        entries.values[index].pending += 1
         return true
     }
 
@@ -45,15 +51,9 @@ struct FinishedJobs {
     ///
     /// - Returns: what is known of the job, where nothing more is to come.
     mutating func answered(_ id: HeldJobID, index: Int?, isDeleted: Bool) -> Entry? {
-        guard var entry = entries[id] else { return nil }
-        entry.pending -= 1
-        // Only a confirmed delete counts: a copy that was not found may be another consumer's by now.
-        if isDeleted, let index { entry.deleted.insert(index) }
-        guard entry.pending == 0, entry.isExpired || entry.deleted.coversAll(of: entry.copies) else {
-            entries[id] = entry
-            return nil
-        }
-        entries[id] = nil
+        guard let place = entries.index(forKey: id), entries.values[place].answered(index: index, isDeleted: isDeleted)
+        else { return nil }
+        let entry = entries.remove(at: place).value
         while let first = order.first, entries[first.id] == nil { order.removeFirst() }
         return entry
     }

@@ -2,22 +2,30 @@ import Beanstalk
 
 /// Names one job in a consumer's hands; never reused.
 package struct HeldJobID: Hashable, Comparable, Sendable {
-    package var number: UInt64
+    package let number: UInt64
+    /// Where it is kept; others were, or will be, kept there too.
+    let slot: Int32
 
-    package init(_ number: UInt64) {
+    package init(_ number: UInt64, slot: Int32 = 0) {
         self.number = number
+        self.slot = slot
     }
 
+    package static func == (a: HeldJobID, b: HeldJobID) -> Bool { a.number == b.number }
+
     package static func < (a: HeldJobID, b: HeldJobID) -> Bool { a.number < b.number }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
 
 /// A reserved copy.
-struct HeldCopy {
+struct HeldCopy: Equatable {
     let node: Int
     let id: BeanstalkJobID
     /// The copy's index, where its record has one.
     let index: Int?
-    var timeToRun: Duration
+    /// In microseconds.
+    var timeToRun: Int64
     var priority: UInt32
     /// When the request was sent that last started the reservation's time to run; nil until a reserve that waited
     /// long has been followed by a touch.
@@ -29,13 +37,13 @@ struct HeldCopy {
     /// Whether the reservation is certain to be ours still.
     func isFresh(_ now: Uptime) -> Bool {
         guard let confirmedAt else { return false }
-        return now - confirmedAt < timeToRun
+        return now.microseconds(since: confirmedAt) < timeToRun
     }
 
     /// Whether the reservation will be ours for a while, as long as a request to the ledger takes.
     func isYoung(_ now: Uptime) -> Bool {
         guard let confirmedAt else { return false }
-        return now - confirmedAt < timeToRun / 2
+        return now.microseconds(since: confirmedAt) < timeToRun / 2
     }
 }
 
@@ -78,28 +86,6 @@ enum HeldPhase {
     case burying(HeldClaim?, named: [CopyIdentity])
 }
 
-extension HeldPhase {
-    /// Between reservation and delivery: the application's demand is used up by it.
-    var countsAgainstDemand: Bool {
-        switch self {
-        case .claiming, .inspecting, .verifying: true
-        case .settling(_, let pending): pending.deliversOnceSettled
-        case .holding, .parked, .claimed, .burying: false
-        }
-    }
-
-    /// Its end is with the ledger, and not with a node.
-    var isSettling: Bool {
-        guard case .settling(_, let pending) = self else { return false }
-        if case .bury = pending.settlement { return false }
-        return true
-    }
-
-    var isInHand: Bool { if case .claimed = self { true } else { false } }
-
-    var isParked: Bool { if case .parked = self { true } else { false } }
-}
-
 /// A settlement on its way.
 struct PendingSettlement {
     var settlement: Settlement
@@ -128,24 +114,9 @@ package enum Settlement: Sendable, Equatable {
     case giveBack
 }
 
-/// What a job's records say, alike on all its copies. Made once and shared, so that to move a ``HeldJob`` is cheap.
-final class HeldRecord: Sendable {
-    let id: JobID
-    let key: LedgerKey
-    let record: JobRecord
-    let fireTime: Timestamp
-
-    init(id: JobID, key: LedgerKey, record: JobRecord, fireTime: Timestamp) {
-        self.id = id
-        self.key = key
-        self.record = record
-        self.fireTime = fireTime
-    }
-}
-
 /// One job this consumer holds copies of.
 struct HeldJob {
-    private let shared: HeldRecord
+    let shared: HeldRecord
     var copies: [HeldCopy]
     var phase: HeldPhase = .holding
     /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
@@ -171,9 +142,112 @@ struct HeldJob {
 
     var id: JobID { shared.id }
     var key: LedgerKey { shared.key }
-    var record: JobRecord { shared.record }
     var fireTime: Timestamp { shared.fireTime }
+    var isForeign: Bool { shared.isForeign }
+}
 
-    /// Nobody here wrote it: the ledger knows nothing of it, and its node alone is told how it ended.
-    var isForeign: Bool { if case .foreign = shared.record { true } else { false } }
+// Asked for several times a job. A value that is read out of a table is copied, with all that it retains; these change
+// nothing or little, but are called in place.
+extension HeldJob {
+    /// What becomes of a claim that is made now.
+    enum Readiness: Equatable {
+        /// It is not held, not due, or none of its copies may ask.
+        case none
+        case ready(HeldCopy)
+        /// Its reservations grew old; they must be confirmed first.
+        case stale
+    }
+
+    /// - Parameter inspected: the one copy that may ask; nil for any.
+    mutating func readiness(inspected: BeanstalkJobID?, now: Moment) -> Readiness {
+        guard case .holding = phase, due <= now.wall else { return .none }
+        var areLeftOver = true
+        for copy in copies where !copy.isLeftOver {
+            areLeftOver = false
+            if inspected == nil || copy.id == inspected, copy.isFresh(now.uptime) { return .ready(copy) }
+        }
+        // Those wait for their nodes' word, and are deleted then.
+        return areLeftOver ? .none : .stale
+    }
+
+    mutating func hasFreshCopy(_ now: Uptime) -> Bool {
+        copies.contains { $0.isFresh(now) }
+    }
+
+    /// - Returns: the copy a claim under this owner was made with, nil where that was reserved anew since, and its node;
+    ///   nil where no such claim is under way.
+    mutating func claiming(by owner: ClaimOwner) -> (copy: BeanstalkJobID?, node: Int)? {
+        guard case .claiming(owner, let copy, let node) = phase else { return nil }
+        return (copy, node)
+    }
+
+    /// - Parameter owner: nil for any.
+    mutating func settling(by owner: ClaimOwner? = nil) -> (claim: HeldClaim, pending: PendingSettlement)? {
+        guard case .settling(let claim, let pending) = phase, owner == nil || claim.owner == owner else { return nil }
+        return (claim, pending)
+    }
+
+    mutating func claimInHand() -> HeldClaim? {
+        guard case .claimed(let claim) = phase else { return nil }
+        return claim
+    }
+
+    /// What follows from one more copy.
+    enum Attachment {
+        /// It was known; its reservation is a new one.
+        case reserved(index: Int)
+        /// Given back for others to claim; they shall have their chance.
+        case refused
+        case added(index: Int, isParked: Bool, isWantedForBurial: Bool)
+    }
+
+    /// Another copy of this job was reserved: it shares the job's fate.
+    mutating func attach(_ copy: HeldCopy) -> Attachment {
+        if case .claiming(let owner, copy.id, copy.node) = phase {
+            phase = .claiming(owner: owner, copy: nil, node: copy.node)
+        }
+        if let index = copies.firstIndex(where: { $0.node == copy.node && $0.id == copy.id }) {
+            // Its reservation had run out, and we got it again.
+            copies[index].confirmedAt = copy.confirmedAt
+            copies[index].isTouching = false
+            copies[index].isLeftOver = false
+            return .reserved(index: index)
+        }
+        switch phase {
+        case .claimed(let claim) where claim.gaveCopiesBack: return .refused
+        case .settling(_, let pending):
+            copies.append(copy)
+            return .added(index: copies.count - 1, isParked: false, isWantedForBurial: pending.isWaitingForCopy)
+        case .parked:
+            copies.append(copy)
+            return .added(index: copies.count - 1, isParked: true, isWantedForBurial: false)
+        default:
+            copies.append(copy)
+            return .added(index: copies.count - 1, isParked: false, isWantedForBurial: false)
+        }
+    }
+
+    /// - Returns: how the counts of all jobs change.
+    mutating func enter(_ next: HeldPhase) -> PhaseCounts {
+        let before = counts()
+        phase = next
+        isQueued = false
+        alarmAt = nil
+        return counts() - before
+    }
+
+    mutating func counts() -> PhaseCounts {
+        var counts = PhaseCounts()
+        if isQueued { counts.queued = 1 }
+        switch phase {
+        case .claiming, .inspecting, .verifying: counts.claims = 1
+        case .claimed: counts.inHand = 1
+        case .parked: counts.parkedCopies = copies.count
+        case .settling(_, let pending):
+            if pending.deliversOnceSettled { counts.claims = 1 }
+            if case .bury = pending.settlement {} else { counts.settlements = 1 }
+        case .holding, .burying: break
+        }
+        return counts
+    }
 }

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Time since the machine started, time spent suspended included.
 ///
 /// Ages of reservations and leases are measured with it: a wall clock can be set, and a clock that stops while the
@@ -26,8 +18,11 @@ package struct Uptime: Hashable, Comparable, Sendable {
     }
 
     package static func - (a: Uptime, b: Uptime) -> Duration {
-        .microseconds(a.microseconds - b.microseconds)
+        Duration(wholeMicroseconds: a.microseconds(since: b))
     }
+
+    /// What is asked for each job is counted in whole numbers: arithmetic with `Duration` takes many times as long.
+    package func microseconds(since earlier: Uptime) -> Int64 { microseconds - earlier.microseconds }
 }
 
 /// One reading of both clocks: the wall's, which decides whether a job is due, and the uptime.
@@ -41,24 +36,6 @@ package struct Moment: Sendable {
     }
 
     package static func now() -> Moment {
-        var time = timespec()
-        #if os(Linux)
-            clock_gettime(CLOCK_BOOTTIME, &time)
-        #else
-            clock_gettime(CLOCK_MONOTONIC, &time)
-        #endif
-        let uptime = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
-        return Moment(wall: .now(), uptime: Uptime(microseconds: uptime))
-    }
-}
-
-extension Duration {
-    /// The duration in microseconds, fractions dropped, clamped to what an `Int64` holds.
-    package var wholeMicroseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (micros, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, overflowed) = micros.addingReportingOverflow(attoseconds / 1_000_000_000_000)
-        return overflowed ? .max : sum
+        Moment(wall: .now(), uptime: Uptime(microseconds: SystemTime.uptime()))
     }
 }

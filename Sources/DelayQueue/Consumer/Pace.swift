@@ -6,7 +6,8 @@ struct Pace {
     /// How long commands that nobody waits for gather.
     static let rest = Duration.milliseconds(5)
 
-    private static let window = Duration.milliseconds(10)
+    /// In microseconds.
+    private static let window: Int64 = 10_000
 
     /// So many steps of jobs in one window are a brisk pace.
     let threshold: Int
@@ -20,7 +21,7 @@ struct Pace {
 
     /// A job was reserved, delivered or settled.
     mutating func step(_ now: Moment) {
-        let age = now.uptime - windowStart
+        let age = now.uptime.microseconds(since: windowStart)
         if age >= Self.window {
             previous = age < Self.window * 2 ? current : 0
             current = 0
@@ -30,7 +31,7 @@ struct Pace {
     }
 
     func isBrisk(_ now: Moment) -> Bool {
-        let age = now.uptime - windowStart
+        let age = now.uptime.microseconds(since: windowStart)
         if age < Self.window { return max(current, previous) >= threshold }
         return age < Self.window * 2 && current >= threshold
     }

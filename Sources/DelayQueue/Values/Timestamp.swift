@@ -4,14 +4,6 @@
     package import Foundation
 #endif
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// A moment of civil time in microseconds, the resolution of job records and of Redis's clock.
 package struct Timestamp: Hashable, Comparable, Sendable {
     /// Since 1970-01-01T00:00:00Z.
@@ -26,10 +18,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     /// The system's civil clock.
     package static func now() -> Timestamp {
-        var time = timespec()
-        // Cannot fail: the clock id is a constant every supported system has.
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+        Timestamp(microseconds: SystemTime.civil())
     }
 
     /// The first microsecond that is not before the date, so that nothing fires early.
@@ -78,19 +67,8 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     /// The time from this moment to another; negative when the other came first.
     package func duration(to other: Timestamp) -> Duration {
-        .microseconds(other.microseconds) - .microseconds(microseconds)
-    }
-}
-
-extension Duration {
-    /// Never shorter than the duration, and within what 64 bits hold.
-    var microsecondsRoundedUp: Int64 {
-        // Also keeps `components` from trapping, which a sum of long durations could make it do.
-        let limit = Duration.seconds(Int64.max / 1_000_000)
-        guard self < limit else { return .max }
-        guard self > .zero - limit else { return .min }
-        let (seconds, attoseconds) = components
-        let (quotient, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000)
-        return seconds * 1_000_000 + quotient + (rest > 0 ? 1 : 0)
+        let (difference, overflow) = other.microseconds.subtractingReportingOverflow(microseconds)
+        return overflow
+            ? .microseconds(other.microseconds) - .microseconds(microseconds) : Duration(wholeMicroseconds: difference)
     }
 }

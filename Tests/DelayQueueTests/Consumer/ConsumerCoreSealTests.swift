@@ -31,13 +31,13 @@ struct ConsumerCoreSealTests {
         world.answer(node: 0, reserved: [(1, try sealed())])
         world.answerLedger()
         #expect(world.delivered.count == 1)
-        guard case .deliver(_, let id, let record, _, _)? = world.effects.last else {
+        guard case .deliver(_, let held, _, _)? = world.effects.last else {
             Issue.record("no delivery")
             return
         }
-        #expect(id.description == "a")
-        #expect(record.body == ByteBuffer(string: "body of a"))
-        #expect(record.headers["x-tenant"] == "blue")
+        #expect(held.id.description == "a")
+        #expect(held.record.body == ByteBuffer(string: "body of a"))
+        #expect(held.record.headers["x-tenant"] == "blue")
     }
 
     @Test func `a forged copy asks the ledger nothing, and is buried and counted, not deleted`() throws {

@@ -175,7 +175,7 @@ struct CoreWorld {
     /// Jobs handed to the application so far.
     var delivered: [(id: HeldJobID, attempt: Int, failures: Int)] {
         effects.compactMap {
-            if case .deliver(let id, _, _, let attempt, let failures) = $0 { (id, attempt, failures) } else { nil }
+            if case .deliver(let id, _, let attempt, let failures) = $0 { (id, attempt, failures) } else { nil }
         }
     }
 

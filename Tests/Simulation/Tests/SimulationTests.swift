@@ -24,7 +24,7 @@ struct SimulationTests {
             for consumer in world.consumers where consumer.isAlive {
                 let core = consumer.core
                 #expect(core.parkedCopies == 0 && core.claimsUnderway == 0 && core.jobsInHand == 0, "seed \(seed)")
-                #expect(core.nodes.allSatisfy { $0.held == 0 } && core.jobsByKey.isEmpty, "seed \(seed)")
+                #expect(core.nodes.allSatisfy { $0.held == 0 } && core.jobsByName.isEmpty, "seed \(seed)")
             }
         }
     }

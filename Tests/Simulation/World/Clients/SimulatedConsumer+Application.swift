@@ -4,9 +4,9 @@ extension SimulatedConsumer {
     func perform(_ effects: [ConsumerCore.Effect]) {
         for effect in effects {
             switch effect {
-            case .deliver(let id, let jobID, _, let attempt, let failures):
-                guard let job = world.jobNumbers[jobID] else {
-                    world.judge.fail("\(jobID) was never scheduled")
+            case .deliver(let id, let record, let attempt, let failures):
+                guard let job = world.jobNumbers[record.id] else {
+                    world.judge.fail("\(record.id) was never scheduled")
                     continue
                 }
                 deliver(id, Run(job: job, attempt: attempt, failures: failures))

@@ -1,0 +1,46 @@
+import Beanstalk
+
+/// What all copies of one job, and no others, have in common.
+struct JobName: Hashable {
+    let id: JobID
+    /// go-queue's jobs have ledger keys, and so names, of their own.
+    let isGoQueue: Bool
+
+    func ledgerKey(queue: TubeName) -> LedgerKey {
+        isGoQueue ? LedgerKey(goQueue: id) : LedgerKey(queue: queue, id: id)
+    }
+}
+
+extension JobRecord {
+    /// Nil for a foreign job, and for one that is not verified.
+    var name: JobName? {
+        switch self {
+        case .native(let envelope): JobName(id: envelope.id, isGoQueue: false)
+        case .goQueue(let record): JobName(id: record.id, isGoQueue: true)
+        case .sealed, .foreign, .unverified: nil
+        }
+    }
+}
+
+/// What a job's records say, alike on all its copies. Made once and shared, so that to move a ``HeldJob`` is cheap.
+package final class HeldRecord: Sendable {
+    let name: JobName
+    let key: LedgerKey
+    package let record: JobRecord
+    let fireTime: Timestamp
+    /// How many copies the job has; 0 where that is unknown.
+    let copies: Int
+    /// Nobody here wrote it: the ledger knows nothing of it, and its node alone is told how it ended.
+    let isForeign: Bool
+
+    package var id: JobID { name.id }
+
+    init(name: JobName, queue: TubeName, record: JobRecord, fireTime: Timestamp) {
+        self.name = name
+        self.key = name.ledgerKey(queue: queue)
+        self.record = record
+        self.fireTime = fireTime
+        self.copies = record.copies
+        self.isForeign = if case .foreign = record { true } else { false }
+    }
+}

@@ -1,0 +1,27 @@
+extension Duration {
+    /// As `Duration.microseconds(_:)`, which is generic and takes several times as long.
+    package init(wholeMicroseconds microseconds: Int64) {
+        let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        self.init(secondsComponent: seconds, attosecondsComponent: rest * 1_000_000_000_000)
+    }
+
+    /// The duration in microseconds, fractions dropped, clamped to what an `Int64` holds.
+    package var wholeMicroseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (micros, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, overflowed) = micros.addingReportingOverflow(attoseconds / 1_000_000_000_000)
+        return overflowed ? .max : sum
+    }
+
+    /// Never shorter than the duration, and within what 64 bits hold.
+    var microsecondsRoundedUp: Int64 {
+        // Also keeps `components` from trapping, which a sum of long durations could make it do.
+        let limit = Duration.seconds(Int64.max / 1_000_000)
+        guard self < limit else { return .max }
+        guard self > .zero - limit else { return .min }
+        let (seconds, attoseconds) = components
+        let (quotient, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000)
+        return seconds * 1_000_000 + quotient + (rest > 0 ? 1 : 0)
+    }
+}
