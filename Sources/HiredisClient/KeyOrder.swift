@@ -2,7 +2,7 @@
 ///
 /// A call holds each of its keys, or waits in line for it. All its lines are joined at once, so every call waits
 /// for earlier ones only, and there is no deadlock.
-struct KeyOrder<Call: Hashable> {
+struct KeyOrder<Call: Hashable, Key: Hashable> {
     private struct Line {
         var calls: [Call] = []
         /// The calls before this index have left; removing each at once would make a long line slow.
@@ -21,8 +21,8 @@ struct KeyOrder<Call: Hashable> {
         }
     }
 
-    private var holders: [String: Call] = [:]
-    private var lines: [String: Line] = [:]
+    private var holders: [Key: Call] = [:]
+    private var lines: [Key: Line] = [:]
     /// How many keys a call still waits for.
     private var missing: [Call: Int] = [:]
 
@@ -30,7 +30,7 @@ struct KeyOrder<Call: Hashable> {
     var isEmpty: Bool { holders.isEmpty }
 
     /// - Returns: whether the call may run now; else some ``leave(_:keys:)`` will name it.
-    mutating func join(_ call: Call, keys: [String]) -> Bool {
+    mutating func join(_ call: Call, keys: some Sequence<Key>) -> Bool {
         var count = 0
         for key in keys {
             // Nearly always nobody holds it, and then it is looked up once.
@@ -48,7 +48,7 @@ struct KeyOrder<Call: Hashable> {
     /// Takes a call out, whether it ran or not.
     ///
     /// - Returns: the calls that may run now, in the order of the keys.
-    mutating func leave(_ call: Call, keys: [String]) -> [Call] {
+    mutating func leave(_ call: Call, keys: some Sequence<Key>) -> [Call] {
         var freed: [Call] = []
         if !missing.isEmpty { missing[call] = nil }
         for key in keys {
@@ -70,7 +70,7 @@ struct KeyOrder<Call: Hashable> {
     /// Hands a key to the next in line.
     ///
     /// - Returns: that call, where it was the last key it waited for.
-    private mutating func pass(_ key: String) -> Call? {
+    private mutating func pass(_ key: Key) -> Call? {
         guard let next = lines[key]?.popFirst() else {
             holders[key] = nil
             lines[key] = nil

@@ -39,36 +39,17 @@ public struct RedisCall: Sendable {
         self.accepts = accepts
     }
 
-    /// Whether the reply can be the answer to the call.
-    func isAnswered(by reply: RedisValue) -> Bool {
-        if case .error = reply { return true }
-        return accepts?(reply) ?? true
-    }
-
     /// Nil for a plain command.
     public var script: RedisScript? {
         if case .script(let script) = function { script } else { nil }
     }
 
-    /// `EVALSHA`, or the plain command.
-    package var command: RedisCommand {
-        var command = RedisCommand(reserving: 3 + keys.count + arguments.count)
-        write(into: &command)
-        return command
-    }
-
-    /// Writes the call into a command that is used again for each call of a batch.
-    func write(into command: inout RedisCommand) {
-        command.removeAll()
-        switch function {
-        case .script(let script):
-            command.append("EVALSHA")
-            command.append(script.sha1)
-            command.append(String(keys.count))
-        case .command(let name):
-            command.append(name)
+    /// All words: `EVALSHA`, or the name of the command, and what follows it.
+    var words: [RedisArgument] {
+        let keys = keys.map { RedisArgument.text($0) }
+        return switch function {
+        case .script(let script): ["EVALSHA", .text(script.sha1), .integer(keys.count)] + keys + arguments
+        case .command(let name): [.text(name)] + keys + arguments
         }
-        for key in keys { command.append(key) }
-        for argument in arguments { command.append(argument) }
     }
 }

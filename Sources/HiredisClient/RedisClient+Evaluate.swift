@@ -35,24 +35,40 @@ extension RedisClient {
     public func evaluate(
         _ calls: [RedisCall], timeout: Duration? = .seconds(5)
     ) async -> [Result<RedisValue, RedisError>] {
+        var batch = RedisCallBatch(reserving: calls.count)
+        for call in calls { batch.append(call) }
+        let replies = await evaluate(batch, timeout: timeout) { index, reply in
+            calls[index].accepts?(reply) ?? true
+        }
+        return calls.indices.map { replies[$0] }
+    }
+
+    /// The same for calls that are written out already.
+    ///
+    /// - Parameter accepts: whether a reply can be the answer to a call, by its place; see ``RedisCall/accepts``.
+    package func evaluate(
+        _ batch: RedisCallBatch, timeout: Duration?, accepts: @escaping @Sendable (Int, RedisValue) -> Bool
+    ) async -> RedisReplies {
         let deadline = timeout.map { NIODeadline.now() + TimeAmount($0) }
         lastEvaluation += 1
         let id = lastEvaluation
         evaluations[id] = Evaluation()
         defer { evaluations[id] = nil }
 
-        var results: [Result<RedisValue, RedisError>?] = Array(repeating: nil, count: calls.count)
-        var unfinished = calls.count
+        var replies = RedisReplies(count: batch.count)
+        var isFinished = Array(repeating: false, count: batch.count)
+        var unfinished = batch.count
         var due: [Int] = []
-        for (index, call) in calls.enumerated()
-        where keyOrder.join(CallID(evaluation: id, index: index), keys: call.keys) {
+        due.reserveCapacity(batch.count)
+        for index in 0..<batch.count
+        where keyOrder.join(CallID(evaluation: id, index: index), keys: batch.keys(at: index)) {
             due.append(index)
         }
 
-        func finish(_ index: Int, _ result: Result<RedisValue, RedisError>) {
-            results[index] = result
+        func finish(_ index: Int) {
+            isFinished[index] = true
             unfinished -= 1
-            leave(CallID(evaluation: id, index: index), keys: calls[index].keys)
+            leave(CallID(evaluation: id, index: index), keys: batch.keys(at: index))
         }
 
         var repeats = 0
@@ -62,8 +78,18 @@ extension RedisClient {
             if due.isEmpty { await waitForFreedCall(of: id, until: deadline) }
             due += takeFreed(of: id)
             if let failure = reasonToStop(deadline: deadline) {
-                for index in calls.indices where results[index] == nil { finish(index, .failure(failure)) }
+                for index in 0..<batch.count where !isFinished[index] {
+                    replies.fail(index, with: failure)
+                    finish(index)
+                }
                 break
+            }
+            guard !due.isEmpty else { continue }
+            due.removeAll { index in
+                guard batch.isTooLong(at: index) else { return false }
+                replies.fail(index, with: RedisCommand.tooLong)
+                finish(index)
+                return true
             }
             guard !due.isEmpty else { continue }
 
@@ -71,23 +97,29 @@ extension RedisClient {
             if !missing.isEmpty, reloads == sentAfterReload {
                 // Nobody has loaded them since; whoever comes upon the same gap now sees that we do.
                 reloads += 1
-                loading = scriptsToLoad(for: missing.compactMap { calls[$0].script })
+                loading = scriptsToLoad(for: missing.compactMap { batch.script(at: $0) })
             }
             sentAfterReload = reloads
             missing = []
-            let round = await send(due, of: calls, loading: loading, until: deadline)
-            due = []
-            for (index, result) in round {
-                if repeats < Self.maximumRepeats, case .failure(let error) = result, error.serverPrefix == "NOSCRIPT" {
+            let round = await send(due, of: batch, loading: loading, until: deadline, accepts: accepts)
+            for (position, index) in due.enumerated() {
+                if let value = round.value(at: position) {
+                    replies.set(index, to: value)
+                    finish(index)
+                    continue
+                }
+                let error = round.error(at: position, of: batch.script(at: index))
+                if repeats < Self.maximumRepeats, error.serverPrefix == "NOSCRIPT" {
                     missing.append(index)
                 } else {
-                    finish(index, result)
+                    replies.fail(index, with: error)
+                    finish(index)
                 }
             }
-            repeats = missing.count == round.count ? repeats + 1 : 0
+            repeats = missing.count == due.count ? repeats + 1 : 0
             due = missing
         }
-        return results.map { $0 ?? .failure(RedisError(.malformedReply, "no result for a call")) }
+        return replies
     }
 
     /// All scripts a flush took away: the client's own and what the batch missed besides.
@@ -96,60 +128,69 @@ extension RedisClient {
         return (scripts + missing).filter { seen.insert($0).inserted }
     }
 
+    /// What came back of some calls.
+    private struct Round {
+        /// To the calls, in their order; fewer where there was a failure. Refusals are among them.
+        var replies: ArraySlice<RedisValue>
+        var failure: RedisError?
+        /// Why scripts could not be loaded just before.
+        var loadErrors: [RedisScript: RedisError] = [:]
+
+        /// The reply to the call at a position; nil where there is none, or a refusal.
+        func value(at position: Int) -> RedisValue? {
+            guard position < replies.count else { return nil }
+            let reply = replies[replies.startIndex + position]
+            if case .error = reply { return nil }
+            return reply
+        }
+
+        /// Why there is no value.
+        func error(at position: Int, of script: RedisScript?) -> RedisError {
+            guard position < replies.count, case .error(let text) = replies[replies.startIndex + position] else {
+                return failure ?? RedisError(.malformedReply, "no result for a call")
+            }
+            let error = RedisError(serverError: text, mayHaveBeenSent: true)
+            guard error.serverPrefix == "NOSCRIPT", let script else { return error }
+            return loadErrors[script] ?? error
+        }
+    }
+
     /// Loads scripts and makes some of the calls, given by their indexes, in one go.
     private func send(
-        _ due: [Int], of calls: [RedisCall], loading scripts: [RedisScript], until deadline: NIODeadline?
-    ) async -> [(index: Int, result: Result<RedisValue, RedisError>)] {
-        var bytes = ByteBuffer()
+        _ due: [Int], of batch: RedisCallBatch, loading scripts: [RedisScript], until deadline: NIODeadline?,
+        accepts: @escaping @Sendable (Int, RedisValue) -> Bool
+    ) async -> Round {
+        var bytes = batch.bytes
         var loaded: [RedisScript] = []
-        var sent: [Int] = []
-        var answers: [(index: Int, result: Result<RedisValue, RedisError>)] = []
-        answers.reserveCapacity(due.count)
-        for script in scripts {
-            // One that cannot be encoded stays missing, and its calls report that below.
-            if (try? script.loadCommand.encode(into: &bytes)) != nil { loaded.append(script) }
-        }
-        sent.reserveCapacity(due.count)
-        bytes.reserveCapacity(due.count * 320)
-        var command = RedisCommand(reserving: 16)
-        for index in due {
-            do throws(RedisError) {
-                calls[index].write(into: &command)
-                try command.encode(into: &bytes)
-                sent.append(index)
-            } catch {
-                answers.append((index, .failure(error)))
+        // Nearly always all calls are sent as they were written.
+        if !scripts.isEmpty || !due.elementsEqual(0..<batch.count) {
+            bytes = ByteBuffer()
+            for script in scripts {
+                // One that cannot be encoded stays missing, and its calls report that below.
+                if (try? script.loadCommand.encode(into: &bytes)) != nil { loaded.append(script) }
             }
+            for index in due { batch.write(index, into: &bytes) }
         }
-        guard !sent.isEmpty else { return answers }
-
         let timeout = deadline.map { Duration.nanoseconds(max(($0 - .now()).nanoseconds, 0)) }
-        let results = await exchange(
-            bytes, count: loaded.count + sent.count, timeout: timeout,
-            accepts: { [loaded, sent] index, reply in
-                guard index < loaded.count else { return calls[sent[index - loaded.count]].isAnswered(by: reply) }
+        let outcome = await exchange(
+            bytes, count: loaded.count + due.count, timeout: timeout,
+            accepts: { [loaded] position, reply in
                 if case .error = reply { return true }
-                return reply.string == loaded[index].sha1
+                guard position >= loaded.count else { return reply.string == loaded[position].sha1 }
+                return accepts(due[position - loaded.count], reply)
             })
-        var loadErrors: [RedisScript: RedisError] = [:]
-        for (script, result) in zip(loaded, results) {
-            if case .failure(let error) = result { loadErrors[script] = error }
+        var round = Round(replies: outcome.replies.dropFirst(loaded.count), failure: outcome.failure)
+        for (position, script) in loaded.enumerated() {
+            // Without a reply to it there is none to its calls either.
+            guard position < outcome.replies.count, case .error(let text) = outcome.replies[position] else { continue }
+            round.loadErrors[script] = RedisError(serverError: text, mayHaveBeenSent: true)
         }
-        for (index, result) in zip(sent, results.dropFirst(loaded.count)) {
-            if case .failure(let error) = result, error.serverPrefix == "NOSCRIPT",
-                let cause = calls[index].script.flatMap({ loadErrors[$0] })
-            {
-                answers.append((index, .failure(cause)))
-            } else {
-                answers.append((index, result))
-            }
-        }
-        return answers
+        return round
     }
 
     // MARK: Waiting for other batches
 
-    private func leave(_ call: CallID, keys: [String]) {
+    private func leave(_ call: CallID, keys: ArraySlice<Int>) {
         for freed in keyOrder.leave(call, keys: keys) {
             evaluations[freed.evaluation]?.freed.append(freed.index)
             wake(freed.evaluation)

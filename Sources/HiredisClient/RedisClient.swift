@@ -26,7 +26,7 @@ public actor RedisClient {
     private var lastReconnect: NIODeadline?
 
     // For evaluate(_:timeout:).
-    var keyOrder = KeyOrder<CallID>()
+    var keyOrder = KeyOrder<CallID, Int>()
     var evaluations: [UInt64: Evaluation] = [:]
     var lastEvaluation: UInt64 = 0
     /// How often scripts were loaded because the server had forgotten one.
@@ -96,7 +96,20 @@ public actor RedisClient {
         } catch {
             return RedisOutcome(results: Array(repeating: .failure(error), count: commands.count))
         }
-        return RedisOutcome(results: await exchange(bytes, count: commands.count, timeout: timeout))
+        let outcome = await exchange(bytes, count: commands.count, timeout: timeout)
+        var results: [Result<RedisValue, RedisError>] = []
+        results.reserveCapacity(commands.count)
+        for reply in outcome.replies {
+            if case .error(let text) = reply {
+                results.append(.failure(RedisError(serverError: text, mayHaveBeenSent: true)))
+            } else {
+                results.append(.success(reply))
+            }
+        }
+        if let failure = outcome.failure {
+            while results.count < commands.count { results.append(.failure(failure)) }
+        }
+        return RedisOutcome(results: results)
     }
 
     /// Sends one command of text and waits up to 5 seconds for its reply.
@@ -110,32 +123,22 @@ public actor RedisClient {
         return try result.get()
     }
 
-    /// Sends encoded commands and pairs the replies with them.
+    /// Sends encoded commands.
+    ///
+    /// - Returns: the replies, refusals among them, and why they are fewer than the commands.
     func exchange(
         _ bytes: ByteBuffer, count: Int, timeout: Duration?, accepts: (@Sendable (Int, RedisValue) -> Bool)? = nil
-    ) async -> [Result<RedisValue, RedisError>] {
+    ) async -> (replies: [RedisValue], failure: RedisError?) {
         let outcome = await connection.send(
             RequestBatch(bytes: bytes, count: count, timeout: timeout, accepts: accepts))
-        var results: [Result<RedisValue, RedisError>] = []
-        results.reserveCapacity(count)
-        var isReadOnly = false
-        for reply in outcome.replies {
-            if case .error(let text) = reply {
-                let error = RedisError(serverError: text, mayHaveBeenSent: true)
-                isReadOnly = isReadOnly || error.serverPrefix == "READONLY"
-                results.append(.failure(error))
-            } else {
-                results.append(.success(reply))
-            }
-        }
-        if let failure = outcome.failure {
-            let error = explain(failure)
-            while results.count < count { results.append(.failure(error)) }
-        } else {
-            lastRefusal = nil
+        let failure = outcome.failure.map { explain($0) }
+        if failure == nil { lastRefusal = nil }
+        let isReadOnly = outcome.replies.contains { reply in
+            guard case .error(let text) = reply else { return false }
+            return RedisError(serverError: text).serverPrefix == "READONLY"
         }
         if isReadOnly { await leaveReplica(outcome.generation) }
-        return results
+        return (outcome.replies, failure)
     }
 
     private func explain(_ failure: TransportError) -> RedisError {

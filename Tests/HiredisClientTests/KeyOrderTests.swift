@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct KeyOrderTests {
     @Test func oneCallAtATimeForAKey() {
-        var order = KeyOrder<Int>()
+        var order = KeyOrder<Int, String>()
         #expect(order.join(1, keys: ["a"]) == true)
         #expect(order.join(2, keys: ["a"]) == false)
         #expect(order.join(3, keys: ["b"]) == true)
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func aCallWaitsForAllItsKeys() {
-        var order = KeyOrder<Int>()
+        var order = KeyOrder<Int, String>()
         #expect(order.join(1, keys: ["a"]) == true)
         #expect(order.join(2, keys: ["b"]) == true)
         #expect(order.join(3, keys: ["a", "b", "c"]) == false)
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func aKeyNamedTwiceCountsOnce() {
-        var order = KeyOrder<Int>()
+        var order = KeyOrder<Int, String>()
         #expect(order.join(1, keys: ["a", "a"]) == true)
         #expect(order.join(2, keys: ["a", "b", "a"]) == false)
         #expect(order.leave(1, keys: ["a", "a"]) == [2])
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func aCallMayLeaveBeforeItsTurn() {
-        var order = KeyOrder<Int>()
+        var order = KeyOrder<Int, String>()
         #expect(order.join(1, keys: ["a"]) == true)
         #expect(order.join(2, keys: ["a", "b"]) == false)
         #expect(order.join(3, keys: ["a"]) == false)
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func callsWithoutKeysNeverWait() {
-        var order = KeyOrder<Int>()
+        var order = KeyOrder<Int, String>()
         #expect(order.join(1, keys: []) == true)
         #expect(order.leave(1, keys: []) == [])
         #expect(order.isEmpty)
@@ -62,7 +62,7 @@ import Testing
     @Test func keepsTheOrderOfEveryKey() {
         var generator = SeededGenerator(state: 7)
         for _ in 0..<200 {
-            var order = KeyOrder<Int>()
+            var order = KeyOrder<Int, String>()
             var keys: [Int: [String]] = [:]
             var running: [Int] = []
             var runs: [String: [Int]] = [:]

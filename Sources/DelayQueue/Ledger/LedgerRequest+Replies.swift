@@ -1,19 +1,34 @@
 extension LedgerRequest.Operation {
-    /// Whether a ledger can answer the operation so.
-    func allows(_ reply: LedgerReply) -> Bool {
-        switch (self, reply) {
-        case (.claim, .granted), (.claim, .needsKicks), (.claim, .buryAgain), (.renew, .renewed), (.renew, .lost),
-            (.revoke, .revoked), (.revoke, .running), (.revoke, .alreadyDone), (.forget, .forgotten):
-            true
-        case (.complete, .settled), (.complete, .lost), (.retry, .settled), (.retry, .lost), (.release, .settled),
-            (.release, .lost), (.bury, .settled), (.bury, .lost):
-            true
-        // The state of the record, where the operation does not apply.
-        case (.claim, .absent), (.claim, .held), (.claim, .waiting), (.claim, .finished), (.forget, .absent),
-            (.forget, .held), (.forget, .waiting), (.forget, .finished), (.status, .absent), (.status, .held),
-            (.status, .waiting), (.status, .finished):
-            true
-        default: false
+    /// What is asked for, without saying by whom or about what.
+    enum Kind: Sendable, Hashable {
+        case claim, renew, complete, retry, release, bury, revoke, forget, status
+
+        /// Whether a ledger can answer so.
+        func allows(_ reply: LedgerReply) -> Bool {
+            switch reply {
+            case .granted, .needsKicks, .buryAgain: self == .claim
+            case .renewed: self == .renew
+            case .revoked, .running, .alreadyDone: self == .revoke
+            case .forgotten: self == .forget
+            case .settled: self == .complete || self == .retry || self == .release || self == .bury
+            case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
+            // The state of the record, where the operation does not apply.
+            case .absent, .held, .waiting, .finished: self == .claim || self == .forget || self == .status
+            }
+        }
+    }
+
+    var kind: Kind {
+        switch self {
+        case .claim: .claim
+        case .renew: .renew
+        case .complete: .complete
+        case .retry: .retry
+        case .release: .release
+        case .bury: .bury
+        case .revoke: .revoke
+        case .forget: .forget
+        case .status: .status
         }
     }
 }

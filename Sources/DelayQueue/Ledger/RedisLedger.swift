@@ -18,6 +18,7 @@ public struct RedisLedger: JobLedger {
     package let client: RedisClient
     private let timeout: Duration
     private let scripts: RedisLedgerScripts
+    private let timingWords = LedgerTimingWords.Cache()
     private let fixedTime: (@Sendable () -> Timestamp)?
 
     /// - Parameter url: `redis://` or, with TLS, `rediss://`, then `[user[:password]@]host[:port][/database]`; or
@@ -60,14 +61,23 @@ public struct RedisLedger: JobLedger {
     }
 
     public func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
-        guard !requests.isEmpty else { return [] }
-        let calls = requests.map(call)
-        let results = await client.evaluate(calls, timeout: timeout)
-        return zip(requests, results).map { request, result in
-            switch result {
-            case .success(let value): Self.reply(value, to: request)
-            case .failure(let error): .failure(DelayQueueError(ledger: error))
-            }
+        guard let first = requests.first else { return [] }
+        var batch = RedisCallBatch(reserving: requests.count)
+        var answers: [RedisLedgerScripts.Answer] = []
+        answers.reserveCapacity(requests.count)
+        var words = timingWords.words(for: first.timing)
+        // By index, as a loop over the elements copies each.
+        for index in requests.indices {
+            if requests[index].timing != words.timing { words = timingWords.words(for: requests[index].timing) }
+            answers.append(scripts.append(requests[index], words, time: fixedTime?(), to: &batch))
+        }
+        let replies = await client.evaluate(batch, timeout: timeout) { [answers] index, value in
+            RedisLedgerScripts.accepts(value, for: answers[index])
+        }
+        return requests.indices.map { index in
+            if let reply = RedisLedgerScripts.reply(replies.values[index]) { return .success(reply) }
+            if let error = replies.failures[index] { return .failure(DelayQueueError(ledger: error)) }
+            return .failure(Self.refusal(of: replies.values[index], to: requests[index]))
         }
     }
 
@@ -77,21 +87,16 @@ public struct RedisLedger: JobLedger {
     }
 
     /// Appends a request as it goes over the wire, for measurements without this client.
-    package func encode(_ request: LedgerRequest, into buffer: inout ByteBuffer) throws {
-        try call(request).command.encode(into: &buffer)
+    package func encode(_ request: LedgerRequest, into buffer: inout ByteBuffer) {
+        var batch = RedisCallBatch(reserving: 1)
+        _ = scripts.append(request, timingWords.words(for: request.timing), time: fixedTime?(), to: &batch)
+        buffer.writeImmutableBuffer(batch.bytes)
     }
 
-    private func call(_ request: LedgerRequest) -> RedisCall {
-        var call = scripts.call(request)
-        if let fixedTime, call.script != nil { call.arguments.append(.integer(fixedTime().microseconds)) }
-        return call
-    }
-
-    private static func reply(_ value: RedisValue, to request: LedgerRequest) -> Result<LedgerReply, DelayQueueError> {
-        if let reply = RedisLedgerScripts.reply(value) { return .success(reply) }
-        if value.string == RedisLedgerScripts.unreadable { return .failure(.unreadableRecord(request.key)) }
-        return .failure(
-            DelayQueueError(.ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: true))
+    private static func refusal(of value: RedisValue, to request: LedgerRequest) -> DelayQueueError {
+        if value.string == RedisLedgerScripts.unreadable { return .unreadableRecord(request.key) }
+        return DelayQueueError(
+            .ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: true)
     }
 }
 

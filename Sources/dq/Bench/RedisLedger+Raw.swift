@@ -14,7 +14,7 @@ extension RedisLedger {
                 for (index, receipt) in batch.enumerated() {
                     let owner = try ClaimOwner("bench-\(start + index)")
                     buffer.clear()
-                    try encode(
+                    encode(
                         LedgerRequest(
                             key: receipt.ledgerKey,
                             operation: isClaim

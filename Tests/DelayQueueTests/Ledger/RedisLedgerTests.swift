@@ -52,6 +52,36 @@ import Testing
         }
     }
 
+    @Test func requestsOfABatchHaveTimesOfTheirOwn() async throws {
+        try await withRedis { server in
+            let ledger = try RedisLedger(server.url)
+            let graces = [300, 400, 400, 300, 500].map { Duration.seconds($0) }
+            var requests: [LedgerRequest] = []
+            for (index, grace) in graces.enumerated() {
+                var timing = LedgerTiming()
+                timing.grace = grace
+                timing.retention = grace * 10
+                let key = job("job\(index)")
+                requests.append(LedgerRequest(key: key, operation: .claim(a, copy: .index(0)), timing: timing))
+                requests.append(LedgerRequest(key: key, operation: .complete(a, attempt: 1, copies: 3), timing: timing))
+                guard index > 0 else { continue }
+                requests.append(LedgerRequest(key: key, operation: .forget([0, 1, 2], of: 3), timing: timing))
+            }
+            for result in await ledger.perform(requests) { _ = try result.get() }
+            for (index, grace) in graces.enumerated() {
+                let lifetime = try #require(
+                    try await ledger.client.command("PTTL", job("job\(index)").description).int)
+                let expected = index > 0 ? grace : grace * 10
+                #expect(.milliseconds(lifetime) <= expected)
+                #expect(.milliseconds(lifetime) > expected - .seconds(60))
+            }
+            // None of it left anything that another request is written with.
+            let later = try await ledger.perform(LedgerRequest(key: job("job0"), operation: .claim(b, copy: nil)))
+            #expect(later == .finished(.done))
+            await ledger.close()
+        }
+    }
+
     @Test func recordRunsOutAfterTheGrace() async throws {
         try await withRedis { server in
             let ledger = try RedisLedger(server.url)

@@ -1,0 +1,59 @@
+import HiredisClient
+import NIOConcurrencyHelpers
+
+/// The times of a `LedgerTiming` as the scripts take them, written once for all requests that share it.
+///
+/// Nearly always that is every request there is, and to make a decimal text of a duration costs more than all else of one.
+final class LedgerTimingWords: Sendable {
+    let timing: LedgerTiming
+
+    /// In microseconds; then for unfinished jobs, in milliseconds.
+    let leaseAndRetention: RedisWords
+
+    /// For unfinished jobs, in milliseconds as all that follow.
+    let retention: RedisWords
+
+    /// For finished jobs.
+    private let retentionOfKnownCopies: RedisWords
+    private let retentionOfUnknownCopies: RedisWords
+
+    let grace: RedisWords
+
+    init(_ timing: LedgerTiming) {
+        self.timing = timing
+        let retention = RedisArgument.integer(Self.milliseconds(timing.retentionOfLiveRecords))
+        leaseAndRetention = RedisWords([.integer(Self.microseconds(timing.lease)), retention])
+        self.retention = RedisWords([retention])
+        retentionOfKnownCopies = RedisWords([.integer(Self.milliseconds(timing.retention(ofCopies: 1)))])
+        retentionOfUnknownCopies = RedisWords([.integer(Self.milliseconds(timing.retention(ofCopies: 0)))])
+        grace = RedisWords([.integer(Self.milliseconds(timing.effectiveGrace))])
+    }
+
+    func retention(ofCopies copies: Int) -> RedisWords {
+        copies == 0 ? retentionOfUnknownCopies : retentionOfKnownCopies
+    }
+
+    static func microseconds(_ duration: Duration) -> Int64 {
+        min(max(duration.microsecondsRoundedUp, 0), Timestamp.latest.microseconds)
+    }
+
+    /// For an expiry, which the server takes only if it is positive.
+    static func milliseconds(_ duration: Duration) -> Int64 {
+        let microseconds = min(max(duration.microsecondsRoundedUp, 1), Timestamp.latest.microseconds)
+        return (microseconds + 999) / 1000
+    }
+
+    /// Keeps the words for the timing of the last request.
+    final class Cache: Sendable {
+        private let last = NIOLockedValueBox<LedgerTimingWords?>(nil)
+
+        func words(for timing: LedgerTiming) -> LedgerTimingWords {
+            last.withLockedValue { last in
+                if let last, last.timing == timing { return last }
+                let words = LedgerTimingWords(timing)
+                last = words
+                return words
+            }
+        }
+    }
+}
