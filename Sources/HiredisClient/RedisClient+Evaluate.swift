@@ -128,38 +128,11 @@ extension RedisClient {
         return (scripts + missing).filter { seen.insert($0).inserted }
     }
 
-    /// What came back of some calls.
-    private struct Round {
-        /// To the calls, in their order; fewer where there was a failure. Refusals are among them.
-        var replies: ArraySlice<RedisValue>
-        var failure: RedisError?
-        /// Why scripts could not be loaded just before.
-        var loadErrors: [RedisScript: RedisError] = [:]
-
-        /// The reply to the call at a position; nil where there is none, or a refusal.
-        func value(at position: Int) -> RedisValue? {
-            guard position < replies.count else { return nil }
-            let reply = replies[replies.startIndex + position]
-            if case .error = reply { return nil }
-            return reply
-        }
-
-        /// Why there is no value.
-        func error(at position: Int, of script: RedisScript?) -> RedisError {
-            guard position < replies.count, case .error(let text) = replies[replies.startIndex + position] else {
-                return failure ?? RedisError(.malformedReply, "no result for a call")
-            }
-            let error = RedisError(serverError: text, mayHaveBeenSent: true)
-            guard error.serverPrefix == "NOSCRIPT", let script else { return error }
-            return loadErrors[script] ?? error
-        }
-    }
-
     /// Loads scripts and makes some of the calls, given by their indexes, in one go.
     private func send(
         _ due: [Int], of batch: RedisCallBatch, loading scripts: [RedisScript], until deadline: NIODeadline?,
         accepts: @escaping @Sendable (Int, RedisValue) -> Bool
-    ) async -> Round {
+    ) async -> RedisRound {
         var bytes = batch.bytes
         var loaded: [RedisScript] = []
         // Nearly always all calls are sent as they were written.
@@ -179,7 +152,7 @@ extension RedisClient {
                 guard position >= loaded.count else { return reply.string == loaded[position].sha1 }
                 return accepts(due[position - loaded.count], reply)
             })
-        var round = Round(replies: outcome.replies.dropFirst(loaded.count), failure: outcome.failure)
+        var round = RedisRound(replies: outcome.replies.dropFirst(loaded.count), failure: outcome.failure)
         for (position, script) in loaded.enumerated() {
             // Without a reply to it there is none to its calls either.
             guard position < outcome.replies.count, case .error(let text) = outcome.replies[position] else { continue }
