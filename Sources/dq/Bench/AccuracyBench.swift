@@ -42,7 +42,7 @@ struct AccuracyBench: Sendable {
 
     private func measureJobs() async throws -> Measurement {
         let ledger = try cluster.ledger()
-        let consumer = try Consumer(nodes: cluster.nodes, ledger: ledger, logger: cluster.logger)
+        let consumer = try cluster.consumer(ledger)
         let producer = try cluster.producer()
         let instants = instants(from: .now() + lead)
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)

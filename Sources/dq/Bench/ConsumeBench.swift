@@ -29,7 +29,7 @@ struct ConsumeBench: Sendable {
         let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize)
         guard form != .ceiling else { return try await measureCeiling(receipts) }
         let ledger = try cluster.ledger()
-        let consumer = try Consumer(nodes: cluster.nodes, ledger: ledger, logger: cluster.logger)
+        let consumer = try cluster.consumer(ledger)
         let settled = Counter()
         let measurement = try await Measurement.of(cluster.probe) {
             let end = try await withThrowingTaskGroup(of: ContinuousClock.Instant?.self) { group in

@@ -4,6 +4,8 @@ import DelayQueue
 import Foundation
 import HiredisClient
 import Logging
+import NIOCore
+import NIOPosix
 
 /// Where the queue is: the options all commands share, and their environment variables.
 struct ClusterOptions: ParsableArguments {
@@ -32,6 +34,9 @@ struct ClusterOptions: ParsableArguments {
     var verbose = false
 
     static let defaultTube = "default"
+
+    /// Of the one consumer or producer of a command and of its ledger: on one loop they need no hop between threads.
+    static let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
 
     /// - Throws: `ValidationError`, saying which option or variable is wrong.
     func resolvedNodes() throws -> [BeanstalkNode] {
@@ -81,6 +86,7 @@ struct ClusterOptions: ParsableArguments {
         try resolvedRedisURL().map { url in
             var configuration = RedisLedgerConfiguration()
             configuration.connection = try ledgerConnection(to: url)
+            configuration.eventLoop = Self.eventLoop
             return try RedisLedger(url, configuration: configuration, logger: logger(label: "dq.ledger"))
         }
     }
@@ -130,6 +136,7 @@ struct ClusterOptions: ParsableArguments {
         var configuration = ConsumerConfiguration()
         configuration.keyRing = try security.keyRing()
         configuration.connection = try security.nodeConnection()
+        configuration.eventLoop = Self.eventLoop
         return configuration
     }
 
