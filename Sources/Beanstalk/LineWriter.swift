@@ -1,17 +1,17 @@
 /// Writes a command's line straight into a buffer's memory: no strings are made, no digit is copied twice.
-struct LineWriter {
+package struct LineWriter {
     /// Room for the longest verb (21 bytes), four numbers of 20 digits, what separates them and the line end.
-    static let maximumLength = 128
+    package static let maximumLength = 128
 
     private let target: UnsafeMutableRawBufferPointer
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// - Parameter target: at least `maximumLength` bytes.
-    init(_ target: UnsafeMutableRawBufferPointer) {
+    package init(_ target: UnsafeMutableRawBufferPointer) {
         self.target = target
     }
 
-    mutating func write(_ text: StaticString) {
+    package mutating func write(_ text: StaticString) {
         text.withUTF8Buffer { bytes in
             for byte in bytes {
                 target[count] = byte
@@ -20,7 +20,7 @@ struct LineWriter {
         }
     }
 
-    mutating func write(_ number: UInt64) {
+    package mutating func write(_ number: UInt64) {
         var length = 1
         var rest = number
         while rest >= 10 {

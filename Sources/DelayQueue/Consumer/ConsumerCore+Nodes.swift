@@ -153,14 +153,13 @@ extension ConsumerCore {
             send(.inspectForeign(id), to: node, for: nil)
             return
         }
-        guard let name = record.name, let fireTime = record.fireTime, let priority = record.priority,
-            let timeToRun = record.timeToRun.map({ Int64($0) * 1_000_000 })
-        else {
+        guard let facts = record.facts else {
             takeForeign(id, record, node: node, sentAt: sentAt, now: now)
             return
         }
+        let (name, fireTime, timeToRun) = (facts.name, facts.fireTime, facts.timeToRun)
         let copy = HeldCopy(
-            node: node, id: id, index: record.copy, timeToRun: timeToRun, priority: priority,
+            node: node, id: id, index: facts.index, timeToRun: timeToRun, priority: facts.priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
         if let held = jobsByName[name] {
             nodes[node].duplicates += 1

@@ -42,13 +42,13 @@ extension Envelope {
     /// - Returns: nil for bytes that no writer of this format makes.
     package static func parse(_ record: ByteBuffer) -> Envelope? {
         var rest = record
-        guard let line = rest.readRecordLine() else { return nil }
-        let fields = line.withFields { fields -> EnvelopeLine? in
-            guard fields.next()?.elementsEqual(magic.utf8.dropLast()) == true else { return nil }
+        let common = rest.readRecordLine { fields -> EnvelopeLine? in
+            // The magic, whose last byte ends the field.
+            guard fields.next()?.isText("DQ1") == true else { return nil }
             let common = EnvelopeLine(reading: &fields)
             return fields.isAtEnd ? common : nil
         }
-        guard let common = fields, let headers = JobHeaders(reading: &rest) else { return nil }
+        guard let common, let headers = JobHeaders(reading: &rest) else { return nil }
         return Envelope(
             id: common.id, fireTime: common.fireTime, copy: common.copy, copies: common.copies,
             timeToRun: common.timeToRun, priority: common.priority, headers: headers, body: rest)

@@ -20,12 +20,12 @@ package struct EnvelopeLine: Sendable, Hashable {
 extension EnvelopeLine {
     /// Reads five fields strictly: id, fire time, copy and copies, time to run, priority.
     init?(reading fields: inout RecordFields) {
-        guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
+        guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.isVisibleASCII,
             let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
-            let counts = fields.next(), let slash = counts.firstIndex(of: UInt8(ascii: "/")),
-            let copy = Int(decimal: counts[..<slash]), copy < CopySet.maximumCount,
-            let copies = Int(decimal: counts[(slash + 1)...]), copies <= CopySet.maximumCount,
-            copies == 0 || copy < copies,
+            let counts = fields.next(), let slash = counts.index(of: UInt8(ascii: "/"), from: 0),
+            let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,
+            let copies = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[(slash + 1)...])),
+            copies <= CopySet.maximumCount, copies == 0 || copy < copies,
             let timeToRun = fields.next().flatMap({ UInt32(decimal: $0) }), timeToRun >= 1,
             let priority = fields.next().flatMap({ UInt32(decimal: $0) })
         else { return nil }
@@ -54,8 +54,7 @@ struct RecordFields {
     /// - Returns: the next field, which may be empty; nil where none is left.
     mutating func next() -> UnsafeRawBufferPointer? {
         guard position <= line.count else { return nil }
-        var end = position
-        while end < line.count, line[end] != UInt8(ascii: " ") { end += 1 }
+        let end = line.index(of: UInt8(ascii: " "), from: position) ?? line.count
         defer { position = end + 1 }
         return UnsafeRawBufferPointer(rebasing: line[position..<end])
     }
@@ -74,15 +73,40 @@ extension ByteBufferView {
 extension ByteBuffer {
     /// - Returns: the bytes before the next CR LF, which are read too; nil where there is none.
     mutating func readRecordLine() -> ByteBufferView? {
-        let length = withUnsafeReadableBytes { bytes -> Int? in
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "\r")), end + 1 < bytes.count,
-                bytes[end + 1] == UInt8(ascii: "\n")
-            else { return nil }
-            return end
-        }
-        guard let length else { return nil }
+        guard let length = withUnsafeReadableBytes({ Self.lengthOfLine($0) }) else { return nil }
         defer { moveReaderIndex(forwardBy: length + 2) }
         return viewBytes(at: readerIndex, length: length)
+    }
+
+    /// Reads the next line up to its CR LF, field by field.
+    ///
+    /// - Returns: nil where there is none, or `body` gives none; then nothing has been read.
+    mutating func readRecordLine<Value>(_ body: (inout RecordFields) -> Value?) -> Value? {
+        var length = 0
+        let value = withUnsafeReadableBytes { bytes -> Value? in
+            guard let end = Self.lengthOfLine(bytes) else { return nil }
+            length = end + 2
+            var fields = RecordFields(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+            return body(&fields)
+        }
+        if value != nil { moveReaderIndex(forwardBy: length) }
+        return value
+    }
+
+    private static func lengthOfLine(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let end = bytes.index(of: UInt8(ascii: "\r"), from: 0), end + 1 < bytes.count,
+            bytes[end + 1] == UInt8(ascii: "\n")
+        else { return nil }
+        return end
+    }
+
+    /// Most records have no headers, and so an empty line here.
+    fileprivate mutating func readEmptyLine() -> Bool {
+        let isEmpty = withUnsafeReadableBytes { bytes in
+            bytes.count >= 2 && bytes[0] == UInt8(ascii: "\r") && bytes[1] == UInt8(ascii: "\n")
+        }
+        if isEmpty { moveReaderIndex(forwardBy: 2) }
+        return isEmpty
     }
 }
 
@@ -92,6 +116,7 @@ extension JobHeaders {
     /// - Returns: nil for bytes that no writer of this format makes.
     init?(reading rest: inout ByteBuffer) {
         self.init()
+        if rest.readEmptyLine() { return }
         while let line = rest.readRecordLine() {
             if line.isEmpty { return }
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon + 1 < line.endIndex,

@@ -14,8 +14,10 @@ package import NIOCore
 ///
 /// A sealed one begins with `DQS1`, and its line goes on with mode, key id and seal; headers and body may be encrypted.
 package struct EnvelopeTemplate: Sendable {
-    private let beforeCopy: ByteBuffer
-    private let afterCopies: ByteBuffer
+    /// What every copy's record has before and after its counts; unless it is sealed, all of the rest.
+    private let text: ByteBuffer
+    /// How many bytes of the text come before the counts.
+    private let lengthBeforeCopy: Int
     private let payload: ByteBuffer
     private let sealing: Sealing?
 
@@ -31,11 +33,23 @@ package struct EnvelopeTemplate: Sendable {
     package init(
         id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer
     ) {
-        beforeCopy = ByteBuffer(string: "\(Envelope.magic)\(id) \(fireTime.microseconds) ")
-        var rest = ByteBuffer(string: " \(timeToRun) \(priority)\r\n")
-        Self.write(headers, into: &rest)
-        afterCopies = rest
-        payload = body
+        var text = ByteBuffer()
+        text.reserveCapacity(LineWriter.maximumLength * 2 + JobID.maximumLength + body.readableBytes)
+        text.writeString(Envelope.magic)
+        text.writeString(id.description)
+        text.writeString(" ")
+        text.writeDecimal(fireTime.microseconds)
+        text.writeString(" ")
+        lengthBeforeCopy = text.readableBytes
+        text.writeString(" ")
+        text.writeDecimal(Int64(timeToRun))
+        text.writeString(" ")
+        text.writeDecimal(Int64(priority))
+        text.writeString("\r\n")
+        Self.write(headers, into: &text)
+        text.writeImmutableBuffer(body)
+        self.text = text
+        payload = ByteBuffer()
         sealing = nil
     }
 
@@ -55,8 +69,10 @@ package struct EnvelopeTemplate: Sendable {
                 queue: queue, id: id, fireTime: fireTime, mode: keyRing.mode, keyID: key.id)
             content = try Self.encrypt(content, context: context, key: key, nonce: nonce)
         }
-        beforeCopy = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(fireTime.microseconds) ")
-        afterCopies = ByteBuffer(string: " \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
+        var text = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(fireTime.microseconds) ")
+        lengthBeforeCopy = text.readableBytes
+        text.writeString(" \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
+        self.text = text
         payload = content
         sealing = Sealing(key: key, queue: queue, payloadDigest: SealedEnvelope.digest(of: content))
     }
@@ -88,7 +104,7 @@ package struct EnvelopeTemplate: Sendable {
 
     /// The length in bytes of a copy's record.
     package func size(copy: Int, copies: Int) -> Int {
-        beforeCopy.readableBytes + Self.digits(copy) + 1 + Self.digits(copies) + afterCopies.readableBytes
+        text.readableBytes + Self.digits(copy) + 1 + Self.digits(copies)
             + (sealing == nil ? 0 : SealedEnvelope.sealLength + 2) + payload.readableBytes
     }
 
@@ -119,9 +135,19 @@ package struct EnvelopeTemplate: Sendable {
     }
 
     private func writeLine(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
-        buffer.writeImmutableBuffer(beforeCopy)
-        buffer.writeString("\(copy)/\(copies)")
-        buffer.writeImmutableBuffer(afterCopies)
+        text.withUnsafeReadableBytes { text in
+            let room = text.count + LineWriter.maximumLength
+            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<lengthBeforeCopy]))
+                var counts = LineWriter(UnsafeMutableRawBufferPointer(rebasing: target[lengthBeforeCopy...]))
+                counts.write(UInt64(copy.magnitude))
+                counts.write("/")
+                counts.write(UInt64(copies.magnitude))
+                UnsafeMutableRawBufferPointer(rebasing: target[(lengthBeforeCopy + counts.count)...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: text[lengthBeforeCopy...]))
+                return text.count + counts.count
+            }
+        }
     }
 
     private static func digits(_ number: Int) -> Int {
@@ -132,5 +158,17 @@ package struct EnvelopeTemplate: Sendable {
             rest /= 10
         }
         return digits
+    }
+}
+
+extension ByteBuffer {
+    /// As an interpolated string, without making one.
+    fileprivate mutating func writeDecimal(_ number: Int64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: LineWriter.maximumLength) { target in
+            var line = LineWriter(target)
+            if number < 0 { line.write("-") }
+            line.write(number.magnitude)
+            return line.count
+        }
     }
 }

@@ -143,13 +143,3 @@ extension RecordFields {
         next().flatMap { Int64(decimal: $0) }
     }
 }
-
-extension UnsafeRawBufferPointer {
-    fileprivate func isText(_ text: StaticString) -> Bool {
-        text.withUTF8Buffer { text in
-            guard count == text.count else { return false }
-            for position in 0..<count where self[position] != text[position] { return false }
-            return true
-        }
-    }
-}

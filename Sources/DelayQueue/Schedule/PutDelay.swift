@@ -6,6 +6,8 @@ package enum PutDelay {
     /// How much earlier than its date a copy is ready at least, for the way to the consumer.
     package static let margin: Duration = .milliseconds(50)
 
+    private static let marginLength = margin.wholeMicroseconds
+
     /// The delay for a put.
     ///
     /// - Returns: 0 where the date is past.
@@ -30,6 +32,9 @@ package enum PutDelay {
     }
 
     private static func wholeSeconds(until fireTime: Timestamp, now: Timestamp) -> Int64 {
-        max((now.duration(to: fireTime) - margin).components.seconds, 0)
+        // In whole numbers, as it is asked for every copy: arithmetic with `Duration` takes many times as long.
+        let (wait, overflow) = fireTime.microseconds.subtractingReportingOverflow(now.microseconds)
+        if overflow { return fireTime < now ? 0 : .max }
+        return max(wait - marginLength, 0) / 1_000_000
     }
 }

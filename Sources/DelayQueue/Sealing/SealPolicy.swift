@@ -21,15 +21,17 @@ extension JobRecord {
     /// - Parameter queue: the queue it was found in; a record sealed for another one does not verify.
     package init(parsing record: ByteBuffer, opening policy: SealPolicy, queue: TubeName) {
         let found = JobRecord(parsing: record)
-        switch (found, policy.keyRing) {
-        case (.sealed, nil):
-            self = .unverified(.noKeys)
-        case (.sealed(let envelope), let keyRing?):
+        guard let keyRing = policy.keyRing else {
+            if case .sealed = found { self = .unverified(.noKeys) } else { self = found }
+            return
+        }
+        switch found {
+        case .sealed(let envelope):
             switch envelope.open(with: keyRing, queue: queue) {
             case .success(let envelope): self = .native(envelope)
             case .failure(let problem): self = .unverified(problem)
             }
-        case (_, .some) where policy.unsealedJobs != .accept:
+        case _ where policy.unsealedJobs != .accept:
             self = .unverified(.notSealed)
         default:
             self = found

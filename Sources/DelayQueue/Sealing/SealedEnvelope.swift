@@ -27,7 +27,10 @@ extension SealedEnvelope {
     ///
     /// - Returns: nil for bytes that no writer of this format makes.
     package static func parse(_ record: ByteBuffer) -> SealedEnvelope? {
-        guard record.readableBytesView.starts(with: magic.utf8) else { return nil }
+        let isSealed = record.withUnsafeReadableBytes { bytes in
+            bytes.count >= 5 && UnsafeRawBufferPointer(rebasing: bytes[..<5]).isText("DQS1 ")
+        }
+        guard isSealed else { return nil }
         var rest = record
         guard let line = rest.readRecordLine() else { return nil }
         return line.withFields { fields in

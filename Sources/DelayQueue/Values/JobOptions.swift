@@ -84,7 +84,7 @@ extension JobOptions {
                         + "or use the native format")
             }
         }
-        _ = try resolvedHeaders(bodyContentType: nil)
+        if contentType != nil || !headers.isEmpty { _ = try resolvedHeaders(bodyContentType: nil) }
     }
 
     /// The headers to write. For the content type the option counts first, then the headers, then the body.
