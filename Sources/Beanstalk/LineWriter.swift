@@ -6,7 +6,7 @@ package struct LineWriter {
     private let target: UnsafeMutableRawBufferPointer
     package private(set) var count = 0
 
-    /// - Parameter target: at least `maximumLength` bytes.
+    /// - Parameter target: at least `maximumLength` bytes, and room for what text is written besides.
     package init(_ target: UnsafeMutableRawBufferPointer) {
         self.target = target
     }
@@ -17,6 +17,14 @@ package struct LineWriter {
                 target[count] = byte
                 count += 1
             }
+        }
+    }
+
+    package mutating func write(utf8 text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            UnsafeMutableRawBufferPointer(rebasing: target[count...]).copyMemory(from: UnsafeRawBufferPointer(bytes))
+            count += bytes.count
         }
     }
 

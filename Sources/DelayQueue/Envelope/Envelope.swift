@@ -2,9 +2,6 @@ package import NIOCore
 
 /// A copy's record as read back from its node.
 package struct Envelope: Sendable, Hashable {
-    /// What every record of this format begins with.
-    package static let magic = "DQ1 "
-
     package var id: JobID
     package var fireTime: Timestamp
 

@@ -34,20 +34,27 @@ package struct EnvelopeTemplate: Sendable {
         id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer
     ) {
         var text = ByteBuffer()
-        text.reserveCapacity(LineWriter.maximumLength * 2 + JobID.maximumLength + body.readableBytes)
-        text.writeString(Envelope.magic)
-        text.writeString(id.description)
-        text.writeString(" ")
-        text.writeDecimal(fireTime.microseconds)
-        text.writeString(" ")
-        lengthBeforeCopy = text.readableBytes
-        text.writeString(" ")
-        text.writeDecimal(Int64(timeToRun))
-        text.writeString(" ")
-        text.writeDecimal(Int64(priority))
-        text.writeString("\r\n")
-        Self.write(headers, into: &text)
+        let lineLength = LineWriter.maximumLength + id.description.utf8.count
+        text.reserveCapacity(lineLength + body.readableBytes)
+        var lengthBeforeCopy = 0
+        text.writeWithUnsafeMutableBytes(minimumWritableBytes: lineLength) { target in
+            var line = LineWriter(target)
+            line.write("DQ1 ")
+            line.write(utf8: id.description)
+            line.write(fireTime.microseconds < 0 ? " -" : " ")
+            line.write(fireTime.microseconds.magnitude)
+            line.write(" ")
+            lengthBeforeCopy = line.count
+            line.write(" ")
+            line.write(UInt64(timeToRun))
+            line.write(" ")
+            line.write(UInt64(priority))
+            line.write(headers.isEmpty ? "\r\n\r\n" : "\r\n")
+            return line.count
+        }
+        if !headers.isEmpty { Self.write(headers, into: &text) }
         text.writeImmutableBuffer(body)
+        self.lengthBeforeCopy = lengthBeforeCopy
         self.text = text
         payload = ByteBuffer()
         sealing = nil
@@ -158,17 +165,5 @@ package struct EnvelopeTemplate: Sendable {
             rest /= 10
         }
         return digits
-    }
-}
-
-extension ByteBuffer {
-    /// As an interpolated string, without making one.
-    fileprivate mutating func writeDecimal(_ number: Int64) {
-        writeWithUnsafeMutableBytes(minimumWritableBytes: LineWriter.maximumLength) { target in
-            var line = LineWriter(target)
-            if number < 0 { line.write("-") }
-            line.write(number.magnitude)
-            return line.count
-        }
     }
 }

@@ -126,7 +126,7 @@ public actor Producer {
         await withTaskGroup(of: [(Int, Result<Receipt, DelayQueueError>)].self) { group in
             for start in stride(from: 0, to: requests.count, by: Self.sliceSize) {
                 // While some are on their way the next are made.
-                if start >= Self.sliceSize * 2 { await Self.collect(group.next(), into: &results) }
+                if start >= Self.sliceSize * 3 { await Self.collect(group.next(), into: &results) }
                 let slice = prepare(requests[start..<min(start + Self.sliceSize, requests.count)])
                 for (position, error) in slice.errors { results[position] = .failure(error) }
                 group.addTask { Array(zip(slice.positions, await self.submit(slice.jobs))) }

@@ -15,7 +15,8 @@ import Testing
         ).write(copy: 0, copies: copies, into: &bytes)
         let record = JobRecord(parsing: bytes)
         return HeldRecord(
-            name: try #require(record.facts?.name), queue: .default, record: record, fireTime: Timestamp(microseconds: 0))
+            name: try #require(record.facts?.name), queue: .default, record: record,
+            fireTime: Timestamp(microseconds: 0))
     }
 
     @Test func aJobIsOverOnceAllItsCopiesAreGone() throws {
