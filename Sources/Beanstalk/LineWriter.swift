@@ -1,6 +1,7 @@
-/// Writes a command's line straight into a buffer's memory: no strings are made, no digit is copied twice.
+/// Writes the line of a command or of an envelope straight into a buffer's memory: no strings are made, no digit is copied twice.
 package struct LineWriter {
-    /// Room for the longest verb (21 bytes), four numbers of 20 digits, what separates them and the line end.
+    /// Room for the longest verb (21 bytes), four numbers of 20 digits, what separates them and the line end; also for
+    /// all of an envelope's line but the job's id.
     package static let maximumLength = 128
 
     private let target: UnsafeMutableRawBufferPointer

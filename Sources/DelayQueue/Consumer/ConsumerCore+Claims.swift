@@ -6,7 +6,8 @@ extension ConsumerCore {
 
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
     mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
-        guard let readiness = jobs[id]?.readiness(inspected: inspected, now: now), readiness != .none else { return }
+        guard let readiness = jobs[id]?.readiness(inspected: inspected, now: now), readiness != .notNow
+        else { return }
         guard !isDraining, room > 0 else {
             awaitDemand(id, now: now)
             return
@@ -218,7 +219,7 @@ extension ConsumerCore {
 
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
-        // Further copies are known by its key.
+        // Further copies are known by its name.
         guard let job = letGo(id) else { return }
         finishedJobs.insert(
             id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)
@@ -237,10 +238,9 @@ extension ConsumerCore {
     }
 
     private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
-        let record = entry.record
-        if jobsByName[record.name] == id { jobsByName[record.name] = nil }
-        guard record.copies > 0, !entry.deleted.isEmpty else { return }
-        forgets.append(LedgerCall(job: id, key: record.key, operation: .forget(entry.deleted, of: record.copies)))
+        if jobsByName[entry.name] == id { jobsByName[entry.name] = nil }
+        guard entry.copies > 0, !entry.deleted.isEmpty else { return }
+        forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
         if isDraining || !pace.isBrisk(now) {
             sendForgets()
         } else if forgetsAt == nil {

@@ -26,7 +26,7 @@ extension ConsumerCore {
 
     mutating func inspectedForeign(_ id: HeldJobID, _ statistics: JobStatistics, now: Moment) {
         guard let copy = jobs[id]?.copies.first else { return }
-        jobs[id]?.copies[0].timeToRun = Int64(clamping: max(1, statistics.timeToRun)) * 1_000_000
+        jobs[id]?.copies[0].timeToRun = Int64(UInt32(clamping: max(1, statistics.timeToRun))) * 1_000_000
         jobs[id]?.copies[0].priority = statistics.priority
         setPhase(id, .holding)
         guard !isDraining, room > 0, let job = jobs[id] else {

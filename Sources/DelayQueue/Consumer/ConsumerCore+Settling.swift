@@ -112,7 +112,7 @@ extension ConsumerCore {
     ) {
         var isReached = false
         var isAway = false
-        for index in results.indices {
+        for index in 0..<min(calls.count, results.count) {
             switch results[index] {
             case .success: isReached = true
             case .failure(let error):

@@ -347,7 +347,7 @@ package struct ConsumerCore {
     }
 }
 
-// Counted by ``setPhase(_:_:)``.
+// Kept right by ``setPhase(_:_:)``, and by whoever changes a parked job's copies or queues a job.
 extension ConsumerCore {
     var claimsUnderway: Int { counts.claims }
 

@@ -6,7 +6,11 @@ import DequeModule
 /// nodes, and are then deleted without another word from the ledger, which learns of all of them at once.
 struct FinishedJobs {
     struct Entry {
-        let record: HeldRecord
+        // Not the record itself: it holds the job's body.
+        let name: JobName
+        let key: LedgerKey
+        /// How many copies the job has; 0 where that is unknown.
+        let copies: Int
         /// Copies whose node confirmed the delete.
         var deleted = CopySet()
         /// Deletes without an answer.
@@ -19,7 +23,7 @@ struct FinishedJobs {
             pending -= 1
             // Only a confirmed delete counts: a copy that was not found may be another consumer's by now.
             if isDeleted, let index { deleted.insert(index) }
-            return pending == 0 && (isExpired || deleted.coversAll(of: record.copies))
+            return pending == 0 && (isExpired || deleted.coversAll(of: copies))
         }
     }
 
@@ -34,7 +38,7 @@ struct FinishedJobs {
 
     /// - Parameter deletes: how many copies are being deleted now.
     mutating func insert(_ id: HeldJobID, _ record: HeldRecord, deletes: Int, until: Uptime) {
-        entries[id] = Entry(record: record, pending: deletes)
+        entries[id] = Entry(name: record.name, key: record.key, copies: record.copies, pending: deletes)
         order.append((id, until))
     }
 

@@ -152,7 +152,7 @@ extension HeldJob {
     /// What becomes of a claim that is made now.
     enum Readiness: Equatable {
         /// It is not held, not due, or none of its copies may ask.
-        case none
+        case notNow
         case ready(HeldCopy)
         /// Its reservations grew old; they must be confirmed first.
         case stale
@@ -160,14 +160,14 @@ extension HeldJob {
 
     /// - Parameter inspected: the one copy that may ask; nil for any.
     mutating func readiness(inspected: BeanstalkJobID?, now: Moment) -> Readiness {
-        guard case .holding = phase, due <= now.wall else { return .none }
+        guard case .holding = phase, due <= now.wall else { return .notNow }
         var areLeftOver = true
         for copy in copies where !copy.isLeftOver {
             areLeftOver = false
             if inspected == nil || copy.id == inspected, copy.isFresh(now.uptime) { return .ready(copy) }
         }
         // Those wait for their nodes' word, and are deleted then.
-        return areLeftOver ? .none : .stale
+        return areLeftOver ? .notNow : .stale
     }
 
     mutating func hasFreshCopy(_ now: Uptime) -> Bool {

@@ -43,7 +43,8 @@ struct HeldJobs {
         return job
     }
 
-    /// A job that is not there is nil and stays nil, whatever is assigned.
+    /// To change a job. One that is not there is nil and stays nil, whatever is assigned; one that is there goes by
+    /// ``remove(_:)`` only.
     subscript(id: HeldJobID) -> HeldJob? {
         _read {
             if holds(id) { yield slots[Int(id.slot)].job } else { yield nil }
@@ -51,6 +52,7 @@ struct HeldJobs {
         _modify {
             if holds(id) {
                 yield &slots[Int(id.slot)].job
+                assert(slots[Int(id.slot)].job != nil, "a job was removed where it is only changed")
             } else {
                 var none: HeldJob?
                 yield &none

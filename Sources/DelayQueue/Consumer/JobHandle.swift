@@ -5,6 +5,8 @@ import NIOCore
 final class JobHandle: Sendable {
     let heldID: HeldJobID
     let record: HeldRecord
+    /// Of a foreign job, which has none, when it was delivered.
+    let fireTime: Timestamp
     let attempt: Int
     let failures: Int
     /// Completed before it was delivered, at most once: there is nothing to settle, and no way back.
@@ -19,6 +21,7 @@ final class JobHandle: Sendable {
         self.isCompleted = isCompleted
         self.heldID = heldID
         self.record = record
+        self.fireTime = record.isForeign ? .now() : record.fireTime
         self.attempt = attempt
         self.failures = failures
         self.engine = engine
@@ -31,8 +34,6 @@ final class JobHandle: Sendable {
     }
 
     var id: JobID { record.id }
-
-    var fireTime: Timestamp { record.fireTime }
 
     var headers: JobHeaders { record.record.headers }
 

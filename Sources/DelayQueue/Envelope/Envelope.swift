@@ -34,14 +34,16 @@ package struct Envelope: Sendable, Hashable {
 }
 
 extension Envelope {
+    /// The first field of every record of this format.
+    static let magic: StaticString = "DQ1"
+
     /// Reads a record strictly.
     ///
     /// - Returns: nil for bytes that no writer of this format makes.
     package static func parse(_ record: ByteBuffer) -> Envelope? {
         var rest = record
         let common = rest.readRecordLine { fields -> EnvelopeLine? in
-            // The magic, whose last byte ends the field.
-            guard fields.next()?.isText("DQ1") == true else { return nil }
+            guard fields.next()?.isText(magic) == true else { return nil }
             let common = EnvelopeLine(reading: &fields)
             return fields.isAtEnd ? common : nil
         }

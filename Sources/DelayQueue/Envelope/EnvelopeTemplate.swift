@@ -39,7 +39,8 @@ package struct EnvelopeTemplate: Sendable {
         var lengthBeforeCopy = 0
         text.writeWithUnsafeMutableBytes(minimumWritableBytes: lineLength) { target in
             var line = LineWriter(target)
-            line.write("DQ1 ")
+            line.write(Envelope.magic)
+            line.write(" ")
             line.write(utf8: id.description)
             line.write(fireTime.microseconds < 0 ? " -" : " ")
             line.write(fireTime.microseconds.magnitude)
@@ -118,10 +119,8 @@ package struct EnvelopeTemplate: Sendable {
     /// - Parameter copy: this copy's index, from 0.
     /// - Parameter copies: how many copies the job has; 0 where that is unknown.
     package func write(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
-        buffer.reserveCapacity(minimumWritableBytes: size(copy: copy, copies: copies))
         guard let sealing else {
             writeLine(copy: copy, copies: copies, into: &buffer)
-            buffer.writeImmutableBuffer(payload)
             return
         }
         var line = ByteBuffer()
@@ -143,6 +142,7 @@ package struct EnvelopeTemplate: Sendable {
 
     private func writeLine(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
         text.withUnsafeReadableBytes { text in
+            // Two numbers and what is between them.
             let room = text.count + LineWriter.maximumLength
             _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
                 target.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<lengthBeforeCopy]))

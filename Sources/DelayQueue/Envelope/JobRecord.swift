@@ -96,11 +96,7 @@ package enum JobRecord: Sendable, Hashable {
 
     /// The job's key in the ledger; nil for a foreign job, which has none, and for one that is not verified.
     package func ledgerKey(queue: TubeName) -> LedgerKey? {
-        switch self {
-        case .native(let envelope): LedgerKey(queue: queue, id: envelope.id)
-        case .goQueue(let record): LedgerKey(goQueue: record.id)
-        case .sealed, .foreign, .unverified: nil
-        }
+        facts?.name.ledgerKey(queue: queue)
     }
 
     /// What tells this copy of its job from the others; nil where there is no ledger key.

@@ -34,9 +34,9 @@ extension Producer {
         let fireTime = try fireTime(of: request, now: now)
         _ = try PutDelay.seconds(until: fireTime, now: now)
 
+        let body = try body(of: request)
+
         if options.format == .goQueue {
-            var body = ByteBuffer()
-            try write(request.body, into: &body)
             guard configuration.keyRing == nil else {
                 throw DelayQueueError(
                     .invalidOption,
@@ -54,52 +54,40 @@ extension Producer {
         let id = options.id ?? JobID.random()
         let timeToRun = options.timeToRunSeconds
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
-        let template: EnvelopeTemplate
-        var bodySize = 0
-        if let keyRing = configuration.keyRing {
-            var body = ByteBuffer()
-            try write(request.body, into: &body)
-            bodySize = body.readableBytes
-            template = try EnvelopeTemplate(
-                id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body,
-                sealedWith: keyRing, queue: queue)
-        } else {
-            let body: ByteBuffer
-            if let bytes = request.body as? ByteBuffer {
-                body = bytes
-                try checkSize(bytes.readableBytes)
+        let template =
+            if let keyRing = configuration.keyRing {
+                try EnvelopeTemplate(
+                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body,
+                    sealedWith: keyRing, queue: queue)
             } else {
-                // Into a buffer of its own, which a foreign body may do anything to.
-                var bytes = ByteBuffer()
-                try write(request.body, into: &bytes)
-                body = bytes
+                EnvelopeTemplate(
+                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
             }
-            bodySize = body.readableBytes
-            template = EnvelopeTemplate(
-                id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
-        }
         return PreparedJob(
             id: id, isOwnID: options.id != nil, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
-            bodySize: bodySize, record: .native(template))
+            bodySize: body.readableBytes, record: .native(template))
     }
 
-    private nonisolated func write(_ body: any JobBody, into buffer: inout ByteBuffer) throws(DelayQueueError) {
-        do {
-            try body.write(into: &buffer)
-        } catch let error as DelayQueueError {
-            throw error
-        } catch {
-            throw DelayQueueError(.invalidBody, "body could not be encoded: \(error)", underlying: error)
+    private nonisolated func body(of request: JobRequest) throws(DelayQueueError) -> ByteBuffer {
+        var body = ByteBuffer()
+        if let bytes = request.body as? ByteBuffer {
+            // Nothing to be written: it is copied into the envelope.
+            body = bytes
+        } else {
+            do {
+                try request.body.write(into: &body)
+            } catch let error as DelayQueueError {
+                throw error
+            } catch {
+                throw DelayQueueError(.invalidBody, "body could not be encoded: \(error)", underlying: error)
+            }
         }
-        try checkSize(buffer.readableBytes)
-    }
-
-    private nonisolated func checkSize(_ size: Int) throws(DelayQueueError) {
-        guard size <= Self.largestBody else {
+        guard body.readableBytes <= Self.largestBody else {
             throw DelayQueueError(
                 .bodyTooLarge,
-                "body is \(size) bytes; at most \(Self.largestBody) can be delivered; store it elsewhere")
+                "body is \(body.readableBytes) bytes; at most \(Self.largestBody) can be delivered; store it elsewhere")
         }
+        return body
     }
 
     private nonisolated func fireTime(of request: JobRequest, now: Timestamp) throws(DelayQueueError) -> Timestamp {

@@ -136,8 +136,8 @@ public actor Producer {
         return results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
     }
 
-    /// The most jobs written in one go: enough that a round trip is nothing, few enough that they take much less time
-    /// than ``ProducerConfiguration/writeTimeout``.
+    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such slices, the most
+    /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
     static let sliceSize = 2048
 
     private static func collect(

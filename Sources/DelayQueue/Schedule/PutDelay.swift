@@ -35,6 +35,6 @@ package enum PutDelay {
         // In whole numbers, as it is asked for every copy: arithmetic with `Duration` takes many times as long.
         let (wait, overflow) = fireTime.microseconds.subtractingReportingOverflow(now.microseconds)
         if overflow { return fireTime < now ? 0 : .max }
-        return max(wait - marginLength, 0) / 1_000_000
+        return wait <= marginLength ? 0 : (wait - marginLength) / 1_000_000
     }
 }

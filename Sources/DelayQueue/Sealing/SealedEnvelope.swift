@@ -28,7 +28,8 @@ extension SealedEnvelope {
     /// - Returns: nil for bytes that no writer of this format makes.
     package static func parse(_ record: ByteBuffer) -> SealedEnvelope? {
         let isSealed = record.withUnsafeReadableBytes { bytes in
-            bytes.count >= 5 && UnsafeRawBufferPointer(rebasing: bytes[..<5]).isText("DQS1 ")
+            bytes.count >= magic.utf8.count
+                && UnsafeRawBufferPointer(rebasing: bytes[..<magic.utf8.count]).elementsEqual(magic.utf8)
         }
         guard isSealed else { return nil }
         var rest = record

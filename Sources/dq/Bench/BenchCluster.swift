@@ -50,18 +50,16 @@ struct BenchCluster: Sendable {
 
     func ledger() throws -> RedisLedger {
         var configuration = RedisLedgerConfiguration()
-        configuration.eventLoop = Self.eventLoop
+        configuration.eventLoop = ClusterOptions.eventLoop
         return try RedisLedger(redisURL, configuration: configuration, logger: logger)
     }
 
     /// On its ledger's event loop, as is recommended for one consumer in a process.
     func consumer(_ ledger: RedisLedger) throws -> Consumer {
         var configuration = ConsumerConfiguration()
-        configuration.eventLoop = Self.eventLoop
+        configuration.eventLoop = ClusterOptions.eventLoop
         return try Consumer(nodes: nodes, ledger: ledger, configuration: configuration, logger: logger)
     }
-
-    private static let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
 
     func producer() throws -> Producer {
         var configuration = ProducerConfiguration()

@@ -35,7 +35,7 @@ struct ClusterOptions: ParsableArguments {
 
     static let defaultTube = "default"
 
-    /// Of the one consumer or producer of a command and of its ledger: on one loop they need no hop between threads.
+    /// Of a command's one consumer and its ledger: on one loop they need no hop between threads.
     static let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
 
     /// - Throws: `ValidationError`, saying which option or variable is wrong.

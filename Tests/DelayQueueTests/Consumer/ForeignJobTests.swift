@@ -55,6 +55,18 @@ struct ForeignJobTests {
         #expect(!world.core.hasLedgerCalls && world.leasesLost.isEmpty)
     }
 
+    @Test func `a node that tells of an endless time to run is taken at its word, as far as numbers go`() throws {
+        var world = try CoreWorld { $0.foreignPolicy = .deliver }
+        world.answer(node: 0, reserved: [(5, ByteBuffer(string: "somebody else's"))])
+        world.answer(node: 0) { call in
+            guard case .inspect = call else { return nil }
+            let text = CoreWorld.statistics(kicks: 0).replacing("ttr: 30", with: "ttr: 9007199254740992")
+            return .ok(ByteBuffer(string: text))
+        }
+        #expect(world.delivered.count == 1)
+        #expect(world.core.jobs.values.first?.copies.first?.timeToRun == Int64(UInt32.max) * 1_000_000)
+    }
+
     @Test func `with its connection the run is over`() throws {
         var (world, id) = try withDelivered()
         world.lose(node: 0)
