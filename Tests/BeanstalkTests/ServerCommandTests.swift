@@ -196,6 +196,8 @@ import Testing
             let connection = connect(to: server)
             let id = try await connection.put("one", delay: 100)
             _ = try await connection.put("two")
+            // The server may be late to see that whoever asked whether it is up has gone.
+            try await until { try await connection.stats().currentConnections == 1 }
             let stats = try await connection.stats()
             #expect(stats.id.count == 16)
             #expect(!stats.hostname.isEmpty)
