@@ -1,0 +1,27 @@
+/// What is decided by when a copy is reserved.
+struct CopyFacts {
+    let name: JobName
+    let fireTime: Timestamp
+    /// In microseconds.
+    let timeToRun: Int64
+    let priority: UInt32
+    /// The copy's index; nil in records that do not number their copies.
+    let index: Int?
+}
+
+extension JobRecord {
+    /// Nil for a foreign job, and for one that is not verified.
+    var facts: CopyFacts? {
+        switch self {
+        case .native(let envelope):
+            CopyFacts(
+                name: JobName(id: envelope.id, isGoQueue: false), fireTime: envelope.fireTime,
+                timeToRun: Int64(envelope.timeToRun) * 1_000_000, priority: envelope.priority, index: envelope.copy)
+        case .goQueue(let record):
+            CopyFacts(
+                name: JobName(id: record.id, isGoQueue: true), fireTime: record.fireTime,
+                timeToRun: Int64(GoQueueRecord.timeToRun) * 1_000_000, priority: GoQueueRecord.priority, index: nil)
+        case .sealed, .foreign, .unverified: nil
+        }
+    }
+}
