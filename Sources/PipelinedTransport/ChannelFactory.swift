@@ -1,9 +1,9 @@
-import NIOCore
+public import NIOCore
 import NIOPosix
 import NIOSSL
 
 /// What a channel reports to its connection, on the event loop.
-enum ChannelEvent {
+@usableFromInline enum ChannelEvent: Sendable {
     case bytes(ByteBuffer)
     /// The last event, with the error that ended the channel, if there was one.
     case ended((any Error)?)

@@ -1,83 +1,104 @@
-import DequeModule
-import NIOCore
+public import DequeModule
+public import NIOCore
 
 /// The decisions of one connection: what waits, what was written, which reply is whose.
 ///
 /// Inputs in, actions out: no clock, socket or task inside. Replies come in the order of the requests, so the
 /// queue's head is always the one being answered. An entry whose waiter left stays as a tombstone for its replies.
-struct Pipeline<Reply: Sendable, Waiter> {
-    struct Entry {
-        let id: UInt64
+///
+/// What every request passes is inlinable: each module that talks through it gets it for its own types.
+@usableFromInline struct Pipeline<Reply: Sendable, Waiter> {
+    @usableFromInline struct Entry {
+        @usableFromInline let id: UInt64
         /// Emptied once written.
-        var bytes: ByteBuffer
-        let count: Int
-        var deadline: NIODeadline?
+        @usableFromInline var bytes: ByteBuffer
+        @usableFromInline let count: Int
+        @usableFromInline var deadline: NIODeadline?
         /// Nil once nobody waits any more.
-        var waiter: Waiter?
-        var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
-        var accepts: (@Sendable (Int, Reply) -> Bool)?
+        @usableFromInline var waiter: Waiter?
+        @usableFromInline var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
+        @usableFromInline var accepts: (@Sendable (Int, Reply) -> Bool)?
+
+        @inlinable init(
+            id: UInt64, bytes: ByteBuffer, count: Int, deadline: NIODeadline?, waiter: Waiter?,
+            whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)? = nil,
+            accepts: (@Sendable (Int, Reply) -> Bool)? = nil
+        ) {
+            self.id = id
+            self.bytes = bytes
+            self.count = count
+            self.deadline = deadline
+            self.waiter = waiter
+            self.whenAbandoned = whenAbandoned
+            self.accepts = accepts
+        }
     }
 
     /// A waiter to be told that its batch failed.
-    struct Failure {
-        var waiter: Waiter
+    @usableFromInline struct Failure {
+        @usableFromInline var waiter: Waiter
         var replies: [Reply]
         var code: TransportError.Code
         var mayHaveBeenSent: Bool
         var retryAfter: Duration?
     }
 
-    private enum Phase {
+    @usableFromInline enum Phase {
         case idle(retryAt: NIODeadline?)
         case connecting
         case greeting
         case ready
     }
 
-    private struct Head {
+    @usableFromInline struct Head {
         /// 0 where nothing waits for a reply.
-        var count = 0
+        @usableFromInline var count = 0
         /// Replies seen, dropped ones included.
-        var answered = 0
-        var isAwaited = false
+        @usableFromInline var answered = 0
+        @usableFromInline var isAwaited = false
+
+        @inlinable init(count: Int = 0, isAwaited: Bool = false) {
+            self.count = count
+            self.isAwaited = isAwaited
+        }
     }
 
-    private let preambleCount: Int
+    @usableFromInline let preambleCount: Int
     private let backoff: ExponentialBackoff
-    private var phase: Phase = .idle(retryAt: nil)
-    private var isClosing = false
-    private var queue: Deque<Entry> = []
+    @usableFromInline var phase: Phase = .idle(retryAt: nil)
+    @usableFromInline var isClosing = false
+    @usableFromInline var queue: Deque<Entry> = []
     /// The entry being answered is followed outside of the queue: whatever happens for every single reply is to touch
-    /// no element of it, which would be copied by code that knows its type at run time only.
-    private var head = Head()
-    private var headAccepts: (@Sendable (Int, Reply) -> Bool)?
+    /// no element of it.
+    @usableFromInline var head = Head()
+    @usableFromInline var headAccepts: (@Sendable (Int, Reply) -> Bool)?
     /// Replies to the head, or to the preamble.
-    private var replies: [Reply] = []
-    private var failures = 0
-    private var lastID: UInt64 = 0
-    private(set) var generation = ConnectionGeneration(0)
-    private(set) var repliesReceived: UInt64 = 0
+    @usableFromInline var replies: [Reply] = []
+    @usableFromInline var failures = 0
+    @usableFromInline var lastID: UInt64 = 0
+    @usableFromInline var generation = ConnectionGeneration(0)
+    @usableFromInline var repliesReceived: UInt64 = 0
 
     init(preambleCount: Int, backoff: ExponentialBackoff) {
         self.preambleCount = preambleCount
         self.backoff = backoff
     }
 
-    mutating func makeID() -> UInt64 {
+    @inlinable mutating func makeID() -> UInt64 {
         lastID += 1
         return lastID
     }
 
     // MARK: Requests
 
-    enum EnqueueAction {
+    @usableFromInline enum EnqueueAction {
         case connect
         case write(ByteBuffer)
         case wait
         case fail(Failure)
     }
 
-    mutating func enqueue(
+    @inlinable mutating func enqueue(
         _ entry: consuming Entry, boundTo bound: ConnectionGeneration?, now: NIODeadline
     ) -> EnqueueAction {
         if isClosing { return Self.failure(of: entry.waiter, .closed) }
@@ -107,14 +128,14 @@ struct Pipeline<Reply: Sendable, Waiter> {
         }
     }
 
-    private static func failure(
+    @usableFromInline static func failure(
         of waiter: Waiter?, _ code: TransportError.Code, retryAfter: Duration? = nil
     ) -> EnqueueAction {
         guard let waiter else { return .wait }
         return .fail(Failure(waiter: waiter, replies: [], code: code, mayHaveBeenSent: false, retryAfter: retryAfter))
     }
 
-    private mutating func append(_ entry: consuming Entry) {
+    @inlinable mutating func append(_ entry: consuming Entry) {
         // Not read back from the queue, where it would be copied: for single requests this is every one.
         if queue.isEmpty {
             head = Head(count: entry.count, isAwaited: entry.waiter != nil)
@@ -124,7 +145,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     }
 
     /// The queue has another head, or none.
-    private mutating func followHead() {
+    @inlinable mutating func followHead() {
         guard let first = queue.first else {
             head = Head()
             headAccepts = nil
@@ -134,7 +155,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
         headAccepts = first.accepts
     }
 
-    private mutating func takeReplies() -> [Reply] {
+    @inlinable mutating func takeReplies() -> [Reply] {
         defer { replies = [] }
         return replies
     }
@@ -225,7 +246,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     ///
     /// - Parameter read: appends up to so many replies.
     /// - Returns: false where one of them cannot be a reply to its request.
-    mutating func absorb(_ read: (_ count: Int, _ replies: inout [Reply]) throws -> Void) rethrows -> Bool {
+    @inlinable mutating func absorb(_ read: (_ count: Int, _ replies: inout [Reply]) throws -> Void) rethrows -> Bool {
         guard isReady, head.isAwaited, head.answered + 1 < head.count else { return true }
         if replies.isEmpty { replies.reserveCapacity(head.count) }
         let before = replies.count
@@ -243,7 +264,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
         return true
     }
 
-    enum ReplyAction {
+    @usableFromInline enum ReplyAction {
         case none
         case verifyPreamble([Reply])
         case complete(Waiter, [Reply])
@@ -253,7 +274,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
         case violation
     }
 
-    mutating func received(_ reply: Reply) -> ReplyAction {
+    @inlinable mutating func received(_ reply: Reply) -> ReplyAction {
         switch phase {
         case .idle, .connecting:
             return .violation
@@ -295,7 +316,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     /// There is no connection, and none is being made.
     var isIdle: Bool { if case .idle = phase { true } else { false } }
 
-    private var isReady: Bool { if case .ready = phase { true } else { false } }
+    @inlinable var isReady: Bool { if case .ready = phase { true } else { false } }
 
     /// The connection is gone: whoever waits is told, and later requests connect anew.
     ///
@@ -347,7 +368,7 @@ struct Pipeline<Reply: Sendable, Waiter> {
     }
 
     /// Closing, with no reply left to wait for.
-    var isDrained: Bool { isClosing && queue.isEmpty }
+    @inlinable var isDrained: Bool { isClosing && queue.isEmpty }
 
     var status: ConnectionStatus {
         let phase: ConnectionStatus.Phase =

@@ -9,9 +9,13 @@ public import NIOCore
 /// Nothing is opened before the first request. A lost connection is made anew by the next request, after an
 /// exponential backoff while attempts fail; requests inside the backoff fail at once with `backingOff`.
 /// A timeout or a cancelled task ends one wait only: the connection and everybody else's requests go on.
-public actor PipelinedConnection<Decoder: ReplyDecoder> {
+///
+/// What every request passes is inlinable, so that it is compiled for the types of the protocol it serves, where those
+/// are known. That takes the word `final` too: without it an actor's methods are called through a table from other
+/// modules, and stay generic.
+public final actor PipelinedConnection<Decoder: ReplyDecoder> {
     public typealias Reply = Decoder.Reply
-    typealias Waiter = BatchWaiter<Reply>
+    @usableFromInline typealias Waiter = BatchWaiter<Reply>
 
     public nonisolated let unownedExecutor: UnownedSerialExecutor
     public nonisolated let eventLoop: any EventLoop
@@ -22,12 +26,12 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     private let makeDecoder: @Sendable () -> Decoder
     private let logger: Logger
 
-    private var pipeline: Pipeline<Reply, Waiter>
-    private var channel: (any Channel)?
-    private var decoder: Decoder?
-    private var outbound = ByteBuffer()
-    private var isFlushScheduled = false
-    private var deadlineTimer: (at: NIODeadline, task: Scheduled<Void>)?
+    @usableFromInline var pipeline: Pipeline<Reply, Waiter>
+    @usableFromInline var channel: (any Channel)?
+    @usableFromInline var decoder: Decoder?
+    @usableFromInline var outbound = ByteBuffer()
+    @usableFromInline var isFlushScheduled = false
+    @usableFromInline var deadlineTimer: (at: NIODeadline, task: Scheduled<Void>)?
     private var connectTimer: Scheduled<Void>?
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
@@ -63,7 +67,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     ///
     /// Never throws: the outcome carries the replies that came and why others did not. Cancelling the task ends the
     /// wait; what was already written is answered into the void, through `whenAbandoned`.
-    public func send(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
+    @inlinable public func send(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
         if Task.isCancelled {
             return BatchOutcome(
                 replies: [], failure: error(.cancelled, mayHaveBeenSent: false), generation: pipeline.generation)
@@ -84,7 +88,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     /// - Parameter whenOver: called once, on the event loop; within this call where the batch fails at once. It must
     ///   not wait.
     /// - Returns: the name to end the wait by.
-    package func post(
+    @inlinable package func post(
         _ batch: RequestBatch<Reply>, whenOver: @escaping @Sendable (BatchOutcome<Reply>) -> Void
     ) -> UInt64 {
         let id = pipeline.makeID()
@@ -94,7 +98,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
 
     /// Ends the wait for a posted batch, as cancelling the task does that waits in ``send(_:)``, from any thread and
     /// in a later turn of the loop.
-    package nonisolated func abandonSoon(_ id: UInt64) {
+    @usableFromInline package nonisolated func abandonSoon(_ id: UInt64) {
         eventLoop.execute {
             self.assumeIsolated { $0.fail($0.pipeline.cancel(id).map { [$0] } ?? []) }
         }
@@ -103,7 +107,9 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     /// What the connection is doing now.
     public var status: ConnectionStatus { pipeline.status }
 
-    private func start(_ batch: RequestBatch<Reply>, id: UInt64, waiter: Waiter, flushesAtOnce: Bool = false) {
+    @inlinable func start(
+        _ batch: RequestBatch<Reply>, id: UInt64, waiter: Waiter, flushesAtOnce: Bool = false
+    ) {
         let now = NIODeadline.now()
         let deadline = batch.timeout.map { now + TimeAmount($0) }
         let entry = Pipeline<Reply, Waiter>.Entry(
@@ -123,7 +129,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         if let deadline { armTimer(for: deadline) }
     }
 
-    private func fail(_ failures: [Pipeline<Reply, Waiter>.Failure], underlying: (any Error)? = nil) {
+    @usableFromInline func fail(_ failures: [Pipeline<Reply, Waiter>.Failure], underlying: (any Error)? = nil) {
         for failure in failures {
             failure.waiter.resume(
                 returning: BatchOutcome(
@@ -135,7 +141,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    private func error(
+    @usableFromInline func error(
         _ code: TransportError.Code, mayHaveBeenSent: Bool, retryAfter: Duration? = nil,
         underlying: (any Error)? = nil
     ) -> TransportError {
@@ -145,7 +151,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
 
     // MARK: Writing
 
-    private func write(_ bytes: ByteBuffer, flushesAtOnce: Bool = false) {
+    @inlinable func write(_ bytes: ByteBuffer, flushesAtOnce: Bool = false) {
         if outbound.readableBytes == 0 {
             outbound = bytes
         } else {
@@ -162,7 +168,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    private func flush() {
+    @inlinable func flush() {
         guard outbound.readableBytes > 0 else { return }
         let bytes = outbound
         outbound = ByteBuffer()
@@ -172,11 +178,13 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     // MARK: Deadlines
 
     /// One timer serves all waits: it is moved only for an earlier deadline, and looks at every wait when it fires.
-    private func armTimer(for deadline: NIODeadline) {
-        if let timer = deadlineTimer {
-            guard deadline < timer.at else { return }
-            timer.task.cancel()
-        }
+    @inlinable func armTimer(for deadline: NIODeadline) {
+        if let timer = deadlineTimer, timer.at <= deadline { return }
+        setTimer(for: deadline)
+    }
+
+    @usableFromInline func setTimer(for deadline: NIODeadline) {
+        deadlineTimer?.task.cancel()
         let task = eventLoop.scheduleTask(deadline: deadline) { [weak self] in
             guard let self else { return }
             self.assumeIsolated { $0.deadlineReached() }
@@ -192,7 +200,15 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
 
     // MARK: Connecting
 
-    private func connect() {
+    @inlinable func connect() {
+        let generation = pipeline.generation
+        openChannel { [weak self] event in
+            guard let self else { return }
+            self.assumeIsolated { $0.handle(event, on: generation) }
+        }
+    }
+
+    @usableFromInline func openChannel(_ receive: @escaping @Sendable (ChannelEvent) -> Void) {
         let generation = pipeline.generation
         logger.debug("connecting", metadata: ["dq.generation": "\(generation.number)"])
         connectTimer = eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) { [weak self] in
@@ -200,10 +216,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
             self.assumeIsolated { $0.ended(generation, as: .connectFailed, underlying: ConnectTimeout()) }
         }
         ChannelFactory(address: address, configuration: configuration, eventLoop: eventLoop)
-            .connect { [weak self] event in
-                guard let self else { return }
-                self.assumeIsolated { $0.handle(event, on: generation) }
-            }
+            .connect(receive)
             .whenComplete { [weak self] result in
                 guard let self else {
                     if case .success(let channel) = result { channel.close(mode: .all, promise: nil) }
@@ -233,14 +246,14 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    private func becameReady(_ waiting: [ByteBuffer]) {
+    @usableFromInline func becameReady(_ waiting: [ByteBuffer]) {
         connectTimer?.cancel()
         connectTimer = nil
         logger.debug("connected", metadata: ["dq.generation": "\(pipeline.generation.number)"])
         for bytes in waiting { write(bytes) }
     }
 
-    private func handle(_ event: ChannelEvent, on generation: ConnectionGeneration) {
+    @inlinable func handle(_ event: ChannelEvent, on generation: ConnectionGeneration) {
         guard generation == pipeline.generation else { return }
         switch event {
         case .bytes(let bytes):
@@ -250,14 +263,14 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    private func received(_ bytes: ByteBuffer) {
+    @inlinable func received(_ bytes: ByteBuffer) {
         let generation = pipeline.generation
         decoder?.feed(bytes)
         do {
             // The decoder goes away with its connection, which a reply may end.
             repeat {
                 guard try pipeline.absorb({ try decoder?.next($0, into: &$1) }) else {
-                    ended(generation, as: .protocolViolation, underlying: UnexpectedReply())
+                    endedByUnexpectedReply()
                     return
                 }
                 guard let reply = try decoder?.next() else { return }
@@ -269,7 +282,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
     }
 
     /// - Returns: false where the connection has ended.
-    private func handle(_ reply: Reply) -> Bool {
+    @inlinable func handle(_ reply: Reply) -> Bool {
         switch pipeline.received(reply) {
         case .none:
             if pipeline.isDrained {
@@ -286,21 +299,33 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         case .send(let bytes):
             write(bytes)
         case .verifyPreamble(let replies):
-            do {
-                try preamble.verify(replies)
-            } catch {
-                ended(pipeline.generation, as: .preambleRejected, underlying: error)
-                return false
-            }
-            becameReady(pipeline.preambleAccepted())
+            return greeted(replies)
         case .violation:
-            ended(pipeline.generation, as: .protocolViolation, underlying: UnexpectedReply())
+            endedByUnexpectedReply()
             return false
         }
         return true
     }
 
-    private func ended(_ generation: ConnectionGeneration, as code: TransportError.Code, underlying: (any Error)?) {
+    /// - Returns: false where the connection has ended.
+    @usableFromInline func greeted(_ replies: [Reply]) -> Bool {
+        do {
+            try preamble.verify(replies)
+        } catch {
+            ended(pipeline.generation, as: .preambleRejected, underlying: error)
+            return false
+        }
+        becameReady(pipeline.preambleAccepted())
+        return true
+    }
+
+    @usableFromInline func endedByUnexpectedReply() {
+        ended(pipeline.generation, as: .protocolViolation, underlying: UnexpectedReply())
+    }
+
+    @usableFromInline func ended(
+        _ generation: ConnectionGeneration, as code: TransportError.Code, underlying: (any Error)?
+    ) {
         guard generation == pipeline.generation, !pipeline.isIdle else { return }
         let failures = pipeline.ended(as: code, now: .now(), chance: Double.random(in: 0...1))
         dropChannel()
@@ -347,7 +372,7 @@ public actor PipelinedConnection<Decoder: ReplyDecoder> {
         timer.cancel()
     }
 
-    private func finishClosing() {
+    @usableFromInline func finishClosing() {
         disconnect()
         deadlineTimer?.task.cancel()
         deadlineTimer = nil

@@ -28,7 +28,7 @@ public struct RequestBatch<Reply: Sendable>: Sendable {
     /// be right none can be told to be anybody's: the connection ends with `protocolViolation`.
     public var accepts: (@Sendable (Int, Reply) -> Bool)?
 
-    public init(
+    @inlinable public init(
         bytes: ByteBuffer,
         count: Int = 1,
         timeout: Duration?,
@@ -48,9 +48,9 @@ public struct RequestBatch<Reply: Sendable>: Sendable {
 
 /// Numbers the connections made to one server, from 1; 0 before the first.
 public struct ConnectionGeneration: Hashable, Comparable, Sendable {
-    package var number: UInt64
+    @usableFromInline package var number: UInt64
 
-    package init(_ number: UInt64) {
+    @usableFromInline package init(_ number: UInt64) {
         self.number = number
     }
 
@@ -70,7 +70,7 @@ public struct BatchOutcome<Reply: Sendable>: Sendable {
     /// The connection that carried the batch; the one before, if it was never sent.
     public var generation: ConnectionGeneration
 
-    package init(replies: [Reply], failure: TransportError?, generation: ConnectionGeneration) {
+    @inlinable package init(replies: [Reply], failure: TransportError?, generation: ConnectionGeneration) {
         self.replies = replies
         self.failure = failure
         self.generation = generation
