@@ -341,6 +341,50 @@ struct ConsumerFaultTests {
         }
     }
 
+    @Test func `a lost lease ends one handler only: the same consumer goes on, with tasks that are not cancelled`()
+        async throws
+    {
+        try await Scenario.run { scenario in
+            let redis = try #require(scenario.cluster.redis)
+            try await withFaultProxy(to: redis.port) { proxy in
+                let cutOff = try RedisLedger("redis://\(proxy.address)", logger: Scenario.logger)
+                let producer = try scenario.producer()
+                let consumer = try scenario.consumer(ledger: cutOff) { $0.timing.lease = .seconds(1) }
+                try await scenario.closing(producer, consumer) {
+                    try await producer.delay(.zero, "x")
+                    let tally = Tally()
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask {
+                            // One at a time: whoever runs the next job takes the place of the cancelled one.
+                            try await consumer.run(concurrency: 1) { job in
+                                tally.record(job)
+                                guard job.text == "x", job.attempt == 1 else {
+                                    #expect(!Task.isCancelled)
+                                    return
+                                }
+                                await proxy.set(.stall())
+                                await #expect(throws: CancellationError.self) {
+                                    try await Task.sleep(for: .seconds(3600))
+                                }
+                                #expect(job.leaseLost)
+                                await proxy.set(.none)
+                                throw CancellationError()
+                            }
+                        }
+                        try await scenario.eventually { tally.runs.contains { $0.text == "x" && $0.attempt == 2 } }
+                        try await producer.delay(.zero, "y")
+                        try await scenario.eventually { tally.runs.contains { $0.text == "y" } }
+                        try await scenario.nodesAreEmpty()
+                        await consumer.finish()
+                        try await group.waitForAll()
+                    }
+                    #expect(tally.runs.map(\.text) == ["x", "x", "y"])
+                }
+                await cutOff.close()
+            }
+        }
+    }
+
     @Test func `a handler much longer than the lease keeps its job`() async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer()

@@ -20,17 +20,62 @@ extension Consumer {
             throw DelayQueueError(.invalidOption, "concurrency is \(concurrency); it must be at least 1")
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<concurrency {
-                group.addTask {
-                    for try await job in self { await process(job, with: handler) }
-                }
-            }
+            for _ in 0..<concurrency { group.addTask { try await work(handler) } }
             try await group.waitForAll()
         }
     }
 
-    private func process(_ job: Job, with handler: @escaping @Sendable (Job) async throws -> Void) async {
-        let failure = await run(handler, for: job)
+    /// Runs the handler for one job after the other.
+    ///
+    /// All in one task, as a task for each costs more than claiming its job. Losing a job's lease cancels that task, and
+    /// with it the handler; another one takes its place.
+    private func work(_ handler: @escaping @Sendable (Job) async throws -> Void) async throws {
+        let registration = Registration(engine: engine)
+        while true {
+            let watch = LeaseWatch()
+            let hasEnded = try await withThrowingTaskGroup(of: Bool?.self) { group in
+                group.addTask {
+                    try await process(
+                        Iterator(engine: engine, registration: registration), with: handler, watchedBy: watch)
+                }
+                group.addTask {
+                    await watch.untilLost()
+                    return nil
+                }
+                // Either ends the other: the loss of a lease the handler, the end of the stream the watch.
+                let first = try await group.next() ?? nil
+                group.cancelAll()
+                let second = try await group.next() ?? nil
+                return first ?? second ?? true
+            }
+            if hasEnded { return }
+        }
+    }
+
+    /// - Returns: whether the stream has ended; false where a job lost its lease, and this task is no longer of use.
+    private func process(
+        _ iterator: Iterator, with handler: @Sendable (Job) async throws -> Void, watchedBy watch: LeaseWatch
+    ) async throws -> Bool {
+        var iterator = iterator
+        while let job = try await iterator.next() {
+            let heldID = job.handle.heldID
+            watch.begin(heldID)
+            job.handle.state.onLeaseLost { watch.lose(heldID) }
+            let failure: (any Error)?
+            do {
+                try await handler(job)
+                failure = nil
+            } catch {
+                failure = error
+            }
+            await settle(job, after: failure)
+            if watch.end() { return false }
+        }
+        return true
+    }
+
+    /// - Parameter failure: what the handler threw.
+    private func settle(_ job: Job, after failure: (any Error)?) async {
         guard !job.handle.isCompleted else {
             if let failure {
                 engine.logger.warning(
@@ -62,27 +107,6 @@ extension Consumer {
             }
         } catch {
             engine.report(error, of: job.id)
-        }
-    }
-
-    /// - Returns: what the handler threw.
-    private func run(
-        _ handler: @escaping @Sendable (Job) async throws -> Void, for job: Job
-    ) async -> (any Error)? {
-        // A task of its own, so that losing the lease can cancel it; awaited right here, and cancelled with us.
-        let task = Task { () -> (any Error)? in
-            do {
-                try await handler(job)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        job.handle.state.onLeaseLost { task.cancel() }
-        return await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
         }
     }
 }

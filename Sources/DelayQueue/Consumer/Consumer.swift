@@ -62,8 +62,10 @@ public struct Consumer: AsyncSequence, Sendable {
         private let engine: ConsumerEngine
         private var registration: Registration?
 
-        init(engine: ConsumerEngine) {
+        /// - Parameter registration: counts it from now on; without one it counts from its first job on.
+        init(engine: ConsumerEngine, registration: Registration? = nil) {
             self.engine = engine
+            self.registration = registration
         }
 
         /// The next job; waits until one is due and claimed.
@@ -77,7 +79,7 @@ public struct Consumer: AsyncSequence, Sendable {
     }
 
     /// Counts an iterator for as long as any copy of it is in use.
-    private final class Registration: Sendable {
+    final class Registration: Sendable {
         private let engine: ConsumerEngine
 
         init(engine: ConsumerEngine) {
