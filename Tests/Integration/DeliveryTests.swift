@@ -2,6 +2,7 @@ import Beanstalk
 import DelayQueue
 import Foundation
 import NIOCore
+import NIOPosix
 import Testing
 
 @Suite("Delivery", .serialized, .timeLimit(.minutes(4)))
@@ -194,6 +195,35 @@ struct DeliveryTests {
             var iterator = consumer.makeAsyncIterator()
             let job = try await iterator.next()
             #expect(job == nil)
+        }
+    }
+
+    @Test func `tasks that prefer the consumer's executor take and complete jobs on its loop`() async throws {
+        try await Scenario.run { scenario in
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            let producer = try scenario.producer()
+            let consumer = try scenario.consumer { $0.eventLoop = eventLoop }
+            try await scenario.closing(producer, consumer) {
+                for index in 0..<100 { try await producer.delay(.zero, "\(index)") }
+                let tally = Tally()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        try await withTaskExecutorPreference(consumer.taskExecutor) {
+                            try await consumer.run(concurrency: 4) { job in
+                                #expect(eventLoop.inEventLoop)
+                                if Bool.random() { try await job.complete() }
+                                #expect(eventLoop.inEventLoop)
+                                tally.record(job)
+                            }
+                        }
+                    }
+                    try await scenario.eventually { tally.runs.count == 100 }
+                    try await scenario.nodesAreEmpty()
+                    await consumer.finish()
+                    try await group.waitForAll()
+                }
+                #expect(Set(tally.runs.map(\.text)).count == 100)
+            }
         }
     }
 }

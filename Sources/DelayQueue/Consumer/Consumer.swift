@@ -37,6 +37,21 @@ public struct Consumer: AsyncSequence, Sendable {
             queue: QueueName.resolve(nodes: nodes, queue: configuration.queue), logger: logger)
     }
 
+    /// Runs tasks where the consumer's connections run.
+    ///
+    /// Taking a job and waiting for its completion costs a task two hops between threads each: to the event loop and back.
+    /// Tasks that prefer this executor stay there:
+    ///
+    /// ```swift
+    /// try await withTaskExecutorPreference(consumer.taskExecutor) {
+    ///     try await consumer.run(concurrency: 64) { job in try await send(job.body) }
+    /// }
+    /// ```
+    ///
+    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated to
+    /// an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
+    public var taskExecutor: any TaskExecutor { engine.loopExecutor }
+
     public func makeAsyncIterator() -> Iterator {
         Iterator(engine: engine)
     }

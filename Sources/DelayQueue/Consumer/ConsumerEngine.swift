@@ -21,7 +21,7 @@ actor ConsumerEngine {
     nonisolated let metrics: ConsumerMetrics
     private nonisolated let inbox = ConsumerInbox()
     nonisolated let eventLoop: any EventLoop
-    private nonisolated let loopExecutor: EventLoopTaskExecutor
+    nonisolated let loopExecutor: EventLoopTaskExecutor
 
     /// Batches of ledger requests under way at once: while one waits for its reply, the next can leave.
     private static let ledgerPumps = 3

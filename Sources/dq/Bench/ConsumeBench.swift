@@ -11,7 +11,12 @@ struct ConsumeBench: Sendable {
     let bodySize: Int
 
     enum Form: CaseIterable, Sendable {
-        case ceiling, stream, shared, awaiting, handler, slowHandler
+        case ceiling, stream, shared, awaiting, awaitingOnLoop, handler, handlerOnLoop, slowHandler, slowHandlerOnLoop
+
+        var isSlow: Bool { self == .slowHandler || self == .slowHandlerOnLoop }
+
+        /// Its tasks prefer `Consumer.taskExecutor`.
+        var isOnLoop: Bool { self == .awaitingOnLoop || self == .handlerOnLoop || self == .slowHandlerOnLoop }
     }
 
     func name(of form: Form) -> String {
@@ -20,8 +25,11 @@ struct ConsumeBench: Sendable {
         case .stream: "stream, completeSoon"
         case .shared: "stream, completeSoon, \(concurrency) tasks"
         case .awaiting: "stream, complete, \(concurrency) tasks"
+        case .awaitingOnLoop: "stream, complete, \(concurrency) tasks on the loop"
         case .handler: "handler, concurrency \(concurrency)"
+        case .handlerOnLoop: "handler, concurrency \(concurrency), on the loop"
         case .slowHandler: "handler of 1 ms, concurrency \(concurrency)"
+        case .slowHandlerOnLoop: "handler of 1 ms, concurrency \(concurrency), on the loop"
         }
     }
 
@@ -34,7 +42,9 @@ struct ConsumeBench: Sendable {
         let measurement = try await Measurement.of(cluster.probe) {
             let end = try await withThrowingTaskGroup(of: ContinuousClock.Instant?.self) { group in
                 group.addTask {
-                    try await consume(as: form, from: consumer, settled)
+                    try await withTaskExecutorPreference(form.isOnLoop ? consumer.taskExecutor : nil) {
+                        try await consume(as: form, from: consumer, settled)
+                    }
                     return nil
                 }
                 group.addTask { try await untilTaken(settled, finishing: consumer) }
@@ -92,14 +102,14 @@ struct ConsumeBench: Sendable {
                 job.completeSoon()
                 settled.add()
             }
-        case .awaiting:
+        case .awaiting, .awaitingOnLoop:
             try await iterate(consumer) { job in
                 try await job.complete()
                 settled.add()
             }
-        case .handler, .slowHandler:
-            try await consumer.run(concurrency: concurrency) { _ in
-                if form == .slowHandler { try await Task.sleep(for: .milliseconds(1)) }
+        case .handler, .handlerOnLoop, .slowHandler, .slowHandlerOnLoop:
+            try await consumer.run(concurrency: concurrency) { [isSlow = form.isSlow] _ in
+                if isSlow { try await Task.sleep(for: .milliseconds(1)) }
                 settled.add()
             }
         }
