@@ -20,9 +20,17 @@ import Testing
         try line.objects("results").map { try #require(($0[name] as? NSNumber)?.doubleValue, "no \(name)") }
     }
 
+    private func strings(_ name: String, in line: JSONLine) throws -> [String] {
+        try line.objects("results").map { try #require($0[name] as? String, "no \(name)") }
+    }
+
     @Test func producingAndConsumingAreComparedWithTheirCeiling() async throws {
         let produced = try await bench("produce", "--jobs", "100", "--callers", "4")
-        #expect(try numbers("jobs", in: produced) == [100, 100, 100, 10])
+        #expect(
+            try strings("name", in: produced) == [
+                "ceiling: bare sockets", "ceiling: 4 under way", "one batch", "4 callers", "1 caller",
+            ])
+        #expect(try numbers("jobs", in: produced) == [100, 100, 100, 100, 10])
         #expect(try numbers("ratioToCeiling", in: produced).first == 1)
         #expect(try numbers("nodeCommandsPerJob", in: produced).allSatisfy { $0 >= 3 })
 
@@ -30,6 +38,41 @@ import Testing
         #expect(try numbers("jobs", in: consumed) == [100, 100, 100])
         // Each copy is taken and deleted; nothing is left to the next pass.
         #expect(try numbers("nodeCommandsPerJob", in: consumed).allSatisfy { $0 >= 6 })
+    }
+
+    @Test func callersAreComparedWithACeilingThatHasNoMoreJobsUnderWay() async throws {
+        let produced = try await bench("produce", "--jobs", "100", "--callers", "4", "--only", "4")
+        #expect(
+            try strings("name", in: produced) == ["ceiling: bare sockets", "ceiling: 4 under way", "4 callers"])
+        let compared = try produced.objects("results").filter { $0["ratioToLimitedCeiling"] != nil }
+        #expect(compared.compactMap { $0["name"] as? String } == ["4 callers"])
+
+        let alone = try await bench("produce", "--jobs", "100", "--callers", "1", "--only", "under way")
+        #expect(try strings("name", in: alone) == ["ceiling: bare sockets", "ceiling: 1 under way"])
+        #expect(try alone.objects("results").allSatisfy { $0["ratioToLimitedCeiling"] == nil })
+    }
+
+    @Test func ratiosAreTakenWithinARoundAndTheirMedianIsShown() {
+        let limited = BenchReport.Limited(ceiling: "few", subject: "callers")
+        var report = BenchReport(title: "t", reference: .ceiling, limited: limited)
+        // The machine is twice and four times as fast in the second round and the third.
+        for (speed, callers) in [(1, 30), (2, 25), (4, 20)] {
+            for (name, jobs) in [("all", 100), ("few", 50), ("callers", callers), ("other", 10)] {
+                report.add(Measurement(jobs: jobs * speed, elapsed: .seconds(1)), to: name)
+            }
+        }
+        #expect(report.rows.map(\.ratio) == [1, 0.5, 0.25, 0.1])
+        #expect(report.rows.map(\.limitedRatio) == [nil, nil, 0.5, nil])
+        #expect(report.lines.last == "callers / few  0.50")
+        #expect(report.bars.bars.map(\.isReference) == [true, true, false, false])
+    }
+
+    @Test func aNodeIsSentNoMoreThanTheSlowestLeavesRoomFor() {
+        #expect(RawLoad.room(of: 8, sent: 0, stored: [0, 0, 0]) == 8)
+        #expect(RawLoad.room(of: 8, sent: 8, stored: [8, 0, 8]) == 0)
+        #expect(RawLoad.room(of: 8, sent: 8, stored: [8, 1, 8]) == 0, "less than a quarter is not worth a write")
+        #expect(RawLoad.room(of: 8, sent: 8, stored: [8, 3, 8]) == 3)
+        #expect(RawLoad.room(of: 1, sent: 5, stored: [5, 5, 5]) == 1)
     }
 
     @Test func anIdleConsumerIsMeasuredInAProcessOfItsOwn() async throws {

@@ -4,9 +4,9 @@ extension BenchOptions {
     /// Measures each subject in turn, round by round, and prints the report.
     func run<Subject>(
         _ title: String, of subjects: [(name: String, subject: Subject)], against reference: BenchReport.Reference?,
-        measure: (Subject) async throws -> Measurement
+        and limited: BenchReport.Limited? = nil, measure: (Subject) async throws -> Measurement
     ) async throws {
-        var report = BenchReport(title: title, reference: reference)
+        var report = BenchReport(title: title, reference: reference, limited: limited)
         let subjects = subjects.enumerated().filter { index, subject in
             index == 0 && reference != nil || only.map { subject.name.contains($0) } ?? true
         }.map(\.element)

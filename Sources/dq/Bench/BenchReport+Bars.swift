@@ -13,7 +13,7 @@ extension BenchReport {
             return BarChart.Bar(
                 label: row.subject, value: row.rate,
                 text: Self.whole(row.rate) + (row.ratio.map { "  (\(Self.decimal($0, 2)))" } ?? ""),
-                isReference: index == 0 && reference != nil)
+                isReference: index == 0 && reference != nil || row.subject == limited?.ceiling)
         }
         return BarChart.Group(
             title: title,

@@ -24,6 +24,13 @@ extension BenchReport {
         }
         return [title] + TextTable(cells).lines
             + ["CPU, commands and bytes are a job's; RSS is the most a process has had so far."]
+            + limitedLines(rows)
+    }
+
+    /// What one row has is no column, but a line below the table.
+    private func limitedLines(_ rows: [Row]) -> [String] {
+        guard let limited, let ratio = rows.compactMap(\.limitedRatio).first else { return [] }
+        return ["\(limited.subject) / \(limited.ceiling)  \(Self.decimal(ratio, 2))"]
     }
 
     var object: JSONObject {
@@ -37,6 +44,9 @@ extension BenchReport {
                 result.add("jobs", row.jobs)
                 result.add("jobsPerSecond", JSONDecimal(row.rate, decimals: 1))
                 result.add((reference ?? .ceiling).key, row.ratio.map { JSONDecimal($0, decimals: 4) })
+                if let ratio = row.limitedRatio {
+                    result.add("ratioToLimitedCeiling", JSONDecimal(ratio, decimals: 4))
+                }
                 result.add("clientMicrosecondsPerJob", JSONDecimal(row.clientCPU / .microseconds(1), decimals: 3))
                 result.add("serverMicrosecondsPerJob", JSONDecimal(row.serverCPU / .microseconds(1), decimals: 3))
                 result.add("nodeCommandsPerJob", JSONDecimal(row.nodeCommands, decimals: 3))

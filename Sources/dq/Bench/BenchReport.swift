@@ -17,9 +17,20 @@ struct BenchReport: Sendable {
         var key: String { self == .ceiling ? "ratioToCeiling" : "ratioToFirst" }
     }
 
-    init(title: String, reference: Reference?) {
+    /// A second ceiling, which has no more jobs under way than one of the subjects has.
+    struct Limited: Sendable {
+        /// The subject that is this ceiling.
+        var ceiling: String
+        /// The one compared with it.
+        var subject: String
+    }
+
+    let limited: Limited?
+
+    init(title: String, reference: Reference?, limited: Limited? = nil) {
         self.title = title
         self.reference = reference
+        self.limited = limited
     }
 
     mutating func add(_ measurement: Measurement, to subject: String) {
@@ -34,6 +45,8 @@ struct BenchReport: Sendable {
         var rate: Double
         /// The rate next to the reference's in the same round.
         var ratio: Double?
+        /// The same to the ceiling that has no more jobs under way.
+        var limitedRatio: Double?
         var clientCPU: Duration
         var serverCPU: Duration
         var nodeCommands: Double
@@ -48,10 +61,10 @@ struct BenchReport: Sendable {
     var rows: [Row] {
         subjects.map { subject in
             let passes = measurements[subject] ?? []
-            let references = subjects.first.flatMap { measurements[$0] } ?? []
             return Row(
                 subject: subject, jobs: passes.first?.jobs ?? 0, rate: Self.median(passes.map(\.rate)),
-                ratio: reference.map { _ in Self.median(zip(passes, references).map { $0.rate / $1.rate }) },
+                ratio: reference.flatMap { _ in subjects.first.flatMap { ratio(passes, to: $0) } },
+                limitedRatio: limited.flatMap { $0.subject == subject ? ratio(passes, to: $0.ceiling) : nil },
                 clientCPU: Self.median(passes.map { $0.perJob($0.clientCPU) }),
                 serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
                 nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),
@@ -60,6 +73,11 @@ struct BenchReport: Sendable {
                 early: passes.reduce(0) { $0 + $1.latencies.count { $0 < .zero } },
                 latencies: Quantiles(passes.flatMap(\.latencies)))
         }
+    }
+
+    /// The median of the ratios within each round; nil where the other was not measured.
+    private func ratio(_ passes: [Measurement], to other: String) -> Double? {
+        measurements[other].map { others in Self.median(zip(passes, others).map { $0.rate / $1.rate }) }
     }
 
     static func median<Value: Comparable>(_ values: [Value]) -> Value where Value: AdditiveArithmetic {

@@ -19,23 +19,31 @@ struct ProduceBench: Sendable {
     func measure(_ subject: String) async throws -> Measurement {
         switch subject {
         case Self.ceiling: try await measureCeiling()
+        case limited.ceiling: try await measureCeiling(underWay: callers)
         case Self.batch: try await measureBatch()
         case Self.oneCaller: try await measureCallers(1, jobs: max(jobs / 10, 1))
         default: try await measureCallers(callers, jobs: jobs)
         }
     }
 
-    var subjects: [String] { [Self.ceiling, Self.batch, "\(callers) callers", Self.oneCaller] }
+    var subjects: [String] { [Self.ceiling, limited.ceiling, Self.batch, manyCallers, Self.oneCaller] }
+
+    /// Callers wait for their job, so that no more are under way than there are callers.
+    var limited: BenchReport.Limited {
+        BenchReport.Limited(ceiling: "ceiling: \(callers) under way", subject: manyCallers)
+    }
+
+    private var manyCallers: String { "\(callers) callers" }
 
     private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
 
-    private func measureCeiling() async throws -> Measurement {
+    private func measureCeiling(underWay: Int? = nil) async throws -> Measurement {
         let puts = try await cluster.raw.onThread { [jobs, body] in
             $0.puts(jobs: jobs, body: body, due: .now() + Self.delay)
         }
         var ids: [[UInt64]] = []
         let measurement = try await Measurement.of(cluster.probe) {
-            ids = try await cluster.raw.onThread { try $0.put(puts).ids }
+            ids = try await cluster.raw.onThread { try $0.put(puts, underWay: underWay).ids }
             return (jobs, [])
         }
         try await cluster.clear(ids)

@@ -50,19 +50,31 @@ struct RawLoad: Sendable {
 
     /// Sends puts to all nodes at once.
     ///
+    /// - Parameter underWay: the most jobs that are not yet stored everywhere, as with callers that wait for theirs; by
+    ///   default, no node waits for the others.
     /// - Returns: for each node the numbers it gave the jobs.
-    func put(_ puts: [RawRequests]) throws -> (ids: [[UInt64]], traffic: Traffic) {
+    func put(_ puts: [RawRequests], underWay: Int? = nil) throws -> (ids: [[UInt64]], traffic: Traffic) {
         let states = nodes.map { _ in NodeState() }
         let pipes = try nodes.indices.map { node in
             var dealer = RawRequests.Dealer(puts[node])
-            return try pipe(to: node, opening: "use", depth: 512) { count, bytes in
-                dealer.deal(count, into: &bytes)
+            return try pipe(to: node, opening: "use", depth: underWay ?? 512) { count, bytes in
+                let room = underWay.map { Self.room(of: $0, sent: dealer.dealt, stored: states.map(\.jobs.count)) }
+                return dealer.deal(min(count, room ?? count), into: &bytes)
             } sink: { bytes in
                 try RawReplies.node(bytes, onJob: { states[node].jobs.append($0) })
             }
         }
         try RawPipe.drive(pipes) { zip(states, puts).allSatisfy { $0.jobs.count == $1.count } }
         return (states.map(\.jobs), traffic(pipes, commands: puts.reduce(0) { $0 + $1.count }))
+    }
+
+    /// How many more puts a node may be sent where only so many jobs may be under way.
+    ///
+    /// - Parameter stored: the jobs that each node has stored.
+    static func room(of underWay: Int, sent: Int, stored: [Int]) -> Int {
+        let room = (stored.min() ?? 0) + underWay - sent
+        // A quarter or nothing, as with the depth of a pipe: the slowest node would have the others write one by one.
+        return room >= max(underWay / 4, 1) ? room : 0
     }
 
     /// Puts one job at a time on every node, and waits for the slowest before the next.

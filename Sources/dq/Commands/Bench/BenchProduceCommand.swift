@@ -21,7 +21,7 @@ struct BenchProduceCommand: AsyncParsableCommand {
                 cluster: cluster, jobs: jobs, callers: command.callers, bodySize: body)
             try await command.options.run(
                 "schedule \(jobs) jobs of \(body) bytes", of: bench.subjects.map { ($0, $0) },
-                against: .ceiling
+                against: .ceiling, and: bench.limited
             ) { try await bench.measure($0) }
         }
     }
