@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func ratiosAreTakenWithinARoundAndTheirMedianIsShown() {
-        let limited = BenchReport.Limited(ceiling: "few", subject: "callers")
+        let limited = BenchReport.Limited(ceiling: "few", subjects: ["callers"])
         var report = BenchReport(title: "t", reference: .ceiling, limited: limited)
         // The machine is twice and four times as fast in the second round and the third.
         for (speed, callers) in [(1, 30), (2, 25), (4, 20)] {

@@ -29,8 +29,10 @@ extension BenchReport {
 
     /// What one row has is no column, but a line below the table.
     private func limitedLines(_ rows: [Row]) -> [String] {
-        guard let limited, let ratio = rows.compactMap(\.limitedRatio).first else { return [] }
-        return ["\(limited.subject) / \(limited.ceiling)  \(Self.decimal(ratio, 2))"]
+        guard let limited else { return [] }
+        return rows.compactMap { row in
+            row.limitedRatio.map { "\(row.subject) / \(limited.ceiling)  \(Self.decimal($0, 2))" }
+        }
     }
 
     var object: JSONObject {

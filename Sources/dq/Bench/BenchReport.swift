@@ -17,12 +17,12 @@ struct BenchReport: Sendable {
         var key: String { self == .ceiling ? "ratioToCeiling" : "ratioToFirst" }
     }
 
-    /// A second ceiling, which has no more jobs under way than one of the subjects has.
+    /// A second ceiling, which has no more jobs under way than some of the subjects have.
     struct Limited: Sendable {
         /// The subject that is this ceiling.
         var ceiling: String
-        /// The one compared with it.
-        var subject: String
+        /// Those compared with it.
+        var subjects: [String]
     }
 
     let limited: Limited?
@@ -64,7 +64,7 @@ struct BenchReport: Sendable {
             return Row(
                 subject: subject, jobs: passes.first?.jobs ?? 0, rate: Self.median(passes.map(\.rate)),
                 ratio: reference.flatMap { _ in subjects.first.flatMap { ratio(passes, to: $0) } },
-                limitedRatio: limited.flatMap { $0.subject == subject ? ratio(passes, to: $0.ceiling) : nil },
+                limitedRatio: limited.flatMap { $0.subjects.contains(subject) ? ratio(passes, to: $0.ceiling) : nil },
                 clientCPU: Self.median(passes.map { $0.perJob($0.clientCPU) }),
                 serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
                 nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),

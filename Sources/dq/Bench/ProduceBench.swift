@@ -22,18 +22,21 @@ struct ProduceBench: Sendable {
         case limited.ceiling: try await measureCeiling(underWay: callers)
         case Self.batch: try await measureBatch()
         case Self.oneCaller: try await measureCallers(1, jobs: max(jobs / 10, 1))
+        case callersOnLoop: try await measureCallers(callers, jobs: jobs, onLoop: true)
         default: try await measureCallers(callers, jobs: jobs)
         }
     }
 
-    var subjects: [String] { [Self.ceiling, limited.ceiling, Self.batch, manyCallers, Self.oneCaller] }
+    var subjects: [String] { [Self.ceiling, limited.ceiling, Self.batch, manyCallers, callersOnLoop, Self.oneCaller] }
 
     /// Callers wait for their job, so that no more are under way than there are callers.
     var limited: BenchReport.Limited {
-        BenchReport.Limited(ceiling: "ceiling: \(callers) under way", subject: manyCallers)
+        BenchReport.Limited(ceiling: "ceiling: \(callers) under way", subjects: [manyCallers, callersOnLoop])
     }
 
     private var manyCallers: String { "\(callers) callers" }
+    /// Their tasks prefer `Producer.taskExecutor`.
+    private var callersOnLoop: String { "\(callers) callers on the loop" }
 
     private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
 
@@ -65,7 +68,7 @@ struct ProduceBench: Sendable {
         return measurement
     }
 
-    private func measureCallers(_ callers: Int, jobs: Int) async throws -> Measurement {
+    private func measureCallers(_ callers: Int, jobs: Int, onLoop: Bool = false) async throws -> Measurement {
         let producer = try cluster.producer()
         // Opens the connections.
         try await cluster.clear([try await producer.delay(Self.delay, body)])
@@ -73,7 +76,7 @@ struct ProduceBench: Sendable {
         let measurement = try await Measurement.of(cluster.probe) {
             let calls = try await withThrowingTaskGroup(of: [(Receipt, Duration)].self) { group in
                 for caller in 0..<callers {
-                    group.addTask {
+                    group.addTask(executorPreference: onLoop ? producer.taskExecutor : nil) {
                         var calls: [(Receipt, Duration)] = []
                         let count = jobs / callers + (caller < jobs % callers ? 1 : 0)
                         calls.reserveCapacity(count)
