@@ -2,8 +2,11 @@ import HiredisClient
 
 /// The rules of `LedgerRecord` in Lua, a script for each operation.
 ///
-/// Each script touches its one key. It begins with the server's time, so writes after it replicate as effects, which
-/// is Redis's default from version 5 on.
+/// Each script touches its one key. What it writes replicates as effects, which is Redis's default from version 5 on.
+///
+/// The server has one thread for everybody, so a script takes the straight way from reading to writing. Dear are, in
+/// this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where `+ 0`
+/// does as well; closures over local variables.
 struct RedisLedgerScripts: Sendable {
     /// What time the scripts decide by.
     enum Clock: Sendable {
@@ -25,17 +28,19 @@ struct RedisLedgerScripts: Sendable {
     init(clock: Clock) {
         let opening: String
         switch clock {
-        case .server: opening = Self.serverTime + Self.reading
-        case .argument: opening = Self.argumentTime + Self.reading
+        case .server: opening = Self.looking + Self.reading + Self.serverTime
+        case .argument: opening = Self.looking + Self.reading + Self.argumentTime
         }
-        claim = RedisScript(opening + Self.describing + Self.claiming)
-        renew = RedisScript(opening + Self.checkingClaim + Self.renewing)
-        complete = RedisScript(opening + Self.checkingClaim + Self.completing)
-        postpone = RedisScript(opening + Self.checkingClaim + Self.postponing)
-        bury = RedisScript(opening + Self.checkingClaim + Self.burying)
-        revoke = RedisScript(opening + Self.deleting + Self.revoking)
-        forget = RedisScript(opening + Self.describing + Self.deleting + Self.forgetting)
-        status = RedisScript(opening + Self.describing + Self.reporting)
+        let untimed = Self.looking + Self.reading
+        claim = RedisScript(opening + Self.claiming + Self.writing + Self.describing)
+        renew = RedisScript(opening + Self.checkingClaim + Self.renewing + Self.writing)
+        complete = RedisScript(
+            Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing)
+        postpone = RedisScript(opening + Self.checkingClaim + Self.postponing + Self.writing)
+        bury = RedisScript(untimed + Self.checkingClaim + Self.burying + Self.writing)
+        revoke = RedisScript(opening + Self.uniting + Self.revoking + Self.writing)
+        forget = RedisScript(opening + Self.uniting + Self.forgetting + Self.writing + Self.describing)
+        status = RedisScript(opening + Self.describing)
     }
 
     var all: [RedisScript] { [claim, renew, complete, postpone, bury, revoke, forget, status] }
@@ -43,53 +48,45 @@ struct RedisLedgerScripts: Sendable {
     /// What a script answers where the value is no record; the key was left alone.
     static let unreadable = "unreadable"
 
-    private static let serverTime = """
-        local time = redis.call('TIME')
-        local now = time[1] * 1000000 + time[2]
-
-        """
-
-    private static let argumentTime = """
-        local now = tonumber(ARGV[#ARGV])
-
-        """
-
-    /// Leaves the record in local variables, `kind` nil where there is none.
-    ///
-    /// `write` sets the expiry first where there is a record: a server that is full refuses to begin with `SET`, but
-    /// not to go on with it after a write that needs no memory. So only new records are refused.
-    private static let reading = """
+    private static let looking = """
         local key = KEYS[1]
         local value = redis.pcall('GET', key)
         if type(value) == 'table' then
           if string.find(value.err, 'WRONGTYPE', 1, true) then return 'unreadable' end
           return value
         end
+
+        """
+
+    /// Leaves the record in local variables, `kind` nil where there is none, and declares what comes of it.
+    private static let reading = """
         local kind, owner, attempt, failures, till, copy, kicks, deleted
         if value then
-          local rest
-          kind, rest = string.match(value, '^1 (%l+) (.*)$')
+          kind = string.match(value, '^1 (%l+) ')
           local readable = false
           if kind == 'claimed' or kind == 'waiting' then
-            owner, attempt, failures, till = string.match(rest, '^([!-~]+) (%d+) (%d+) (%d+)$')
-            readable = owner
+            owner, attempt, failures, till = string.match(value, '^1 %l+ ([!-~]+) (%d+) (%d+) (%d+)$')
+            if owner then
+              attempt, failures, till = attempt + 0, failures + 0, till + 0
+              readable = attempt <= 1000000000 and failures <= 1000000000 and till <= 9007199254740992
+            end
           elseif kind == 'done' then
-            owner, deleted = string.match(rest, '^([!-~]+) (%S+)$')
+            owner, deleted = string.match(value, '^1 %l+ ([!-~]+) (%S+)$')
             readable = owner
           elseif kind == 'revoked' then
-            till, deleted = string.match(rest, '^(%d+) (%S+)$')
-            readable = till
+            till, deleted = string.match(value, '^1 %l+ (%d+) (%S+)$')
+            if till then
+              till = till + 0
+              readable = till <= 9007199254740992
+            end
           elseif kind == 'dead' then
-            owner, attempt, copy, kicks = string.match(rest, '^([!-~]+) (%d+) ([!-~]+) (%d+)$')
-            readable = owner
+            owner, attempt, copy, kicks = string.match(value, '^1 %l+ ([!-~]+) (%d+) ([!-~]+) (%d+)$')
+            if owner then
+              attempt, kicks = attempt + 0, kicks + 0
+              readable = attempt <= 1000000000 and kicks <= 1000000000
+            end
           end
-          attempt = tonumber(attempt or 0)
-          failures = tonumber(failures or 0)
-          till = tonumber(till or 0)
-          kicks = tonumber(kicks or 0)
-          if math.max(attempt, failures, kicks) > 1000000000 or till > 9007199254740992 or #(owner or '') > 64 then
-            readable = false
-          end
+          if owner and #owner > 64 then readable = false end
           if deleted and deleted ~= '-' and string.gsub(deleted .. ',', '%d%d?,', '') ~= '' then
             readable = false
           end
@@ -98,74 +95,105 @@ struct RedisLedgerScripts: Sendable {
             kind, owner, deleted = 'done', '', '-'
           end
         end
-        local function after(duration)
-          return string.format('%.0f', math.min(now + duration, 9007199254740992))
-        end
-        local function write(record, ms)
-          if value then redis.call('PEXPIRE', key, ms) end
-          redis.call('SET', key, record, 'PX', ms)
+        local now, record, ms, reply
+
+        """
+
+    /// Nothing is decided by the time where the job is done.
+    private static let serverTime = """
+        if kind ~= 'done' then
+          local time = redis.call('TIME')
+          now = time[1] * 1000000 + time[2]
         end
 
         """
 
-    /// The reply that describes the record.
-    private static let describing = """
-        local function state()
-          if not kind then return 'absent' end
-          if kind == 'claimed' or kind == 'waiting' then
-            return (kind == 'claimed' and 'held ' or 'waiting ') .. string.format('%.0f', math.max(till - now, 0))
+    private static let argumentTime = """
+        now = tonumber(ARGV[#ARGV])
+
+        """
+
+    /// Writes the record, if there is one to write, and replies.
+    ///
+    /// A server that is full refuses to begin with `SET`, but not to go on with it after a write that needs no memory.
+    /// So where there was a record and `SET` is refused, the expiry is set first: only new records stay refused.
+    private static let writing = """
+        if record then
+          if not value or redis.pcall('SET', key, record, 'PX', ms).err then
+            if value then redis.call('PEXPIRE', key, ms) end
+            redis.call('SET', key, record, 'PX', ms)
           end
-          return 'finished ' .. kind
+          return reply
         end
 
+        """
+
+    /// Replies with what describes the record.
+    private static let describing = """
+        if not kind then return 'absent' end
+        if kind == 'claimed' or kind == 'waiting' then
+          return (kind == 'claimed' and 'held ' or 'waiting ') .. string.format('%.0f', math.max(till - now, 0))
+        end
+        return 'finished ' .. kind
         """
 
     /// Whether the first two arguments, owner and attempt, are those of the claim.
     private static let checkingClaim = """
-        local isClaimant = kind == 'claimed' and owner == ARGV[1] and attempt == tonumber(ARGV[2])
+        local isClaimant = kind == 'claimed' and owner == ARGV[1] and attempt == ARGV[2] + 0
 
         """
 
-    /// Adds to the copies known to be deleted, and tells whether those are all.
-    private static let deleting = """
-        local function addDeleted(more, copies)
-          local set, last, list = {}, copies - 1, {}
-          for index in string.gmatch(deleted .. ',' .. more, '%d+') do
-            index = tonumber(index)
-            set[index] = true
-            if index > last then last = index end
+    /// Adds to the copies known to be deleted, and tells whether those are all. The numbers stay texts.
+    private static let uniting = """
+        local function united(deleted, more, copies)
+          if deleted == '-' and copies > 1 and #more < 3 then return more, false end
+          local set, last = {}, copies - 1
+          for index in string.gmatch(deleted .. ',' .. more, '0?(%d+)') do
+            set[index + 0] = index
+            if index + 0 > last then last = index + 0 end
           end
-          local all = copies > 0
+          local list, all = nil, copies > 0
           for index = 0, last do
-            if set[index] then list[#list + 1] = index elseif index < copies then all = false end
+            if set[index] then
+              list = list and list .. ',' .. set[index] or set[index]
+            elseif index < copies then
+              all = false
+            end
           end
-          deleted = #list > 0 and table.concat(list, ',') or '-'
-          return all
+          return list or '-', all
         end
 
         """
 
     /// owner, copy or `-`, kicks or `-`, whether to create a record, lease in µs, retention in ms
     private static let claiming = """
-        local function grant(attempt, failures)
-          local numbers = attempt .. ' ' .. failures
-          write('1 claimed ' .. ARGV[1] .. ' ' .. numbers .. ' ' .. after(ARGV[5]), ARGV[6])
-          return 'granted ' .. numbers
-        end
+        local failed
         if not kind then
-          if ARGV[4] == '1' then return grant(1, 0) end
+          if ARGV[4] == '1' then attempt, failed = '1', '0' end
         elseif kind == 'claimed' then
-          if owner == ARGV[1] then return grant(attempt, failures) end
-          if till <= now then return grant(attempt + 1, failures + 1) end
+          if owner == ARGV[1] then
+            failed = failures
+          elseif till <= now then
+            attempt, failed = attempt + 1, failures + 1
+          end
         elseif kind == 'waiting' then
-          if till <= now then return grant(attempt + 1, failures) end
+          if till <= now then attempt, failed = attempt + 1, failures end
         elseif kind == 'dead' then
           local isNamed = copy == ARGV[2]
-          if isNamed and ARGV[3] ~= '-' and tonumber(ARGV[3]) > kicks then return grant(attempt + 1, 0) end
-          write('1 dead ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. copy .. ' ' .. kicks, ARGV[6])
-          if isNamed then return ARGV[3] == '-' and 'needsKicks' or 'buryAgain' end
+          if isNamed and ARGV[3] ~= '-' and ARGV[3] + 0 > kicks then
+            attempt, failed = attempt + 1, 0
+          else
+            record = '1 dead ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. copy .. ' ' .. kicks
+            ms, reply = ARGV[6], not isNamed and 'finished dead' or ARGV[3] == '-' and 'needsKicks' or 'buryAgain'
+          end
         end
-        return state()
+        if failed then
+          local numbers = attempt .. ' ' .. failed
+          till = string.format('%.0f', math.min(now + ARGV[5], 9007199254740992))
+          record = '1 claimed ' .. ARGV[1] .. ' ' .. numbers .. ' ' .. till
+          ms, reply = ARGV[6], 'granted ' .. numbers
+        end
+
         """
 
     /// owner, attempt, failures to restore or `-`, lease in µs, retention in ms
@@ -174,40 +202,53 @@ struct RedisLedgerScripts: Sendable {
           if kind or ARGV[3] == '-' then return 'lost' end
           failures = ARGV[3]
         end
-        write('1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. failures .. ' ' .. after(ARGV[4]), ARGV[5])
-        return 'renewed'
+        local till = string.format('%.0f', math.min(now + ARGV[4], 9007199254740992))
+        record = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. failures .. ' ' .. till
+        ms, reply = ARGV[5], 'renewed'
+
+        """
+
+    /// What nearly every completion is, that of the claimant, without taking the record apart.
+    private static let completingAtOnce = """
+        local own = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' '
+        if value and string.find(value, own, 1, true) == 1 then
+          local failures, till = string.match(value, '^(%d+) (%d+)$', #own + 1)
+          if failures and failures + 0 <= 1000000000 and till + 0 <= 9007199254740992
+            and not redis.pcall('SET', key, '1 done ' .. ARGV[1] .. ' -', 'PX', ARGV[3]).err
+          then
+            return 'settled'
+          end
+        end
+
         """
 
     /// owner, attempt, retention in ms
     private static let completing = """
-        if isClaimant then
-          write('1 done ' .. owner .. ' -', ARGV[3])
-          return 'settled'
-        end
-        if kind == 'done' and owner == ARGV[1] then return 'settled' end
-        return 'lost'
+        if not isClaimant then return kind == 'done' and owner == ARGV[1] and 'settled' or 'lost' end
+        record, ms, reply = '1 done ' .. owner .. ' -', ARGV[3], 'settled'
+
         """
 
     /// owner, attempt, delay in µs, failures to add, delay and retention in ms
     private static let postponing = """
-        if isClaimant then
-          failures = failures + ARGV[4]
-          write('1 waiting ' .. owner .. ' ' .. attempt .. ' ' .. failures .. ' ' .. after(ARGV[3]), ARGV[5])
-          return 'settled'
+        if not isClaimant then
+          local isSame = kind == 'waiting' and owner == ARGV[1] and attempt == ARGV[2] + 0
+          return isSame and 'settled' or 'lost'
         end
-        if kind == 'waiting' and owner == ARGV[1] and attempt == tonumber(ARGV[2]) then return 'settled' end
-        return 'lost'
+        local till = string.format('%.0f', math.min(now + ARGV[3], 9007199254740992))
+        record = '1 waiting ' .. owner .. ' ' .. attempt .. ' ' .. failures + ARGV[4] .. ' ' .. till
+        ms, reply = ARGV[5], 'settled'
+
         """
 
     /// owner, attempt, copy, kicks, retention in ms, copy named before or `-`
     private static let burying = """
-        local isSame = kind == 'dead' and attempt == tonumber(ARGV[2])
+        local isSame = kind == 'dead' and attempt == ARGV[2] + 0
         if isSame and copy == ARGV[3] then return 'settled' end
-        if isClaimant or isSame and owner == ARGV[1] and copy == ARGV[6] then
-          write('1 dead ' .. owner .. ' ' .. attempt .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], ARGV[5])
-          return 'settled'
-        end
-        return 'lost'
+        if not isClaimant and not (isSame and owner == ARGV[1] and copy == ARGV[6]) then return 'lost' end
+        record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
+        ms, reply = ARGV[5], 'settled'
+
         """
 
     /// fire time in µs, copies, retention in ms, grace in ms
@@ -216,30 +257,29 @@ struct RedisLedgerScripts: Sendable {
         if kind == 'done' then return 'alreadyDone' end
         local fire = tonumber(ARGV[1])
         if kind == 'revoked' then fire = math.max(fire, till) end
-        deleted = deleted or '-'
-        local ms = ARGV[4]
-        if not addDeleted('', tonumber(ARGV[2])) then
-          ms = string.format('%.0f', math.ceil(math.max(fire - now, 0) / 1000) + ARGV[3])
-        end
-        write('1 revoked ' .. string.format('%.0f', fire) .. ' ' .. deleted, ms)
-        return 'revoked'
+        local all
+        deleted, all = united(deleted or '-', '-', ARGV[2] + 0)
+        ms = ARGV[4]
+        if not all then ms = string.format('%.0f', math.ceil(math.max(fire - now, 0) / 1000) + ARGV[3]) end
+        record, reply = '1 revoked ' .. string.format('%.0f', fire) .. ' ' .. deleted, 'revoked'
+
         """
 
     /// deleted indexes, copies, retention in ms, grace in ms
     private static let forgetting = """
-        if kind ~= 'done' and kind ~= 'revoked' then return state() end
-        local copies = tonumber(ARGV[2])
-        if copies == 0 or owner == '' then return 'forgotten' end
-        local all = addDeleted(ARGV[1], copies)
-        if kind == 'done' then
-          write('1 done ' .. owner .. ' ' .. deleted, all and ARGV[4] or ARGV[3])
-        else
-          local ms = ARGV[4]
-          if not all then ms = string.format('%.0f', math.ceil(math.max(till - now, 0) / 1000) + ARGV[3]) end
-          write('1 revoked ' .. string.format('%.0f', till) .. ' ' .. deleted, ms)
+        if kind == 'done' or kind == 'revoked' then
+          local copies = ARGV[2] + 0
+          if copies == 0 or owner == '' then return 'forgotten' end
+          local all
+          deleted, all = united(deleted, ARGV[1], copies)
+          ms, reply = all and ARGV[4] or ARGV[3], 'forgotten'
+          if kind == 'done' then
+            record = '1 done ' .. owner .. ' ' .. deleted
+          else
+            if not all then ms = string.format('%.0f', math.ceil(math.max(till - now, 0) / 1000) + ARGV[3]) end
+            record = '1 revoked ' .. string.format('%.0f', till) .. ' ' .. deleted
+          end
         end
-        return 'forgotten'
-        """
 
-    private static let reporting = "return state()"
+        """
 }

@@ -165,6 +165,12 @@ import Testing
             "1 done a 1,",
             "1 done a 1,,2", "1 done a 123", "1 done a -,1", "1 done a - -", "1 revoked 5", "1 revoked x -",
             "1 revoked 5 1;2", "1 dead a 1 2", "1 dead a 1 2 x", "10 done a -", "1\tdone a -", "done", "{\"a\": 1}",
+            // Nearly the claim that is asked about, and copies that are written otherwise.
+            "1 claimed ab 1 0 5", "1 claimed a 12 0 5", "1 claimed a 01 0 5", "1 claimed a 1 00 05",
+            "1 claimed a 1 0 5 ", "1 claimed a 1 0 5x", "1 claimed a 1  5", "1 claimed a 1 0 ", "1 claimed a 1 -1 5",
+            "1 claimed a 1 1000000001 5", "1 claimed a 1 1000000000 9007199254740992",
+            "1 claimed a 1 0 9007199254740994", " 1 claimed a 1 0 5", "1 waiting a 1 1000000001 5",
+            "1 done a 1,0", "1 done a 00,07", "1 revoked 5 10,01", "1 dead a 1 2 1000000001",
             "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1", "1 revoked 5 2", "1 dead a 1 2 0",
             "1 dead a 1 h:1=7 0", "7777777777777777", "77777777 7777777",
         ]
@@ -174,6 +180,7 @@ import Testing
             .complete(owner, attempt: 1, copies: 2), .retry(owner, attempt: 1, delay: .seconds(1)),
             .release(owner, attempt: 1), .bury(owner, attempt: 1, copy: .index(0), kicks: 0),
             .revoke(fireDate: clock.now.date, copies: 2), .forget([0], of: 2), .forget([], of: 0),
+            .forget([1, 12], of: 13),
         ]
         let keys = [
             LedgerKey(queue: .default, id: JobID(unchecked: "x")),
