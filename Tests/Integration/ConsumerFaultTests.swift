@@ -385,6 +385,30 @@ struct ConsumerFaultTests {
         }
     }
 
+    @Test func `a handler that cancels its own task ends nothing but itself`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            let consumer = try scenario.consumer()
+            try await scenario.closing(producer, consumer) {
+                for index in 0..<3 { try await producer.delay(.zero, "\(index)") }
+                let tally = Tally()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        try await consumer.run(concurrency: 1) { job in
+                            #expect(!Task.isCancelled)
+                            tally.record(job)
+                            withUnsafeCurrentTask { $0?.cancel() }
+                        }
+                    }
+                    try await scenario.nodesAreEmpty()
+                    await consumer.finish()
+                    try await group.waitForAll()
+                }
+                #expect(Set(tally.runs.map(\.text)) == ["0", "1", "2"])
+            }
+        }
+    }
+
     @Test func `a handler much longer than the lease keeps its job`() async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer()

@@ -31,33 +31,31 @@ extension Consumer {
     /// with it the handler; another one takes its place.
     private func work(_ handler: @escaping @Sendable (Job) async throws -> Void) async throws {
         let registration = Registration(engine: engine)
-        while true {
-            let watch = LeaseWatch()
-            let hasEnded = try await withThrowingTaskGroup(of: Bool?.self) { group in
+        var hasEnded = false
+        while !hasEnded {
+            hasEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
-                    try await process(
-                        Iterator(engine: engine, registration: registration), with: handler, watchedBy: watch)
+                    let jobs = Iterator(engine: engine, registration: registration)
+                    return try await withUnsafeCurrentTask { task in
+                        try await process(jobs, with: handler, watchedBy: LeaseWatch(task))
+                    }
                 }
-                group.addTask {
-                    await watch.untilLost()
-                    return nil
+                do {
+                    return try await group.next() ?? true
+                } catch is CancellationError where !Task.isCancelled {
+                    // Cancelled by its own handler, which ends no other.
+                    return false
                 }
-                // Either ends the other: the loss of a lease the handler, the end of the stream the watch.
-                let first = try await group.next() ?? nil
-                group.cancelAll()
-                let second = try await group.next() ?? nil
-                return first ?? second ?? true
             }
-            if hasEnded { return }
         }
     }
 
     /// - Returns: whether the stream has ended; false where a job lost its lease, and this task is no longer of use.
     private func process(
-        _ iterator: Iterator, with handler: @Sendable (Job) async throws -> Void, watchedBy watch: LeaseWatch
+        _ jobs: Iterator, with handler: @Sendable (Job) async throws -> Void, watchedBy watch: LeaseWatch
     ) async throws -> Bool {
-        var iterator = iterator
-        while let job = try await iterator.next() {
+        var jobs = jobs
+        while let job = try await jobs.next() {
             let heldID = job.handle.heldID
             watch.begin(heldID)
             job.handle.state.onLeaseLost { watch.lose(heldID) }

@@ -77,7 +77,8 @@ public struct Consumer: AsyncSequence, Sendable {
         private let engine: ConsumerEngine
         private var registration: Registration?
 
-        /// - Parameter registration: counts it from now on; without one it counts from its first job on.
+        /// - Parameter registration: what counts it, shared with others; without one it makes its own when it is first
+        ///   asked for a job.
         init(engine: ConsumerEngine, registration: Registration? = nil) {
             self.engine = engine
             self.registration = registration

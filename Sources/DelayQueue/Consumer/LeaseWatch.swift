@@ -1,22 +1,29 @@
 import NIOConcurrencyHelpers
 
-/// Tells when the job that runs has lost its lease; for one run after the other, in one task, until the first loss.
+/// Cancels the task that runs handlers when the job that runs has lost its lease.
 ///
-/// A loss counts for the job it was said of: one that is told late ends no other job's run.
+/// From whatever thread learns of the loss, and at once: a handler that computes, and leaves no thread to others, is to
+/// see it too. A loss counts for the job it was said of; one that is told late ends no other job's run.
 final class LeaseWatch: Sendable {
     private struct State {
         var running: HeldJobID?
         var isLost = false
-        var isCancelled = false
-        var waiter: CheckedContinuation<Void, Never>?
+    }
 
-        mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
-            defer { waiter = nil }
-            return waiter
-        }
+    /// A task cancelled from elsewhere.
+    ///
+    /// `@unchecked`: `cancel()` may be called by any thread while the task exists, and nothing else is; see ``lose(_:)``.
+    private struct Cancellation: @unchecked Sendable {
+        let task: UnsafeCurrentTask?
     }
 
     private let state = NIOLockedValueBox(State())
+    private let cancellation: Cancellation
+
+    /// - Parameter task: the one that runs the jobs, begins and ends their runs, and so outlives them.
+    init(_ task: UnsafeCurrentTask?) {
+        self.cancellation = Cancellation(task: task)
+    }
 
     /// A job's run begins.
     func begin(_ job: HeldJobID) {
@@ -25,7 +32,7 @@ final class LeaseWatch: Sendable {
 
     /// The run has ended.
     ///
-    /// - Returns: whether its lease was lost meanwhile: the task is cancelled, or about to be.
+    /// - Returns: whether its lease was lost meanwhile, and the task is cancelled.
     func end() -> Bool {
         state.withLockedValue { state in
             state.running = nil
@@ -35,31 +42,11 @@ final class LeaseWatch: Sendable {
 
     /// The job's lease is lost.
     func lose(_ job: HeldJobID) {
-        let waiter = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
-            guard state.running == job else { return nil }
+        state.withLockedValue { state in
+            guard state.running == job else { return }
             state.isLost = true
-            return state.takeWaiter()
-        }
-        waiter?.resume()
-    }
-
-    /// Returns once a lease was lost, or the task is cancelled. Only one task may wait.
-    func untilLost() async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { waiter in
-                let isOver = state.withLockedValue { state in
-                    if state.isLost || state.isCancelled { return true }
-                    state.waiter = waiter
-                    return false
-                }
-                if isOver { waiter.resume() }
-            }
-        } onCancel: {
-            let waiter = state.withLockedValue { state in
-                state.isCancelled = true
-                return state.takeWaiter()
-            }
-            waiter?.resume()
+            // Under the lock, which the task takes to end the run: until then it exists, and runs this job.
+            cancellation.task?.cancel()
         }
     }
 }

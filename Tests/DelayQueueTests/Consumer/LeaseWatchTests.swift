@@ -7,42 +7,44 @@ struct LeaseWatchTests {
     private let first = HeldJobID(1)
     private let second = HeldJobID(2)
 
-    @Test func `a loss is told to who waits, and at the end of the run`() async {
-        let watch = LeaseWatch()
-        watch.begin(first)
-        async let isOver: Void = watch.untilLost()
-        watch.lose(first)
-        await isOver
-        #expect(watch.end())
+    /// In a task of its own, which may be cancelled.
+    private func watching<R: Sendable>(_ body: @escaping @Sendable (LeaseWatch) async -> R) async -> R {
+        await Task { await withUnsafeCurrentTask { await body(LeaseWatch($0)) } }.value
     }
 
-    @Test func `a loss before anybody waits is not missed`() async {
-        let watch = LeaseWatch()
-        watch.begin(first)
-        watch.lose(first)
-        await watch.untilLost()
-        #expect(watch.end())
+    @Test func `a loss cancels the task at once, which need not suspend to see it`() async {
+        let (before, after, isLost) = await watching { [first] watch in
+            watch.begin(first)
+            let before = Task.isCancelled
+            watch.lose(first)
+            return (before, Task.isCancelled, watch.end())
+        }
+        #expect(!before)
+        #expect(after)
+        #expect(isLost)
     }
 
-    @Test func `a loss that is told late ends no other job's run`() {
-        let watch = LeaseWatch()
-        watch.begin(first)
-        let isFirstLost = watch.end()
-        #expect(!isFirstLost)
-        watch.lose(first)
-        watch.begin(second)
-        watch.lose(first)
-        let isSecondLost = watch.end()
-        #expect(!isSecondLost)
+    @Test func `a loss is told by any thread to a task that waits`() async {
+        let isLost = await watching { [first] watch in
+            watch.begin(first)
+            let telling = Task { watch.lose(first) }
+            await #expect(throws: CancellationError.self) { try await Task.sleep(for: .seconds(3600)) }
+            await telling.value
+            return watch.end()
+        }
+        #expect(isLost)
     }
 
-    @Test func `cancellation ends the wait, before it began and within it`() async {
-        let watch = LeaseWatch()
-        watch.begin(first)
-        let waiting = Task { await watch.untilLost() }
-        waiting.cancel()
-        await waiting.value
-        let isLost = watch.end()
-        #expect(!isLost)
+    @Test func `a loss that is told late ends no other job's run`() async {
+        let (isCancelled, ends) = await watching { [first, second] watch in
+            watch.begin(first)
+            let isFirstLost = watch.end()
+            watch.lose(first)
+            watch.begin(second)
+            watch.lose(first)
+            return (Task.isCancelled, [isFirstLost, watch.end()])
+        }
+        #expect(!isCancelled)
+        #expect(ends == [false, false])
     }
 }
