@@ -46,8 +46,9 @@ public enum BeanstalkCommand: Sendable, Hashable {
         case .put(let body, let priority, let delay, let timeToRun):
             Self.writePut(
                 priority: priority, delay: delay, ttr: timeToRun, bodySize: body.readableBytes, into: &buffer
-            ) {
-                $0.writeImmutableBuffer(body)
+            ) { target in
+                body.withUnsafeReadableBytes { target.copyMemory(from: $0) }
+                return body.readableBytes
             }
         case .reserve: buffer.writeStaticString("reserve\r\n")
         case .reserveWithTimeout(let seconds):
@@ -86,22 +87,26 @@ public enum BeanstalkCommand: Sendable, Hashable {
     /// - Parameter ttr: the time to run in seconds; 0 counts as 1.
     /// - Parameter bodySize: how many bytes `body` is going to write, exactly. It stops the program to write
     ///   another number: the server would read the difference as commands.
-    /// - Parameter body: appends the body, and touches nothing before it.
+    /// - Parameter body: fills the memory it is given, and returns how many bytes it has written.
     public static func writePut(
         priority: UInt32,
         delay: UInt32,
         ttr: UInt32,
         bodySize: Int,
         into buffer: inout ByteBuffer,
-        body: (inout ByteBuffer) -> Void
+        body: (UnsafeMutableRawBufferPointer) -> Int
     ) {
         precondition(bodySize >= 0, "a body's size cannot be negative")
-        buffer.reserveCapacity(minimumWritableBytes: LineWriter.maximumLength + bodySize)
-        buffer.writeLine("put ", UInt64(priority), UInt64(delay), UInt64(ttr), UInt64(bodySize))
-        let start = buffer.writerIndex
-        body(&buffer)
-        precondition(buffer.writerIndex - start == bodySize, "a body of another size than announced")
-        buffer.writeStaticString("\r\n")
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: LineWriter.maximumLength + bodySize + 2) { target in
+            var line = LineWriter(target)
+            line.write("put ", UInt64(priority), UInt64(delay), UInt64(ttr), UInt64(bodySize))
+            let end = line.count + bodySize
+            let written = body(UnsafeMutableRawBufferPointer(rebasing: target[line.count..<end]))
+            precondition(written == bodySize, "a body of another size than announced")
+            target[end] = UInt8(ascii: "\r")
+            target[end + 1] = UInt8(ascii: "\n")
+            return end + 2
+        }
     }
 
     static func encoded(_ commands: [BeanstalkCommand]) -> ByteBuffer {
@@ -137,12 +142,7 @@ extension ByteBuffer {
     ) {
         writeWithUnsafeMutableBytes(minimumWritableBytes: LineWriter.maximumLength) { target in
             var line = LineWriter(target)
-            line.write(verb)
-            line.write(first)
-            line.writeArgument(second)
-            line.writeArgument(third)
-            line.writeArgument(fourth)
-            line.write("\r\n")
+            line.write(verb, first, second, third, fourth)
             return line.count
         }
     }
@@ -155,7 +155,18 @@ extension ByteBuffer {
 }
 
 extension LineWriter {
-    fileprivate mutating func writeArgument(_ number: UInt64?) {
+    fileprivate mutating func write(
+        _ verb: StaticString, _ first: UInt64, _ second: UInt64?, _ third: UInt64?, _ fourth: UInt64?
+    ) {
+        write(verb)
+        write(first)
+        writeArgument(second)
+        writeArgument(third)
+        writeArgument(fourth)
+        write("\r\n")
+    }
+
+    private mutating func writeArgument(_ number: UInt64?) {
         guard let number else { return }
         write(" ")
         write(number)

@@ -68,9 +68,10 @@ import Testing
 
     @Test func `a put writes its body in place`() {
         var bytes = ByteBuffer(string: "delete 1\r\n")
-        BeanstalkCommand.writePut(priority: 3, delay: 4, ttr: 5, bodySize: 6, into: &bytes) {
-            $0.writeString("abc")
-            $0.writeString("def")
+        BeanstalkCommand.writePut(priority: 3, delay: 4, ttr: 5, bodySize: 6, into: &bytes) { target in
+            #expect(target.count == 6)
+            target.copyBytes(from: "abcdef".utf8)
+            return 6
         }
         #expect(String(buffer: bytes) == "delete 1\r\nput 3 4 5 6\r\nabcdef\r\n")
     }
@@ -91,9 +92,7 @@ import Testing
         @Test func `a body of another size than announced stops the program`() async {
             await #expect(processExitsWith: .failure) {
                 var bytes = ByteBuffer()
-                BeanstalkCommand.writePut(priority: 0, delay: 0, ttr: 1, bodySize: 1, into: &bytes) {
-                    $0.writeString("too long")
-                }
+                BeanstalkCommand.writePut(priority: 0, delay: 0, ttr: 1, bodySize: 1, into: &bytes) { _ in 2 }
             }
         }
     #endif

@@ -18,14 +18,27 @@ package struct EnvelopeTemplate: Sendable {
     private let text: ByteBuffer
     /// How many bytes of the text come before the counts.
     private let lengthBeforeCopy: Int
-    private let payload: ByteBuffer
     private let sealing: Sealing?
 
     /// What each copy's seal is made with: the payload is encrypted and hashed once for all of them.
-    private struct Sealing {
-        var key: SealingKey
-        var queue: TubeName
-        var payloadDigest: SHA256.Digest
+    ///
+    /// A class, as nearly all templates have none, and are copied often.
+    private final class Sealing: Sendable {
+        let key: SealingKey
+        let queue: TubeName
+        let payload: ByteBuffer
+        let payloadDigest: SHA256.Digest
+
+        init(key: SealingKey, queue: TubeName, payload: ByteBuffer) {
+            self.key = key
+            self.queue = queue
+            self.payload = payload
+            self.payloadDigest = SealedEnvelope.digest(of: payload)
+        }
+
+        func seal(of line: UnsafeRawBufferPointer) -> HMAC<SHA256>.MAC {
+            key.seal(SealedEnvelope.sealedBytes(queue: queue, line: line, payloadDigest: payloadDigest))
+        }
     }
 
     /// - Parameter timeToRun: seconds; repeats the put's own, as does the priority: a reserved copy does not tell.
@@ -33,9 +46,8 @@ package struct EnvelopeTemplate: Sendable {
     package init(
         id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer
     ) {
-        var text = ByteBuffer()
         let lineLength = LineWriter.maximumLength + id.description.utf8.count
-        text.reserveCapacity(lineLength + body.readableBytes)
+        var text = ByteBufferAllocator().buffer(capacity: lineLength + body.readableBytes)
         var lengthBeforeCopy = 0
         text.writeWithUnsafeMutableBytes(minimumWritableBytes: lineLength) { target in
             var line = LineWriter(target)
@@ -57,7 +69,6 @@ package struct EnvelopeTemplate: Sendable {
         text.writeImmutableBuffer(body)
         self.lengthBeforeCopy = lengthBeforeCopy
         self.text = text
-        payload = ByteBuffer()
         sealing = nil
     }
 
@@ -81,8 +92,7 @@ package struct EnvelopeTemplate: Sendable {
         lengthBeforeCopy = text.readableBytes
         text.writeString(" \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
         self.text = text
-        payload = content
-        sealing = Sealing(key: key, queue: queue, payloadDigest: SealedEnvelope.digest(of: content))
+        sealing = Sealing(key: key, queue: queue, payload: content)
     }
 
     private static func encrypt(
@@ -112,58 +122,49 @@ package struct EnvelopeTemplate: Sendable {
 
     /// The length in bytes of a copy's record.
     package func size(copy: Int, copies: Int) -> Int {
-        text.readableBytes + Self.digits(copy) + 1 + Self.digits(copies)
-            + (sealing == nil ? 0 : SealedEnvelope.sealLength + 2) + payload.readableBytes
+        let lineLength = text.readableBytes + Self.digits(in: copy) + 1 + Self.digits(in: copies)
+        guard let sealing else { return lineLength }
+        return lineLength + SealedEnvelope.sealLength + 2 + sealing.payload.readableBytes
     }
 
     /// - Parameter copy: this copy's index, from 0.
     /// - Parameter copies: how many copies the job has; 0 where that is unknown.
     package func write(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
-        guard let sealing else {
-            writeLine(copy: copy, copies: copies, into: &buffer)
-            return
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size(copy: copy, copies: copies)) { target in
+            write(copy: copy, copies: copies, to: target)
         }
-        var line = ByteBuffer()
-        line.reserveCapacity(256)
-        writeLine(copy: copy, copies: copies, into: &line)
-        let seal = sealing.key.seal(
-            SealedEnvelope.sealedBytes(queue: sealing.queue, line: line, payloadDigest: sealing.payloadDigest))
-        var digits: [UInt8] = []
-        digits.reserveCapacity(SealedEnvelope.sealLength)
+    }
+
+    /// - Parameter target: room for ``size(copy:copies:)`` bytes.
+    /// - Returns: how many bytes were written.
+    package func write(copy: Int, copies: Int, to target: UnsafeMutableRawBufferPointer) -> Int {
+        precondition(target.count >= size(copy: copy, copies: copies), "no room for the record")
+        let lineLength = writeLine(copy: copy, copies: copies, to: target)
+        guard let sealing else { return lineLength }
+        var rest = LineWriter(UnsafeMutableRawBufferPointer(rebasing: target[lineLength...]))
+        let seal = sealing.seal(of: UnsafeRawBufferPointer(rebasing: target[..<lineLength]))
         for byte in seal {
-            digits.append(.hexDigit(byte >> 4))
-            digits.append(.hexDigit(byte & 0xf))
+            rest.write(byte: .hexDigit(byte >> 4))
+            rest.write(byte: .hexDigit(byte & 0xf))
         }
-        line.writeBytes(digits)
-        line.writeStaticString("\r\n")
-        buffer.writeBuffer(&line)
-        buffer.writeImmutableBuffer(payload)
+        rest.write("\r\n")
+        sealing.payload.withUnsafeReadableBytes { rest.write($0) }
+        return lineLength + rest.count
     }
 
-    private func writeLine(copy: Int, copies: Int, into buffer: inout ByteBuffer) {
+    private func writeLine(copy: Int, copies: Int, to target: UnsafeMutableRawBufferPointer) -> Int {
         text.withUnsafeReadableBytes { text in
-            // Two numbers and what is between them.
-            let room = text.count + LineWriter.maximumLength
-            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<lengthBeforeCopy]))
-                var counts = LineWriter(UnsafeMutableRawBufferPointer(rebasing: target[lengthBeforeCopy...]))
-                counts.write(UInt64(copy.magnitude))
-                counts.write("/")
-                counts.write(UInt64(copies.magnitude))
-                UnsafeMutableRawBufferPointer(rebasing: target[(lengthBeforeCopy + counts.count)...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: text[lengthBeforeCopy...]))
-                return text.count + counts.count
-            }
+            var line = LineWriter(target)
+            line.write(UnsafeRawBufferPointer(rebasing: text[..<lengthBeforeCopy]))
+            line.write(UInt64(copy.magnitude))
+            line.write("/")
+            line.write(UInt64(copies.magnitude))
+            line.write(UnsafeRawBufferPointer(rebasing: text[lengthBeforeCopy...]))
+            return line.count
         }
     }
 
-    private static func digits(_ number: Int) -> Int {
-        var digits = 1
-        var rest = number / 10
-        while rest > 0 {
-            digits += 1
-            rest /= 10
-        }
-        return digits
+    private static func digits(in number: Int) -> Int {
+        LineWriter.digits(in: UInt64(number.magnitude))
     }
 }

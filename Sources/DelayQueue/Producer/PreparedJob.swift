@@ -19,6 +19,7 @@ package final class PreparedJob: Sendable {
     package let priority: UInt32
     package let bodySize: Int
     package let record: Record
+    package let isNative: Bool
 
     package init(
         id: JobID, isOwnID: Bool, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, bodySize: Int,
@@ -31,12 +32,11 @@ package final class PreparedJob: Sendable {
         self.priority = priority
         self.bodySize = bodySize
         self.record = record
+        self.isNative = if case .native = record { true } else { false }
     }
 
     /// Nobody can have used the id before, or will again.
     package var hasFreshID: Bool { !isOwnID && isNative }
-
-    package var isNative: Bool { if case .native = record { true } else { false } }
 
     /// What the envelope says of the number of copies: 0, unknown, where the job may be written again.
     package func declaredCopies(_ planned: Int) -> Int {
@@ -49,11 +49,14 @@ package final class PreparedJob: Sendable {
             BeanstalkCommand.writePut(
                 priority: priority, delay: delay, ttr: timeToRun, bodySize: template.size(copy: copy, copies: copies),
                 into: &buffer
-            ) { template.write(copy: copy, copies: copies, into: &$0) }
+            ) { template.write(copy: copy, copies: copies, to: $0) }
         case .goQueue(let bytes):
             BeanstalkCommand.writePut(
                 priority: priority, delay: delay, ttr: timeToRun, bodySize: bytes.readableBytes, into: &buffer
-            ) { $0.writeImmutableBuffer(bytes) }
+            ) { target in
+                bytes.withUnsafeReadableBytes { target.copyMemory(from: $0) }
+                return bytes.readableBytes
+            }
         }
     }
 

@@ -6,7 +6,7 @@ package import NIOCore
 /// A sealed copy's record as read back from its node, not yet verified: all of it may be anybody's word.
 package struct SealedEnvelope: Sendable, Hashable {
     /// What every sealed record begins with.
-    package static let magic = "DQS1 "
+    package static let magic: StaticString = "DQS1 "
 
     /// A seal in hexadecimal digits.
     static let sealLength = 64
@@ -28,8 +28,8 @@ extension SealedEnvelope {
     /// - Returns: nil for bytes that no writer of this format makes.
     package static func parse(_ record: ByteBuffer) -> SealedEnvelope? {
         let isSealed = record.withUnsafeReadableBytes { bytes in
-            bytes.count >= magic.utf8.count
-                && UnsafeRawBufferPointer(rebasing: bytes[..<magic.utf8.count]).elementsEqual(magic.utf8)
+            bytes.count >= magic.utf8CodeUnitCount
+                && UnsafeRawBufferPointer(rebasing: bytes[..<magic.utf8CodeUnitCount]).isText(magic)
         }
         guard isSealed else { return nil }
         var rest = record
@@ -53,7 +53,8 @@ extension SealedEnvelope {
     /// - Parameter queue: the queue it was found in.
     package func open(with keyRing: KeyRing, queue: TubeName) -> Result<Envelope, SealProblem> {
         guard let key = keyRing.key(id: keyID) else { return .failure(.unknownKey(id: keyID)) }
-        let sealed = Self.sealedBytes(queue: queue, line: sealedLine, payloadDigest: Self.digest(of: payload))
+        let sealed = Self.sealedBytes(
+            queue: queue, line: sealedLine.readableBytesView, payloadDigest: Self.digest(of: payload))
         guard key.isSeal(seal, of: sealed) else { return .failure(.wrongSeal) }
         guard var content = decrypted(with: key, queue: queue), let headers = JobHeaders(reading: &content) else {
             return .failure(.malformed)
@@ -86,9 +87,11 @@ extension SealedEnvelope {
     }
 
     /// What a seal covers: everything, and the queue's name.
-    static func sealedBytes(queue: TubeName, line: ByteBuffer, payloadDigest: SHA256.Digest) -> [UInt8] {
+    static func sealedBytes(
+        queue: TubeName, line: some Sequence<UInt8>, payloadDigest: SHA256.Digest
+    ) -> [UInt8] {
         var bytes = Array("\(queue) ".utf8)
-        bytes += line.readableBytesView
+        bytes += line
         bytes += payloadDigest
         return bytes
     }

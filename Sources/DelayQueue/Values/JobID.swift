@@ -40,20 +40,7 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
         let (milliseconds, fraction) = microseconds.quotientAndRemainder(dividingBy: 1000)
         let high = milliseconds << 16 | 0x7000 | (fraction * 4096 / 1000)
         let low = RandomBits.next() >> 2 | 0x8000_0000_0000_0000
-        let text = String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for shift in stride(from: 124, through: 0, by: -4) {
-                if position == 8 || position == 13 || position == 18 || position == 23 {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let word = shift >= 64 ? high >> UInt64(shift - 64) : low >> UInt64(shift)
-                buffer[position] = UInt8.hexDigit(UInt8(word & 0xf))
-                position += 1
-            }
-            return position
-        }
-        return JobID(unchecked: text)
+        return JobID(unchecked: UUIDText.make(high, low))
     }
 }
 

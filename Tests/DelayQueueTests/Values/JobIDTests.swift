@@ -1,6 +1,7 @@
-import DelayQueue
 import Foundation
 import Testing
+
+@testable import DelayQueue
 
 @Suite struct JobIDTests {
     @Test(arguments: ["a", "invoice:42", "~!@#$%^&*()", String(repeating: "x", count: 200)])
@@ -25,6 +26,16 @@ import Testing
         let milliseconds = try #require(Int64(digits, radix: 16))
         let now = Timestamp.now().microseconds / 1000
         #expect(abs(now - milliseconds) < 60_000)
+    }
+
+    @Test func `every digit of a UUID is in its place`() {
+        #expect(UUIDText.make(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210) == "01234567-89ab-cdef-fedc-ba9876543210")
+        for _ in 0..<1_000 {
+            let (high, low) = (UInt64.random(in: 0...(.max)), UInt64.random(in: 0...(.max)))
+            let uuid = UUID(uuidString: UUIDText.make(high, low))
+            let bytes = uuid.map { withUnsafeBytes(of: $0.uuid, Array.init) } ?? []
+            #expect(bytes == [high, low].flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) })
+        }
     }
 
     @Test func randomDoesNotRepeat() {

@@ -39,7 +39,7 @@ struct RawLoad: Sendable {
                 BeanstalkCommand.writePut(
                     priority: priority, delay: delay, ttr: 30, bodySize: template.size(copy: copy, copies: copies),
                     into: &buffer
-                ) { template.write(copy: copy, copies: copies, into: &$0) }
+                ) { template.write(copy: copy, copies: copies, to: $0) }
                 puts[copy].append(buffer.readableBytesView)
             }
         }
