@@ -67,7 +67,7 @@ package struct FanOut {
     private let minimumWritten: Int
     private let spares: [Int]
     private var jobs: [Job]
-    private var pending: [Int: PendingNode] = [:]
+    private var pending = PerNode<PendingNode>()
     private var isGraceStarted = false
     private var isGraceOver = false
     /// Fixed when the batch is over: answers that still come are recorded, but change no decision.
@@ -92,8 +92,8 @@ package struct FanOut {
 
     /// The node's answers, one a put, in the order they were sent.
     package mutating func answered(node: Int, _ answers: [Answer]) -> [Action] {
-        guard let entry = pending.removeValue(forKey: node) else { return [] }
-        var replacements: [Int: [Put]] = [:]
+        guard let entry = pending.removeValue(for: node) else { return [] }
+        var replacements = PerNode<[Put]>()
         for (put, answer) in zip(entry.puts, answers) {
             jobs[put.job].pending -= 1
             if case .stored(let id) = answer {
@@ -111,8 +111,9 @@ package struct FanOut {
             }
             jobs[put.job].add(Copy(index: put.copy, node: node, answer: answer))
         }
+        if replacements.isEmpty { return decide() }
         var actions: [Action] = []
-        for (spare, puts) in replacements.sorted(by: { $0.key < $1.key }) {
+        for (spare, puts) in replacements.sorted(by: { $0.node < $1.node }) {
             pending[spare] = PendingNode(puts: puts, isAwaited: true)
             actions.append(.send(puts, node: spare))
         }
@@ -149,7 +150,7 @@ package struct FanOut {
             !$0.isWithdrawn && $0.stored < minimumWritten && $0.stored + $0.pending >= minimumWritten
         }
         if isOpen { return [] }
-        if isGraceOver || !pending.values.contains(where: \.isAwaited) {
+        if isGraceOver || !pending.contains(where: \.value.isAwaited) {
             accepted = jobs.map { $0.stored >= minimumWritten && !$0.isWithdrawn }
             return [.finish]
         }
@@ -160,7 +161,7 @@ package struct FanOut {
 
     /// The nodes that have not answered, and were waited for.
     package var stragglers: [Int] {
-        pending.filter(\.value.isAwaited).keys.sorted()
+        pending.filter(\.value.isAwaited).map(\.node).sorted()
     }
 
     /// A put that counted as unknown was stored after all.

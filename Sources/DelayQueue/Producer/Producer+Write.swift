@@ -20,13 +20,13 @@ extension Producer {
         /// For each job who is to be told, where single calls were gathered; nil once that was done.
         var callers: [Caller?] = []
         /// Puts that were sent without a task, by node, until their outcome was recorded.
-        var posted: [Int: PostedPuts] = [:]
+        var posted = PerNode<PostedPuts>()
         /// When the grace ends that is granted to posted puts.
         var graceEnd: NIODeadline?
         /// What carries it out, where single calls were gathered and not all went as usual.
         var task: Task<Void, Never>?
         /// The connection each node's copies were written on.
-        var generations: [Int: ConnectionGeneration] = [:]
+        var generations = PerNode<ConnectionGeneration>()
         var nodeErrors: [Int: any Error] = [:]
         /// Copies whose answer came after their wait had ended, and before the decision.
         var storedLate: [FanOut.Put: BeanstalkJobID] = [:]

@@ -54,7 +54,7 @@ package struct Withdrawal {
     private var leftovers: Set<Int> = []
 
     /// - Parameter generations: the connection each node's copies were written on.
-    package init(_ jobs: [Job], generations: [Int: ConnectionGeneration], hasLedger: Bool) {
+    package init(_ jobs: [Job], generations: PerNode<ConnectionGeneration>, hasLedger: Bool) {
         self.jobs = jobs
         self.hasLedger = hasLedger
         for (position, job) in jobs.enumerated() {

@@ -2,7 +2,7 @@
 package struct WritePlan {
     /// Copies planned for each job; 0 where too few nodes are there.
     package private(set) var copies: [Int] = []
-    package private(set) var puts: [Int: [FanOut.Put]] = [:]
+    package private(set) var puts = PerNode<[FanOut.Put]>()
     /// Nodes that are not waited for.
     package private(set) var probes: Set<Int> = []
     /// Nodes that may take over a copy, in order of choice.
@@ -15,25 +15,34 @@ package struct WritePlan {
         jobCount: Int, health: [NodeChoice.Health], copies planned: Int, minimumWritten: Int,
         isChoiceShared: Bool = false, using generator: inout some RandomNumberGenerator
     ) {
-        // With no more nodes than copies every choice is the same.
-        let isFixed = isChoiceShared || health.count <= planned
         let first = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten, using: &generator)
         spares = first.spares
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
+        // With no more nodes than copies every choice is the same.
+        if isChoiceShared || health.count <= planned {
+            plan(first, for: 0..<jobCount, minimumWritten: minimumWritten)
+            return
+        }
         copies.reserveCapacity(jobCount)
         for job in 0..<jobCount {
             let choice =
-                isFixed || job == 0
+                job == 0
                 ? first : NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten, using: &generator)
-            guard choice.copies >= minimumWritten else {
-                copies.append(0)
-                continue
-            }
-            copies.append(choice.copies)
-            probes.formUnion(choice.probes)
-            for (copy, node) in (choice.awaited + choice.probes).enumerated() {
-                puts[node, default: []].append(FanOut.Put(job: job, copy: copy))
-            }
+            plan(choice, for: job..<job + 1, minimumWritten: minimumWritten)
+        }
+    }
+
+    private mutating func plan(_ choice: NodeChoice, for jobs: Range<Int>, minimumWritten: Int) {
+        guard choice.copies >= minimumWritten else {
+            copies.append(contentsOf: repeatElement(0, count: jobs.count))
+            return
+        }
+        copies.append(contentsOf: repeatElement(choice.copies, count: jobs.count))
+        if !choice.probes.isEmpty { probes.formUnion(choice.probes) }
+        for copy in 0..<choice.copies {
+            let isAwaited = copy < choice.awaited.count
+            let node = isAwaited ? choice.awaited[copy] : choice.probes[copy - choice.awaited.count]
+            puts[node, default: []].append(contentsOf: jobs.lazy.map { FanOut.Put(job: $0, copy: copy) })
         }
     }
 }

@@ -10,9 +10,11 @@ struct WithdrawalTests {
         _ answers: [FanOut.Answer], hasFreshID: Bool = true, hasLedger: Bool = true
     ) -> Withdrawal {
         let copies = answers.enumerated().map { FanOut.Copy(index: $0.offset, node: $0.offset, answer: $0.element) }
+        var generations = PerNode<ConnectionGeneration>()
+        generations[0] = ConnectionGeneration(4)
         return Withdrawal(
             [Withdrawal.Job(id: JobID(unchecked: "a"), hasFreshID: hasFreshID, copies: copies)],
-            generations: [0: ConnectionGeneration(4)], hasLedger: hasLedger)
+            generations: generations, hasLedger: hasLedger)
     }
 
     static let stored = FanOut.Answer.stored(BeanstalkJobID(7))

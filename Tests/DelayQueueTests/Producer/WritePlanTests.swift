@@ -19,16 +19,16 @@ struct WritePlanTests {
         let plan = Self.plan(Self.health(5), jobs: 20)
         #expect(plan.copies == Array(repeating: 3, count: 20))
         for job in 0..<20 {
-            let puts = plan.puts.values.flatMap { $0 }.filter { $0.job == job }
+            let puts = plan.puts.flatMap(\.value).filter { $0.job == job }
             #expect(puts.map(\.copy).sorted() == [0, 1, 2])
         }
-        #expect(plan.puts.count == 5)
+        #expect(plan.puts.nodes.count == 5)
     }
 
     @Test func `nodes in backoff are not planned, slow ones not waited for`() {
         let plan = Self.plan(Self.health(3, down: [1], slow: [2]))
         #expect(plan.copies == [2])
-        #expect(Set(plan.puts.keys) == [0, 2])
+        #expect(Set(plan.puts.nodes) == [0, 2])
         #expect(plan.unplanned == [1])
         #expect(Self.plan(Self.health(3, slow: [2])).probes == [2])
     }

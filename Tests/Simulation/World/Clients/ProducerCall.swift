@@ -21,7 +21,7 @@ final class ProducerCall {
     var copies: [Int] = []
     var fanOut = FanOut(jobCount: 0, minimumWritten: 2, spares: [])
     private let fate = PutFate()
-    var generations: [Int: ConnectionGeneration] = [:]
+    var generations = PerNode<ConnectionGeneration>()
     private var underway: [(request: NodeRequest, node: Int)] = []
     private var isGraceRunning = false
     /// Nodes whose answers are not in yet, or still being dealt with.
@@ -70,7 +70,7 @@ final class ProducerCall {
         copies = plan.copies
         fanOut = FanOut(jobCount: written.count, minimumWritten: 2, spares: plan.spares)
         guard !plan.puts.isEmpty else { return conclude() }
-        let puts = plan.puts.sorted { $0.key < $1.key }
+        let puts = plan.puts.sorted { $0.node < $1.node }
         for (node, puts) in puts { fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node)) }
         for (node, puts) in puts { send(puts, to: node) }
     }
