@@ -1,13 +1,12 @@
 /// Who is told how a batch ended.
-@usableFromInline enum BatchWaiter<Reply: Sendable>: Sendable {
-    case task(CheckedContinuation<BatchOutcome<Reply>, Never>)
-    /// Called on the event loop.
-    case callback(@Sendable (BatchOutcome<Reply>) -> Void)
+///
+/// A closure in every case: a continuation's layout is not known where this is compiled, so that an enum of both would
+/// be copied and taken apart by calls into the runtime, several times for each request.
+@usableFromInline struct BatchWaiter<Reply: Sendable> {
+    /// Called once, on the event loop.
+    @usableFromInline let resume: (BatchOutcome<Reply>) -> Void
 
-    @inlinable func resume(returning outcome: BatchOutcome<Reply>) {
-        switch self {
-        case .task(let continuation): continuation.resume(returning: outcome)
-        case .callback(let call): call(outcome)
-        }
+    @inlinable init(_ resume: @escaping (BatchOutcome<Reply>) -> Void) {
+        self.resume = resume
     }
 }

@@ -20,4 +20,11 @@ public struct ConnectionStatus: Hashable, Sendable {
 
     /// Replies to requests (not to the preamble) since the start.
     public var repliesReceived: UInt64
+
+    @usableFromInline init(phase: Phase, generation: ConnectionGeneration, unanswered: Int, repliesReceived: UInt64) {
+        self.phase = phase
+        self.generation = generation
+        self.unanswered = unanswered
+        self.repliesReceived = repliesReceived
+    }
 }

@@ -370,7 +370,7 @@ public import NIOCore
     /// Closing, with no reply left to wait for.
     @inlinable var isDrained: Bool { isClosing && queue.isEmpty }
 
-    var status: ConnectionStatus {
+    @inlinable var status: ConnectionStatus {
         let phase: ConnectionStatus.Phase =
             if isClosing {
                 .closed

@@ -127,7 +127,7 @@ extension ConsumerEngine {
     /// While draining, a reserve that waits is cut short by dropping its connection, where nothing is lost by that.
     func dropIdleConnections() {
         for node in nodes.indices where isWaiting[node] && core.mayDisconnect(from: node) {
-            connections[node].assumeIsolated { $0.disconnect() }
+            connections[node].onLoop.disconnect()
         }
     }
 }

@@ -326,7 +326,7 @@ actor ConsumerEngine {
         guard !isEnding, core.isDraining, core.isIdle, ledgerBatchesUnderway == 0 else { return isEnding }
         isEnding = true
         // A node that hangs must not keep the others' pumps from starting again; nothing of ours is on its way.
-        for connection in connections { connection.assumeIsolated { $0.disconnect() } }
+        for connection in connections { connection.onLoop.disconnect() }
         return true
     }
 

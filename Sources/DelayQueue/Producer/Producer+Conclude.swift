@@ -16,7 +16,8 @@ extension Producer {
         }
     }
 
-    func receipt(for index: Int, of write: Write) -> Receipt {
+    // Isolated to nothing: a closure of an actor checks its executor each time it is called.
+    nonisolated func receipt(for index: Int, of write: Write) -> Receipt {
         let job = write.jobs[index]
         let placements = write.fanOut.copies(of: index).compactMap { copy -> Receipt.Placement? in
             switch copy.answer {

@@ -34,34 +34,37 @@ extension Producer {
 
     // MARK: Plan
 
-    private func health(_ statuses: [ConnectionStatus], now: NIODeadline) -> [NodeChoice.Health] {
-        statuses.indices.map { node in
-            let status = statuses[node]
-            if let replies = slowNodes[node], replies != status.repliesReceived { slowNodes[node] = nil }
-            let isUp =
-                switch status.phase {
-                case .closed: false
-                case .idle(let retryAt): retryAt.map { $0 <= now } ?? true
-                case .connecting, .ready: true
-                }
-            return NodeChoice.Health(
-                isUp: isUp, isSlow: slowNodes[node] != nil,
-                isBusy: status.unanswered > 0 || status.phase == .connecting)
-        }
+    private func health(of node: Int, _ status: ConnectionStatus, now: NIODeadline) -> NodeChoice.Health {
+        if let replies = slowNodes[node], replies != status.repliesReceived { slowNodes[node] = nil }
+        let isUp =
+            switch status.phase {
+            case .closed: false
+            case .idle(let retryAt): retryAt.map { $0 <= now } ?? true
+            case .connecting, .ready: true
+            }
+        return NodeChoice.Health(
+            isUp: isUp, isSlow: slowNodes[node] != nil,
+            isBusy: status.unanswered > 0 || status.phase == .connecting)
     }
 
     /// - Parameter sharingOneChoice: all jobs go to the same nodes.
     func begin(_ jobs: [PreparedJob], sharingOneChoice: Bool = false) -> Write {
-        let statuses = connections.map { connection in connection.assumeIsolated { $0.status } }
+        let now = NIODeadline.now()
+        var health: [NodeChoice.Health] = []
+        health.reserveCapacity(connections.count)
+        // A loop: a closure of an actor checks its executor each time it is called.
+        for (node, connection) in connections.enumerated() {
+            health.append(self.health(of: node, connection.onLoop.status, now: now))
+        }
         var generator = SystemRandomNumberGenerator()
         let plan = WritePlan(
-            jobCount: jobs.count, health: health(statuses, now: .now()), copies: configuration.copies,
+            jobCount: jobs.count, health: health, copies: configuration.copies,
             minimumWritten: configuration.minimumWritten, isChoiceShared: sharingOneChoice, using: &generator)
         lastWrite += 1
         let write = Write(lastWrite, jobs, plan: plan, minimumWritten: configuration.minimumWritten)
         for (node, puts) in plan.puts {
             write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
-            if statuses[node].phase != .ready { write.isConnected = false }
+            if !connections[node].onLoop.isReady { write.isConnected = false }
         }
         return write
     }
@@ -75,7 +78,7 @@ extension Producer {
             if write.posted.isEmpty {
                 for (node, puts) in write.plan.puts { add(puts, node: node, of: write, to: &group) }
             } else {
-                for node in write.posted.keys { addPosted(node, of: write, to: &group) }
+                for node in write.posted.nodes { addPosted(node, of: write, to: &group) }
                 if let end = write.graceEnd { addGrace(max(end - .now(), .zero), to: &group) }
             }
             while let event = await group.next() {
@@ -130,8 +133,9 @@ extension Producer {
     }
 
     func batch(of puts: [FanOut.Put], in write: Write) -> RequestBatch<BeanstalkReply> {
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(puts.reduce(0) { $0 + write.jobs[$1.job].bodySize + 160 })
+        var size = 0
+        for put in puts { size += write.jobs[put.job].bodySize + 160 }
+        var bytes = ByteBufferAllocator().buffer(capacity: size)
         let now = Timestamp.now()
         for put in puts {
             let job = write.jobs[put.job]
@@ -185,7 +189,7 @@ extension Producer {
     }
 
     private func markSlow(_ node: Int) {
-        slowNodes[node] = connections[node].assumeIsolated { $0.status.repliesReceived }
+        slowNodes[node] = connections[node].onLoop.status.repliesReceived
         logger.debug("node is slow", metadata: [LogKey.node: "\(nodes[node])"])
     }
 }

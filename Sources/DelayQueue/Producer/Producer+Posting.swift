@@ -14,14 +14,12 @@ extension Producer {
         let puts = write.plan.puts
         guard !puts.isEmpty, write.isConnected, write.plan.probes.isEmpty else { return false }
         let number = write.number
-        for node in puts.keys { write.posted[node] = PostedPuts() }
+        for node in puts.nodes { write.posted[node] = PostedPuts() }
         for (node, puts) in puts {
             let batch = batch(of: puts, in: write)
             // It may be over before this returns, and the write's task wait for it in a later turn only.
-            write.posted[node]?.batch = connections[node].assumeIsolated { connection in
-                connection.post(batch) { outcome in
-                    self.assumeIsolated { $0.postedPutsEnded(outcome, on: node, in: number) }
-                }
+            write.posted[node]?.batch = connections[node].onLoop.post(batch) { outcome in
+                self.postedPutsEnded(outcome, on: node, in: number)
             }
         }
         return true
