@@ -1,0 +1,112 @@
+import Beanstalk
+import NIOCore
+import Testing
+
+@testable import DelayQueue
+
+/// Jobs that are retried, dropped and buried.
+@Suite("Consumer decisions about how runs end")
+struct ConsumerCoreEndTests {
+    @Test func `a retried job runs again after its delay, with its failures`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .retry(after: .milliseconds(1500)))
+        world.answerLedger()
+        world.advance(by: .milliseconds(1499))
+        world.tick()
+        #expect(!world.core.hasLedgerCalls)
+        world.advance(by: .milliseconds(1))
+        world.tick()
+        world.answerLedger()
+        #expect(world.delivered.map(\.attempt) == [1, 2])
+        #expect(world.delivered.map(\.failures) == [0, 1])
+    }
+
+    @Test func `a dropped job is claimed again at once where there is demand, without a failure`() throws {
+        var world = try CoreWorld()
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .giveBack, waiter: nil)
+        world.answerLedger()
+        world.answerLedger()
+        #expect(world.delivered.map(\.attempt) == [1, 2])
+        #expect(world.delivered.map(\.failures) == [0, 0])
+        #expect(world.sent[0].isEmpty)
+    }
+
+    @Test func `a dropped job nobody here wants goes back to its node at once`() throws {
+        var world = try CoreWorld(demand: 1)
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
+        world.answerLedger()
+        world.core.setDemand(0, now: world.now)
+        world.settle(world.delivered[0].id, .giveBack, waiter: nil)
+        world.answerLedger()
+        world.answer(node: 0)
+        #expect(world.sent[0] == [.release(BeanstalkJobID(5), priority: 7, delay: 0)])
+        let key = LedgerKey(queue: .default, id: try JobID("a"))
+        let reply = world.perform(.claim(try ClaimOwner("other"), copy: .index(1)), on: key)
+        #expect(reply == .granted(attempt: 2, failures: 0))
+    }
+
+    @Test func `other copies of a buried job go only after the node has buried one`() throws {
+        var world = try CoreWorld()
+        for node in 0..<3 {
+            world.answer(node: node, reserved: [(UInt64(node + 1), try CoreWorld.record("a", due: .zero, copy: node))])
+        }
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .bury(reason: "poison"))
+        world.answer(node: 0)
+        world.answerLedger()
+        #expect(world.settled.map(\.settlement) == [.bury(reason: "poison")])
+        #expect(world.sent[1].isEmpty && world.sent[2].isEmpty)
+        world.answer(node: 0)
+        let first = BeanstalkJobID(1)
+        #expect(world.sent[0] == [.touch(first), .inspect(first), .bury(first, priority: 7)])
+        for node in 1...2 {
+            let copy = BeanstalkJobID(UInt64(node + 1))
+            world.answer(node: node)
+            world.answer(node: node)
+            #expect(world.sent[node] == [.touch(copy), .delete(copy, index: node)])
+        }
+    }
+
+    @Test func `a buried copy that comes back without a kick is buried again, with one it runs`() throws {
+        var world = try CoreWorld()
+        let key = LedgerKey(queue: .default, id: try JobID("a"))
+        let owner = try ClaimOwner("other")
+        _ = world.perform(.claim(owner, copy: .index(0)), on: key)
+        _ = world.perform(.bury(owner, attempt: 1, copy: .index(0), kicks: 0), on: key)
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.answer(node: 0)
+        world.answerLedger()
+        world.answer(node: 0)
+        #expect(world.sent[0] == [.inspect(BeanstalkJobID(5)), .bury(BeanstalkJobID(5), priority: 7)])
+        #expect(world.delivered.isEmpty)
+        world.kicks = 1
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.answer(node: 0)
+        world.answerLedger()
+        #expect(world.delivered.map(\.attempt) == [2])
+        #expect(world.delivered.map(\.failures) == [0])
+    }
+
+    @Test func `a job with its failures used up is buried instead of run`() throws {
+        var world = try CoreWorld(maximumFailures: 2)
+        let key = LedgerKey(queue: .default, id: try JobID("a"))
+        for attempt in 1...2 {
+            let owner = try ClaimOwner("other\(attempt)")
+            _ = world.perform(.claim(owner, copy: .index(0)), on: key)
+            _ = world.perform(.retry(owner, attempt: attempt, delay: .zero), on: key)
+        }
+        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
+        world.answerLedger()
+        world.answer(node: 0)
+        world.answerLedger()
+        world.answer(node: 0)
+        #expect(world.delivered.isEmpty)
+        #expect(world.sent[0].last == .bury(BeanstalkJobID(5), priority: 7))
+    }
+}
