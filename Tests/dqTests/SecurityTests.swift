@@ -31,7 +31,7 @@ import Testing
                 var tool = Tool(cluster)
                 let receipt = try await tool.run("in", "1h", "card 4711", "--keys", path)
                 #expect(receipt.errors.isEmpty)
-                let revoked = try await tool.run("revoke", receipt.lines[0])
+                let revoked = try await tool.run("revoke", try #require(receipt.lines.first))
                 #expect(revoked.output == "revoked\n", "which takes no key")
                 _ = try await tool.run("in", "0s", "card 4711", "--keys", path, "--seal", "sign")
                 let status = try JSONLine(try await tool.run("status", "--json").output)
