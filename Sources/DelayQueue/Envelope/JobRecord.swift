@@ -1,4 +1,3 @@
-package import Beanstalk
 package import NIOCore
 
 /// What a consumer finds in a tube.
@@ -25,7 +24,7 @@ package enum JobRecord: Sendable, Hashable {
         }
     }
 
-    /// Nil for a foreign or unverified job, as are all properties but `copies` and the body.
+    /// Nil for a foreign or unverified job, as are `fireTime` and `copy`.
     package var id: JobID? {
         switch self {
         case .native(let envelope): envelope.id
@@ -40,25 +39,6 @@ package enum JobRecord: Sendable, Hashable {
         case .native(let envelope): envelope.fireTime
         case .sealed(let envelope): envelope.line.fireTime
         case .goQueue(let record): record.fireTime
-        case .foreign, .unverified: nil
-        }
-    }
-
-    /// Seconds.
-    package var timeToRun: UInt32? {
-        switch self {
-        case .native(let envelope): envelope.timeToRun
-        case .sealed(let envelope): envelope.line.timeToRun
-        case .goQueue: GoQueueRecord.timeToRun
-        case .foreign, .unverified: nil
-        }
-    }
-
-    package var priority: UInt32? {
-        switch self {
-        case .native(let envelope): envelope.priority
-        case .sealed(let envelope): envelope.line.priority
-        case .goQueue: GoQueueRecord.priority
         case .foreign, .unverified: nil
         }
     }
@@ -91,23 +71,6 @@ package enum JobRecord: Sendable, Hashable {
         case .goQueue(let record): record.body
         case .foreign(let body): body
         case .sealed, .unverified: nil
-        }
-    }
-
-    /// The job's key in the ledger; nil for a foreign job, which has none, and for one that is not verified.
-    package func ledgerKey(queue: TubeName) -> LedgerKey? {
-        facts?.name.ledgerKey(queue: queue)
-    }
-
-    /// What tells this copy of its job from the others; nil where there is no ledger key.
-    ///
-    /// - Parameter node: where the copy is.
-    /// - Parameter id: its number there.
-    package func copyIdentity(on node: BeanstalkNode, id: BeanstalkJobID) -> CopyIdentity? {
-        switch self {
-        case .native(let envelope) where envelope.copies > 0: .index(envelope.copy)
-        case .native, .goQueue: .stored(node.address, id)
-        case .sealed, .foreign, .unverified: nil
         }
     }
 }

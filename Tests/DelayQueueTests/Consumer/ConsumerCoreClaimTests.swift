@@ -6,6 +6,18 @@ import Testing
 
 @Suite("Consumer decisions about claims")
 struct ConsumerCoreClaimTests {
+    @Test(arguments: [0, 3])
+    func `a claim names its copy by the index where copies are counted, else by its place`(copies: Int) throws {
+        var world = try CoreWorld()
+        world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 2, copies: copies))])
+        let place = CopyIdentity.stored(world.core.settings.nodes[1].address, BeanstalkJobID(9))
+        guard case .claim(_, let copy, _, _) = world.core.ledgerCalls.first?.operation else {
+            Issue.record("a job that is due is claimed")
+            return
+        }
+        #expect(copy == (copies == 0 ? place : .index(2)))
+    }
+
     // MARK: Claims held elsewhere
 
     @Test func `a copy whose job runs elsewhere is parked, touched, and asked for again`() throws {

@@ -1,7 +1,8 @@
 import Beanstalk
-import DelayQueue
 import NIOCore
 import Testing
+
+@testable import DelayQueue
 
 @Suite struct EnvelopeTests {
     private func record(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
@@ -76,7 +77,7 @@ import Testing
         let record = JobRecord(parsing: bytes)
         #expect(record == .foreign(bytes))
         #expect(record.id == nil && record.fireTime == nil && record.body == bytes && record.copies == 0)
-        #expect(record.ledgerKey(queue: .default) == nil)
+        #expect(record.facts == nil)
     }
 
     @Test func tooManyHeaders() {
@@ -124,19 +125,18 @@ import Testing
     }
 
     @Test func accessors() throws {
-        let node = try BeanstalkNode("h:1")
         let counted = JobRecord(parsing: record("DQ1 a 5 2/3 30 9\r\nx: y\r\n\r\nbody"))
         #expect(counted.id == (try JobID("a")))
         #expect(counted.fireTime == Timestamp(microseconds: 5))
-        #expect(counted.timeToRun == 30)
-        #expect(counted.priority == 9)
         #expect(counted.copy == 2)
         #expect(counted.copies == 3)
         #expect(counted.headers["x"] == "y")
         #expect(counted.body == record("body"))
-        #expect(counted.ledgerKey(queue: .default)?.description == "dq:default:a")
-        #expect(counted.copyIdentity(on: node, id: BeanstalkJobID(8)) == .index(2))
-        let uncounted = JobRecord(parsing: record("DQ1 a 5 2/0 30 9\r\n\r\n"))
-        #expect(uncounted.copyIdentity(on: node, id: BeanstalkJobID(8)) == .stored(node.address, BeanstalkJobID(8)))
+        let facts = try #require(counted.facts)
+        #expect(facts.name.ledgerKey(queue: .default).description == "dq:default:a")
+        #expect(facts.fireTime == Timestamp(microseconds: 5))
+        #expect(facts.timeToRun == 30_000_000)
+        #expect(facts.priority == 9)
+        #expect(facts.index == 2)
     }
 }

@@ -1,8 +1,9 @@
 import Beanstalk
-import DelayQueue
 import Foundation
 import NIOCore
 import Testing
+
+@testable import DelayQueue
 
 @Suite struct GoQueueVectorTests {
     struct File: Decodable {
@@ -41,10 +42,11 @@ import Testing
             #expect(GoQueueRecord.encode(fireNanoseconds: vector.fire_unix_nanos, body: body) == bytes)
             #expect(GoQueueRecord.priority == vector.priority)
             #expect(GoQueueRecord.timeToRun == vector.ttr_seconds)
-            #expect(record.priority == vector.priority)
-            #expect(record.timeToRun == vector.ttr_seconds)
-            #expect(record.copies == 0 && record.copy == nil)
-            #expect(record.ledgerKey(queue: .default)?.description == vector.md5_key)
+            let facts = try #require(record.facts)
+            #expect(facts.priority == vector.priority)
+            #expect(facts.timeToRun == Int64(vector.ttr_seconds) * 1_000_000)
+            #expect(record.copies == 0 && record.copy == nil && facts.index == nil)
+            #expect(facts.name.ledgerKey(queue: .default).description == vector.md5_key)
             let fireTime = try #require(record.fireTime)
             #expect(fireTime.microseconds * 1000 >= vector.fire_unix_nanos)
             #expect(fireTime.microseconds * 1000 - vector.fire_unix_nanos < 1000)

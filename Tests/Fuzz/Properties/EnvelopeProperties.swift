@@ -17,7 +17,7 @@ enum EnvelopeProperties {
                 again.fireTime == goQueue.fireTime
             else { throw PropertyViolation("\(record) was not read again") }
         case .foreign(let body):
-            guard body == input, record.ledgerKey(queue: queue) == nil else {
+            guard body == input, record.id == nil else {
                 throw PropertyViolation("a foreign job was changed or has an id")
             }
         case .sealed, .unverified: break
