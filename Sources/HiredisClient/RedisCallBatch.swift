@@ -10,7 +10,7 @@ package struct RedisCallBatch: Sendable {
         /// Where it begins in the bytes, and where its keys begin.
         var start: Int
         var firstKey: Int
-        var isTooLong = false
+        var isRefused = false
     }
 
     /// All calls, one after the other.
@@ -25,10 +25,18 @@ package struct RedisCallBatch: Sendable {
     /// How many words are announced for the call begun last, and not written yet.
     private var missingWords = 0
 
+    /// The most bytes of all calls together.
+    private let limit: Int
+
     package init(reserving count: Int) {
+        self.init(reserving: count, limit: RedisCommand.maximumTogether)
+    }
+
+    init(reserving count: Int, limit: Int) {
+        self.limit = limit
         calls.reserveCapacity(count)
         keys.reserveCapacity(count)
-        bytes.reserveCapacity(count * 256)
+        bytes.reserveCapacity(min(count * 256, limit))
     }
 
     package var count: Int { calls.count }
@@ -39,12 +47,13 @@ package struct RedisCallBatch: Sendable {
         let words = call.words
         let isTooLong = !RedisCommand.isSendable(words: words.count, bytes: words.reduce(0) { $0 + $1.length })
         calls.append(
-            Call(script: call.script, start: bytes.writerIndex, firstKey: keys.count, isTooLong: isTooLong))
+            Call(script: call.script, start: bytes.writerIndex, firstKey: keys.count, isRefused: isTooLong))
         for key in call.keys { keys.append(key.hashValue) }
         // It is not sent, so there is nothing to be written.
         guard !isTooLong else { return }
         bytes.writeRESPCommand(words: words.count)
         for word in words { word.write(into: &bytes) }
+        if bytes.writerIndex > limit { refuseLast() }
     }
 
     // MARK: Calls word by word
@@ -90,6 +99,14 @@ package struct RedisCallBatch: Sendable {
 
     package mutating func end() {
         precondition(missingWords == 0, "a call has not the words it was announced with")
+        if bytes.writerIndex > limit { refuseLast() }
+    }
+
+    /// Takes back the call that went beyond the limit; a shorter one may still find room.
+    private mutating func refuseLast() {
+        let last = calls.count - 1
+        calls[last].isRefused = true
+        bytes.moveWriterIndex(to: calls[last].start)
     }
 
     // MARK: What is sent
@@ -100,8 +117,8 @@ package struct RedisCallBatch: Sendable {
         keys[calls[index].firstKey..<(index + 1 < calls.count ? calls[index + 1].firstKey : keys.count)]
     }
 
-    /// Whether it is longer than a command may be, and must not be sent.
-    func isTooLong(at index: Int) -> Bool { calls[index].isTooLong }
+    /// Whether it is longer than a command may be, or found no room beside the others, and is not sent.
+    func isRefused(at index: Int) -> Bool { calls[index].isRefused }
 
     /// Appends one call to others that are sent.
     func write(_ index: Int, into buffer: inout ByteBuffer) {

@@ -31,7 +31,8 @@ extension RedisClient {
     /// - Parameter timeout: from the call until the last reply, connecting and waiting for other batches' calls
     ///   included; nil waits without limit.
     /// - Returns: a result for each call, in their order. Where a script could not be loaded, its calls fail with
-    ///   the reason.
+    ///   the reason. A call of more than 512 MiB, or with which all of them would have 2 GiB, is not sent and fails alone
+    ///   with `invalidCommand`.
     public func evaluate(
         _ calls: [RedisCall], timeout: Duration? = .seconds(5)
     ) async -> [Result<RedisValue, RedisError>] {
@@ -86,7 +87,7 @@ extension RedisClient {
             }
             guard !due.isEmpty else { continue }
             due.removeAll { index in
-                guard batch.isTooLong(at: index) else { return false }
+                guard batch.isRefused(at: index) else { return false }
                 replies.fail(index, with: RedisCommand.tooLong)
                 finish(index)
                 return true

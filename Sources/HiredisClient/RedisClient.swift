@@ -86,8 +86,8 @@ public actor RedisClient {
     /// sent by then still runs.
     ///
     /// - Parameter timeout: from the call until the last reply, connecting included; nil waits without limit.
-    /// - Returns: a result for each command. Where one cannot be encoded, none is sent and all fail with
-    ///   `invalidCommand`.
+    /// - Returns: a result for each command. Where one cannot be encoded, or all of them have 2 GiB, none is sent and all
+    ///   fail with `invalidCommand`.
     public func execute(_ commands: [RedisCommand], timeout: Duration? = .seconds(5)) async -> RedisOutcome {
         guard !commands.isEmpty else { return RedisOutcome(results: []) }
         var bytes = ByteBuffer()

@@ -107,7 +107,7 @@ import Testing
         batch.append(RedisCall(script: script, keys: ["a", "b"], arguments: ["x"]))
         batch.append(RedisCall(script: script, keys: ["c"], arguments: Array(repeating: .bytes(long), count: 9)))
         batch.append(RedisCall(command: "GET", keys: ["d"]))
-        #expect((0..<3).map { batch.isTooLong(at: $0) } == [false, true, false])
+        #expect((0..<3).map { batch.isRefused(at: $0) } == [false, true, false])
         #expect((0..<3).map { batch.keys(at: $0).count } == [2, 1, 1])
         #expect(batch.bytes.readableBytes < 1000)
 
@@ -119,5 +119,50 @@ import Testing
         #expect(
             String(buffer: first)
                 == "*6\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n$1\r\n2\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nx\r\n")
+    }
+
+    // MARK: More than one buffer holds
+
+    // The longer GET has 25 bytes, the shorter ones 20.
+    @Test(arguments: [false, true])
+    func `a call beyond what is sent together is refused alone, and its bytes are taken back`(isInParts: Bool) {
+        let get = RedisWords(["GET"])
+        var batch = RedisCallBatch(reserving: 1000, limit: 40)
+        #expect(batch.bytes.capacity < 1000)
+        for key in ["a", "longer", "b", "c"] {
+            if isInParts {
+                batch.begin(command: get, key: key, arguments: 0)
+                batch.end()
+            } else {
+                batch.append(RedisCall(command: "GET", keys: [key]))
+            }
+        }
+        #expect((0..<4).map { batch.isRefused(at: $0) } == [false, true, false, true])
+        #expect((0..<4).map { batch.keys(at: $0).count } == [1, 1, 1, 1])
+        #expect(String(buffer: batch.bytes) == "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
+        var again = ByteBuffer()
+        batch.write(2, into: &again)
+        #expect(String(buffer: again) == "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
+    }
+
+    @Test func `commands are written up to what is sent together, and none in part`() throws {
+        var buffer = ByteBuffer()
+        try RedisCommand(["GET", "a"]).encode(into: &buffer, upTo: 40)
+        try RedisCommand(["GET", "b"]).encode(into: &buffer, upTo: 40)
+        for limit in [39, 40, 53] {
+            let error = try #require(throws: RedisError.self) {
+                try RedisCommand(["PING"]).encode(into: &buffer, upTo: limit)
+            }
+            #expect(error.code == .invalidCommand && !error.mayHaveBeenSent && !error.isRetriable)
+            #expect(buffer.readableBytes == 40)
+        }
+        try RedisCommand(["PING"]).encode(into: &buffer, upTo: 54)
+        #expect(String(buffer: buffer).hasSuffix("b\r\n*1\r\n$4\r\nPING\r\n"))
+    }
+
+    @Test func `scripts and calls that are as long as they may be fit in one buffer`() {
+        #expect(2 * RedisCommand.maximumTogether <= Int(UInt32.max))
+        // Each word with 16 bytes around it, and as many words and bytes as a command may have.
+        #expect(RedisCommand.maximumTogether + 2 * RedisCommand.maximumLength + 16 <= Int(UInt32.max))
     }
 }

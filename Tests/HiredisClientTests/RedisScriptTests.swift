@@ -160,6 +160,23 @@ import Testing
             }
         }
     }
+
+    @Test func callsThatFindNoRoomFailAlone() async throws {
+        try await RedisProcess.run { server in
+            try await withClient(server.url, scripts: [Self.append]) { client in
+                var batch = RedisCallBatch(reserving: 3, limit: 400)
+                batch.append(append(1, to: "k"))
+                batch.append(RedisCall(command: "ECHO", keys: [String(repeating: "x", count: 400)]))
+                batch.append(append(2, to: "k"))
+                let replies = await client.evaluate(batch, timeout: .seconds(30)) { _, _ in true }
+                let error = try failure(of: replies[1])
+                #expect(error.code == .invalidCommand)
+                #expect(try replies[0].get().int == 1)
+                #expect(try replies[2].get().int == 2)
+                #expect(await client.isIdle)
+            }
+        }
+    }
 }
 
 extension RedisClient {
