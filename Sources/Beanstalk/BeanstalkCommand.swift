@@ -109,6 +109,13 @@ public enum BeanstalkCommand: Sendable, Hashable {
         }
     }
 
+    /// The most bytes that are sent together: half of what a buffer can hold, beyond which it ends the process.
+    private static let largestBatch = Int(Int32.max)
+
+    static func canBeEncoded(_ commands: [BeanstalkCommand]) -> Bool {
+        commands.reduce(0) { $0 + $1.encodedSizeHint } <= largestBatch
+    }
+
     static func encoded(_ commands: [BeanstalkCommand]) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(commands.reduce(0) { $0 + $1.encodedSizeHint })

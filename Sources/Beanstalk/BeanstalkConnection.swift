@@ -45,7 +45,7 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     ///
     /// Never throws: the outcome holds the replies that came, refusals included, and why the rest did not come. To
     /// `quit` there is no reply, so it ends a batch as `connectionLost`. A reply that cannot be the answer to its command
-    /// ends the connection with `protocolViolation`.
+    /// ends the connection with `protocolViolation`. Commands of more than 2 GiB are not sent, and end as `tooLarge`.
     ///
     /// - Parameter generation: the only connection to send on; nil for any.
     /// - Parameter timeout: the time until the last reply must be there; nil waits without limit.
@@ -60,6 +60,10 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     ) async -> BatchOutcome<BeanstalkReply> {
         guard !commands.isEmpty else {
             return BatchOutcome(replies: [], failure: nil, generation: status.generation)
+        }
+        guard BeanstalkCommand.canBeEncoded(commands) else {
+            let tooLarge = TransportError(.tooLarge, address: address, mayHaveBeenSent: false)
+            return BatchOutcome(replies: [], failure: tooLarge, generation: status.generation)
         }
         var batch = RequestBatch<BeanstalkReply>(
             bytes: BeanstalkCommand.encoded(commands), count: commands.count, timeout: timeout, generation: generation,

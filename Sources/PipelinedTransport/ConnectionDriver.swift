@@ -129,8 +129,12 @@ public import NIOCore
     @inlinable func write(_ bytes: ByteBuffer, flushesAtOnce: Bool = false) {
         if outbound.readableBytes == 0 {
             outbound = bytes
-        } else {
+        } else if outbound.readableBytes + bytes.readableBytes <= Self.gatheredBytes {
             outbound.writeImmutableBuffer(bytes)
+        } else {
+            // Not worth copying, and all that comes in one turn might be more than a buffer holds.
+            channel?.write(outbound, promise: nil)
+            outbound = bytes
         }
         if flushesAtOnce { return flush() }
         guard !isFlushScheduled else { return }
@@ -140,6 +144,9 @@ public import NIOCore
             self.flush()
         }
     }
+
+    /// The most that is copied together, to be written at once.
+    @usableFromInline static var gatheredBytes: Int { 1 << 20 }
 
     @inlinable func flush() {
         guard outbound.readableBytes > 0 else { return }

@@ -4,7 +4,7 @@ public struct TransportError: Error, Sendable {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case connectFailed, backingOff, preambleRejected, connectionLost, protocolViolation
-            case timedOut, cancelled, closed, staleGeneration
+            case timedOut, cancelled, closed, staleGeneration, tooLarge
         }
 
         private let value: Value
@@ -27,6 +27,8 @@ public struct TransportError: Error, Sendable {
         public static let closed = Code(value: .closed)
         /// The connection the request was bound to is gone; it was not sent.
         public static let staleGeneration = Code(value: .staleGeneration)
+        /// The requests are more than can be sent together, 2 GiB; none was sent.
+        public static let tooLarge = Code(value: .tooLarge)
 
         public var description: String { value.rawValue }
     }

@@ -32,6 +32,38 @@ import Testing
         }
     }
 
+    @Test func `requests of one turn that are too long to be copied together arrive as they are`() async throws {
+        try await BeanstalkdProcess.running { server in
+            let connection = connect(to: server)
+            // 2.4 MB before anything is connected, and again after.
+            for round in 0..<2 {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 0..<40 {
+                        group.addTask {
+                            let body = ByteBuffer(repeating: UInt8(number + round), count: 60_000)
+                            let id = try await connection.put(body, priority: 0, delay: 0, timeToRun: 60)
+                            #expect(try await connection.peek(id)?.body == body)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
+    @Test func `commands that no buffer holds together are refused, and nothing is connected`() async throws {
+        try await BeanstalkdProcess.running { server in
+            let connection = connect(to: server)
+            let put = BeanstalkCommand.put(
+                ByteBuffer(repeating: 0, count: 1 << 20), priority: 0, delay: 0, timeToRun: 1)
+            let outcome = await connection.execute(Array(repeating: put, count: 2_048))
+            #expect(outcome.replies.isEmpty)
+            #expect(outcome.failure?.code == .tooLarge)
+            #expect(outcome.failure?.mayHaveBeenSent == false)
+            #expect(await connection.status.generation.number == 0)
+        }
+    }
+
     @Test func `a batch is answered in order, refusals in their places`() async throws {
         try await BeanstalkdProcess.running { server in
             let connection = connect(to: server)

@@ -26,10 +26,22 @@ extension Producer {
     private func writeGathered() {
         var waiting = gathered.takeAll()[...]
         while !waiting.isEmpty {
-            let entries = Array(waiting.prefix(Self.sliceSize))
+            let entries = Array(waiting.prefix(Self.sliceLength(of: waiting.lazy.map(\.job.bodySize))))
             waiting = waiting.dropFirst(entries.count)
             write(entries)
         }
+    }
+
+    /// How many jobs are written in one go, at least one.
+    nonisolated static func sliceLength(of bodySizes: some Sequence<Int>) -> Int {
+        var count = 0
+        var bytes = 0
+        for size in bodySizes {
+            count += 1
+            bytes += size
+            if count == sliceSize || bytes >= sliceBytes { break }
+        }
+        return count
     }
 
     private func write(_ entries: [GatheredJobs.Entry]) {

@@ -11,19 +11,27 @@ extension Producer {
         var errors: [(position: Int, error: DelayQueueError)] = []
     }
 
-    nonisolated func prepare(_ requests: ArraySlice<JobRequest>) -> PreparedSlice {
+    /// Prepares as many requests as are written in one go, and at least one.
+    nonisolated func prepare(takingFrom requests: inout ArraySlice<JobRequest>) -> PreparedSlice {
+        let count = min(requests.count, Self.sliceSize)
         var slice = PreparedSlice()
-        slice.jobs.reserveCapacity(requests.count)
-        slice.positions.reserveCapacity(requests.count)
+        slice.jobs.reserveCapacity(count)
+        slice.positions.reserveCapacity(count)
         let now = Timestamp.now()
-        for (position, request) in zip(requests.indices, requests) {
+        var bytes = 0
+        var position = requests.startIndex
+        while position < requests.startIndex + count, bytes < Self.sliceBytes {
             do throws(DelayQueueError) {
-                slice.jobs.append(try prepare(request, now: now))
+                let job = try prepare(requests[position], now: now)
+                bytes += job.bodySize
+                slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {
                 slice.errors.append((position, error))
             }
+            position += 1
         }
+        requests = requests[position...]
         return slice
     }
 

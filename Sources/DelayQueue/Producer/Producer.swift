@@ -124,10 +124,12 @@ public actor Producer {
     public nonisolated func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
         var results: [Result<Receipt, DelayQueueError>?] = Array(repeating: nil, count: requests.count)
         await withTaskGroup(of: [(Int, Result<Receipt, DelayQueueError>)].self) { group in
-            for start in stride(from: 0, to: requests.count, by: Self.sliceSize) {
+            var rest = requests[...]
+            var slicesUnderWay = 0
+            while !rest.isEmpty {
                 // While some are on their way the next are made.
-                if start >= Self.sliceSize * 3 { await Self.collect(group.next(), into: &results) }
-                let slice = prepare(requests[start..<min(start + Self.sliceSize, requests.count)])
+                if slicesUnderWay == 3 { await Self.collect(group.next(), into: &results) } else { slicesUnderWay += 1 }
+                let slice = prepare(takingFrom: &rest)
                 for (position, error) in slice.errors { results[position] = .failure(error) }
                 group.addTask { Array(zip(slice.positions, await self.submit(slice.jobs))) }
             }
@@ -139,6 +141,10 @@ public actor Producer {
     /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such slices, the most
     /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
     static let sliceSize = 2048
+
+    /// With so many bytes of bodies no more jobs are added to a slice. The largest body more is far from what a buffer
+    /// holds, beyond which it would end the process.
+    static let sliceBytes = 16 << 20
 
     private static func collect(
         _ answers: [(Int, Result<Receipt, DelayQueueError>)]?, into results: inout [Result<Receipt, DelayQueueError>?]
