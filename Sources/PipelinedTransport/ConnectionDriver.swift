@@ -132,8 +132,9 @@ public import NIOCore
         } else if outbound.readableBytes + bytes.readableBytes <= Self.gatheredBytes {
             outbound.writeImmutableBuffer(bytes)
         } else {
-            // Not worth copying, and all that comes in one turn might be more than a buffer holds.
-            channel?.write(outbound, promise: nil)
+            // Not worth copying, and all that comes in one turn might be more than a buffer holds. Flushed, as TLS encrypts
+            // all that was written before a flush into one buffer.
+            flush()
             outbound = bytes
         }
         if flushesAtOnce { return flush() }

@@ -27,7 +27,7 @@ public struct TransportError: Error, Sendable {
         public static let closed = Code(value: .closed)
         /// The connection the request was bound to is gone; it was not sent.
         public static let staleGeneration = Code(value: .staleGeneration)
-        /// The requests are more than can be sent together, 2 GiB; none was sent.
+        /// The requests are more than are sent together, 2 GiB; none was sent.
         public static let tooLarge = Code(value: .tooLarge)
 
         public var description: String { value.rawValue }

@@ -51,6 +51,28 @@ import Testing
         }
     }
 
+    @Test func `a connection that nobody keeps is closed, from whatever thread it goes`() async throws {
+        try await BeanstalkdProcess.running { server in
+            let observer = connect(to: server)
+            var connection: BeanstalkConnection? = connect(to: server)
+            weak let remembered = connection
+            _ = try await connection?.put("a")
+            #expect(try await observer.stats().currentConnections == 2)
+            connection = nil
+            #expect(remembered == nil)
+            try await until { try await observer.stats().currentConnections == 1 }
+            // And one that is being made.
+            connection = connect(to: server)
+            let put = connection.map { connection in
+                Task { [weak connection] in await connection?.execute([.reserve], timeout: nil) }
+            }
+            connection = nil
+            put?.cancel()
+            _ = await put?.value
+            try await until { try await observer.stats().currentConnections == 1 }
+        }
+    }
+
     @Test func `commands that no buffer holds together are refused, and nothing is connected`() async throws {
         try await BeanstalkdProcess.running { server in
             let connection = connect(to: server)

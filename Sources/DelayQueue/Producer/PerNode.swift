@@ -9,10 +9,6 @@ package struct PerNode<Value>: Sequence {
 
     package init() {}
 
-    package init(capacity: Int) {
-        entries.reserveCapacity(capacity)
-    }
-
     package var isEmpty: Bool { entries.isEmpty }
 
     package var nodes: [Int] { entries.map(\.node) }

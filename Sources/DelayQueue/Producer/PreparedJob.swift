@@ -20,6 +20,8 @@ package final class PreparedJob: Sendable {
     package let bodySize: Int
     package let record: Record
     package let isNative: Bool
+    /// At most so many bytes are written to a node, the command apart.
+    let recordSize: Int
 
     package init(
         id: JobID, isOwnID: Bool, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, bodySize: Int,
@@ -33,6 +35,7 @@ package final class PreparedJob: Sendable {
         self.bodySize = bodySize
         self.record = record
         self.isNative = if case .native = record { true } else { false }
+        self.recordSize = Self.size(of: record, copies: CopySet.maximumCount)
     }
 
     /// Nobody can have used the id before, or will again.
@@ -62,9 +65,13 @@ package final class PreparedJob: Sendable {
 
     /// The bytes around the body.
     func overhead(copies: Int) -> Int {
+        Self.size(of: record, copies: copies) - bodySize
+    }
+
+    private static func size(of record: Record, copies: Int) -> Int {
         switch record {
-        case .native(let template): template.size(copy: max(copies - 1, 0), copies: copies) - bodySize
-        case .goQueue(let bytes): bytes.readableBytes - bodySize
+        case .native(let template): template.size(copy: max(copies - 1, 0), copies: copies)
+        case .goQueue(let bytes): bytes.readableBytes
         }
     }
 }

@@ -134,7 +134,7 @@ extension Producer {
 
     func batch(of puts: [FanOut.Put], in write: Write) -> RequestBatch<BeanstalkReply> {
         var size = 0
-        for put in puts { size += write.jobs[put.job].bodySize + 160 }
+        for put in puts { size += write.jobs[put.job].recordSize + LineWriter.maximumLength }
         var bytes = ByteBufferAllocator().buffer(capacity: size)
         let now = Timestamp.now()
         for put in puts {

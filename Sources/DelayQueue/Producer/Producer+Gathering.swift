@@ -26,17 +26,17 @@ extension Producer {
     private func writeGathered() {
         var waiting = gathered.takeAll()[...]
         while !waiting.isEmpty {
-            let entries = Array(waiting.prefix(Self.sliceLength(of: waiting.lazy.map(\.job.bodySize))))
+            let entries = Array(waiting.prefix(Self.sliceLength(of: waiting.lazy.map(\.job.recordSize))))
             waiting = waiting.dropFirst(entries.count)
             write(entries)
         }
     }
 
     /// How many jobs are written in one go, at least one.
-    nonisolated static func sliceLength(of bodySizes: some Sequence<Int>) -> Int {
+    nonisolated static func sliceLength(of recordSizes: some Sequence<Int>) -> Int {
         var count = 0
         var bytes = 0
-        for size in bodySizes {
+        for size in recordSizes {
             count += 1
             bytes += size
             if count == sliceSize || bytes >= sliceBytes { break }

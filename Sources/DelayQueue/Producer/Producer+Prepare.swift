@@ -1,7 +1,8 @@
 import NIOCore
 
 extension Producer {
-    /// What a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for the envelope.
+    /// What a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for the envelope; see
+    /// ``JobHeaders/maximumLength``.
     static let largestBody = 15 << 20
 
     /// What became of some requests of a batch; positions are those in the batch.
@@ -23,7 +24,7 @@ extension Producer {
         while position < requests.startIndex + count, bytes < Self.sliceBytes {
             do throws(DelayQueueError) {
                 let job = try prepare(requests[position], now: now)
-                bytes += job.bodySize
+                bytes += job.recordSize
                 slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {

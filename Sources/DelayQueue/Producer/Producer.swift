@@ -142,7 +142,7 @@ public actor Producer {
     /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
     static let sliceSize = 2048
 
-    /// With so many bytes of bodies no more jobs are added to a slice. The largest body more is far from what a buffer
+    /// With so many bytes of records no more jobs are added to a slice. One more of the largest is far from what a buffer
     /// holds, beyond which it would end the process.
     static let sliceBytes = 16 << 20
 

@@ -33,6 +33,7 @@ package struct WritePlan {
     }
 
     private mutating func plan(_ choice: NodeChoice, for jobs: Range<Int>, minimumWritten: Int) {
+        if jobs.isEmpty { return }
         guard choice.copies >= minimumWritten else {
             copies.append(contentsOf: repeatElement(0, count: jobs.count))
             return

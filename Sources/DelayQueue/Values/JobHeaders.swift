@@ -6,6 +6,10 @@ public struct JobHeaders: Sendable, Hashable {
     /// The most headers a job may have.
     public static let maximumCount = 128
 
+    /// The most bytes of all names and values together, with four a header for what separates them: most of the 1 MiB
+    /// that consumers leave a record for what is not its body.
+    public static let maximumLength = 1_000_000
+
     var pairs: [Pair]
 
     struct Pair: Sendable, Hashable {
@@ -40,11 +44,17 @@ public struct JobHeaders: Sendable, Hashable {
     public var count: Int { pairs.count }
     public var isEmpty: Bool { pairs.isEmpty }
 
-    /// - Throws: `invalidHeader` for the first name or value that could not be written and read back, or for too many.
+    /// - Throws: `invalidHeader` for the first name or value that could not be written and read back, for too many, or too long.
     public func validate() throws(DelayQueueError) {
         guard pairs.count <= Self.maximumCount else {
             throw DelayQueueError(
                 .invalidHeader, "a job has at most \(Self.maximumCount) headers, this one \(pairs.count)")
+        }
+        let length = pairs.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+        guard length <= Self.maximumLength else {
+            throw DelayQueueError(
+                .invalidHeader,
+                "headers are \(length) bytes; at most \(Self.maximumLength) can be delivered; store more elsewhere")
         }
         for pair in pairs {
             guard Self.isName(pair.name.utf8) else {

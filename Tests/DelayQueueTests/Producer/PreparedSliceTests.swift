@@ -31,6 +31,27 @@ struct PreparedSliceTests {
         #expect(largest.map(\.jobs.count) == [2, 1])
     }
 
+    @Test func `headers count as bodies do`() throws {
+        var options = JobOptions()
+        options.headers = ["h": String(repeating: "v", count: 999_000)]
+        let request = JobRequest(delay: .seconds(60), ByteBuffer(), options: options)
+        let slices = try Self.slices(of: Array(repeating: request, count: 20))
+        #expect(slices.map(\.jobs.count) == [17, 3])
+    }
+
+    @Test func `a record is no longer than it is said to be`() throws {
+        var options = JobOptions()
+        options.headers = ["h": "v"]
+        let requests = Self.requests(1, bodySize: 100) + [JobRequest(delay: .seconds(60), "body", options: options)]
+        for job in try Self.slices(of: requests).flatMap(\.jobs) {
+            for copies in [0, 3, 64] {
+                guard case .native(let template) = job.record else { continue }
+                let size = template.size(copy: max(copies - 1, 0), copies: copies)
+                #expect(size <= job.recordSize && size + 4 > job.recordSize)
+            }
+        }
+    }
+
     @Test func `a refused request keeps its place`() throws {
         var requests = Self.requests(4, bodySize: 1)
         requests[2] = JobRequest(delay: .seconds(-1), ByteBuffer())

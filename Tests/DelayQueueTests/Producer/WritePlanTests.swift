@@ -33,6 +33,12 @@ struct WritePlanTests {
         #expect(Self.plan(Self.health(3, slow: [2])).probes == [2])
     }
 
+    @Test func `no job is no put`() {
+        let plan = Self.plan(Self.health(3), jobs: 0)
+        #expect(plan.copies.isEmpty)
+        #expect(plan.puts.isEmpty)
+    }
+
     @Test func `with too few nodes nothing is written`() {
         let plan = Self.plan(Self.health(3, down: [0, 1]))
         #expect(plan.copies == [0])

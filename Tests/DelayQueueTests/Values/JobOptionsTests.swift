@@ -74,6 +74,14 @@ import Testing
         try JobHeaders((0..<128).map { ("h\($0)", "") }).validate()
         #expect(throws: DelayQueueError.self) { try JobHeaders((0..<129).map { ("h\($0)", "") }).validate() }
     }
+
+    @Test func `headers are no longer than consumers read`() throws {
+        let longest = String(repeating: "v", count: JobHeaders.maximumLength - 5)
+        try JobHeaders([("h", longest)]).validate()
+        let error = #expect(throws: DelayQueueError.self) { try JobHeaders([("h", longest + "v")]).validate() }
+        #expect(error?.code == .invalidHeader)
+        #expect(error?.message.contains("1000001 bytes") == true)
+    }
 }
 
 @Suite struct JobBodyTests {
