@@ -2,7 +2,6 @@ import Beanstalk
 import DelayQueueTestKit
 import Foundation
 import NIOCore
-import NIOPosix
 
 /// A throwaway beanstalkd, as these tests speak of it.
 final class BeanstalkdProcess: Sendable {
@@ -21,14 +20,10 @@ final class BeanstalkdProcess: Sendable {
 
     /// A port nobody listens on, below those that the system gives to clients: a client that calls a dead port of that
     /// range again and again can reach itself.
-    static func freePort() async throws -> Int {
+    static func freePort() -> Int {
         while true {
             let port = Int.random(in: 10_240..<32_768)
-            let binding = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .bind(host: "127.0.0.1", port: port)
-            guard let channel = try? await binding.get() else { continue }
-            try await channel.close()
-            return port
+            if PortReservation.isFree(port) { return port }
         }
     }
 

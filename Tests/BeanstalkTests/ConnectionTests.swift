@@ -227,7 +227,7 @@ import Testing
     }
 
     @Test func `a refused connection is not tried again inside the backoff`() async throws {
-        let port = try await BeanstalkdProcess.freePort()
+        let port = BeanstalkdProcess.freePort()
         var configuration = ConnectionConfiguration()
         configuration.backoff = ExponentialBackoff(initial: .seconds(600), maximum: .seconds(600), jitter: 0)
         let connection = connect(to: .hostname("127.0.0.1", port: port), configuration: configuration)

@@ -1,3 +1,4 @@
+import DelayQueueTestKit
 import Foundation
 
 /// A throwaway redis-server on a free loopback port.
@@ -96,22 +97,8 @@ final class RedisProcess: Sendable {
     static func freePort() throws -> Int {
         for _ in 0..<1000 {
             let port = Int.random(in: 10_240..<22_768)
-            if isFree(port), isFree(port + 10_000) { return port }
+            if PortReservation.isFree(port), PortReservation.isFree(port + 10_000) { return port }
         }
         throw DidNotStart(output: "no free port")
-    }
-
-    private static func isFree(_ port: Int) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
     }
 }
