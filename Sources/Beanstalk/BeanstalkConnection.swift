@@ -45,8 +45,8 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     ///
     /// Never throws: the outcome holds the replies that came, refusals included, and why the rest did not come. To
     /// `quit` there is no reply, so it ends a batch as `connectionLost`. A reply that cannot be the answer to its command
-    /// ends the connection with `protocolViolation`. Commands of more than 2 GiB, counting
-    /// 128 bytes a command besides bodies, are not sent, and end as `tooLarge`.
+    /// ends the connection with `protocolViolation`. Commands of more than 2 GiB, counting 128 bytes for each besides
+    /// its body, are not sent, and end as `tooLarge`.
     ///
     /// - Parameter generation: the only connection to send on; nil for any.
     /// - Parameter timeout: the time until the last reply must be there; nil waits without limit.
