@@ -188,7 +188,13 @@ extension RedisClient {
             eventLoop.scheduleTask(deadline: deadline) { self.assumeIsolated { $0.wake(id) } }
         }
         await withTaskCancellationHandler {
-            await withCheckedContinuation { evaluations[id]?.waiter = $0 }
+            await withCheckedContinuation { waiter in
+                // Looked at again: where the task prefers an executor, getting here may have taken a turn of the loop.
+                guard evaluations[id]?.freed.isEmpty == true, reasonToStop(deadline: deadline) == nil else {
+                    return waiter.resume()
+                }
+                evaluations[id]?.waiter = waiter
+            }
         } onCancel: {
             eventLoop.execute { self.assumeIsolated { $0.wake(id) } }
         }

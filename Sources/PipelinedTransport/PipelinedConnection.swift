@@ -52,6 +52,9 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
         let id = onLoop.makeID()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
+                // Where the task prefers an executor, getting here may have taken a turn of the loop, in which a
+                // cancellation found nothing to abandon.
+                if Task.isCancelled { return waiter.resume(returning: onLoop.cancelledUnsent) }
                 onLoop.start(batch, id: id, waiter: BatchWaiter { waiter.resume(returning: $0) })
             }
         } onCancel: {

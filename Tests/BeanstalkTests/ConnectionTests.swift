@@ -1,6 +1,7 @@
 import Beanstalk
 import Logging
 import NIOCore
+import PipelinedTransport
 import Testing
 
 /// The connection's own promises, seen through a real server.
@@ -150,6 +151,28 @@ import Testing
             let status = await connection.status
             #expect(status.unanswered == 0)
             #expect(status.generation.number == 1)
+        }
+    }
+
+    @Test(arguments: 0..<8)
+    func `a cancellation in any turn of the loop ends the wait of a task that prefers the loop`(
+        _ turns: Int
+    ) async throws {
+        try await BeanstalkdProcess.running { server in
+            let connection = connect(to: server)
+            // Connected, so that nothing but the reply is waited for.
+            _ = try await connection.stats()
+            let eventLoop = connection.eventLoop
+            let (begin, began) = AsyncStream.makeStream(of: Void.self)
+            let waiting = Task(executorPreference: EventLoopTaskExecutor(eventLoop)) {
+                for await _ in begin { break }
+                return await connection.execute([.reserveWithTimeout(seconds: 20)], timeout: nil)
+            }
+            eventLoop.execute {
+                began.finish()
+                cancel(waiting, after: turns, on: eventLoop)
+            }
+            #expect(await waiting.value.failure?.code == .cancelled)
         }
     }
 
@@ -341,4 +364,12 @@ import Testing
             #expect(violation?.mayHaveBeenSent == true)
         }
     }
+}
+
+/// Cancels a task in a later turn of a loop.
+private func cancel(
+    _ task: Task<BatchOutcome<BeanstalkReply>, Never>, after turns: Int, on eventLoop: any EventLoop
+) {
+    guard turns > 0 else { return task.cancel() }
+    eventLoop.execute { cancel(task, after: turns - 1, on: eventLoop) }
 }

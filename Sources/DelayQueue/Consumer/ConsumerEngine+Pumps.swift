@@ -8,6 +8,7 @@ extension ConsumerEngine {
     /// Sends to one node what has gathered since its last batch, one batch at a time, until the consumer is done.
     func pumpNode(_ node: Int) async {
         while !checkDone() {
+            nodeSignals[node].rearm()
             let sentAt = Moment.now()
             guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
                 // It may have begun to gather, which ends at a time.
@@ -100,6 +101,7 @@ extension ConsumerEngine {
     /// Sends the ledger what has gathered; several pumps keep several batches under way.
     func pumpLedger(_ pump: Int) async {
         while !checkDone() {
+            ledgerSignals[pump].rearm()
             let calls = core.takeLedgerCalls()
             guard !calls.isEmpty else {
                 await ledgerSignals[pump].wait()

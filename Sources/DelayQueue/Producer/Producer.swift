@@ -175,7 +175,10 @@ public actor Producer {
             let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
                 self.assumeIsolated { $0.resumeIdleWaiters() }
             }
-            await withCheckedContinuation { idleWaiters.append($0) }
+            await withCheckedContinuation { waiter in
+                // The last call may have ended in the turn of the loop that getting here can take.
+                if inFlight == 0 { waiter.resume() } else { idleWaiters.append(waiter) }
+            }
             timer.cancel()
         }
         for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }

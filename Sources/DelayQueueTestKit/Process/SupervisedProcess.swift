@@ -142,7 +142,10 @@ package actor SupervisedProcess {
 
     private func until(_ condition: @escaping @Sendable (SupervisorState) -> Bool) async {
         guard !condition(state) else { return }
-        await withCheckedContinuation { waiters.add($0, until: condition) }
+        await withCheckedContinuation { waiter in
+            // Looked at again: getting here may have been a suspension.
+            if condition(state) { waiter.resume() } else { waiters.add(waiter, until: condition) }
+        }
     }
 }
 

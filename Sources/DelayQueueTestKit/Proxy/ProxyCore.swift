@@ -197,7 +197,12 @@ actor ProxyCore {
         lastWaiterID += 1
         let id = lastWaiterID
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { waiters.add($0, id: id, until: condition) }
+            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+                // Looked at again: getting here may have taken a turn of the loop.
+                if Task.isCancelled { return waiter.resume(throwing: CancellationError()) }
+                if condition(activity) { return waiter.resume() }
+                waiters.add(waiter, id: id, until: condition)
+            }
         } onCancel: {
             eventLoop.execute {
                 self.assumeIsolated { $0.waiters.remove(id)?.resume(throwing: CancellationError()) }
