@@ -15,34 +15,31 @@ package struct WritePlan {
         jobCount: Int, health: [NodeChoice.Health], copies planned: Int, minimumWritten: Int,
         isChoiceShared: Bool = false, using generator: inout some RandomNumberGenerator
     ) {
-        let first = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten, using: &generator)
-        spares = first.spares
+        var choice = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten)
+        choice.draw(using: &generator)
+        spares = choice.spares(using: &generator)
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
-        // With no more nodes than copies every choice is the same.
-        if isChoiceShared || health.count <= planned {
-            plan(first, for: 0..<jobCount, minimumWritten: minimumWritten)
+        guard choice.copies >= minimumWritten else {
+            copies = Array(repeating: 0, count: jobCount)
             return
         }
-        copies.reserveCapacity(jobCount)
+        copies = Array(repeating: choice.copies, count: jobCount)
+        // With no more nodes than copies every choice is the same.
+        if isChoiceShared || health.count <= planned {
+            plan(choice, for: 0..<jobCount)
+            return
+        }
         for job in 0..<jobCount {
-            let choice =
-                job == 0
-                ? first : NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten, using: &generator)
-            plan(choice, for: job..<job + 1, minimumWritten: minimumWritten)
+            if job > 0 { choice.draw(using: &generator) }
+            plan(choice, for: job..<job + 1)
         }
     }
 
-    private mutating func plan(_ choice: NodeChoice, for jobs: Range<Int>, minimumWritten: Int) {
+    private mutating func plan(_ choice: NodeChoice, for jobs: Range<Int>) {
         if jobs.isEmpty { return }
-        guard choice.copies >= minimumWritten else {
-            copies.append(contentsOf: repeatElement(0, count: jobs.count))
-            return
-        }
-        copies.append(contentsOf: repeatElement(choice.copies, count: jobs.count))
-        if !choice.probes.isEmpty { probes.formUnion(choice.probes) }
         for copy in 0..<choice.copies {
-            let isAwaited = copy < choice.awaited.count
-            let node = isAwaited ? choice.awaited[copy] : choice.probes[copy - choice.awaited.count]
+            let node = choice[copy]
+            if copy >= choice.awaitedCount { probes.insert(node) }
             puts[node, default: []].append(contentsOf: jobs.lazy.map { FanOut.Put(job: $0, copy: copy) })
         }
     }

@@ -9,9 +9,11 @@ import NIOConcurrencyHelpers
 #endif
 
 /// The system's random numbers, fetched many at a time: a system call for each id would cost more than the id.
-enum RandomBits {
+struct RandomBits: RandomNumberGenerator {
     private static let count = 32
     private static let stock = NIOLockedValueBox<[UInt64]>([])
+
+    func next() -> UInt64 { Self.next() }
 
     static func next() -> UInt64 {
         stock.withLockedValue { stock in

@@ -144,9 +144,27 @@ struct NodeChoiceTests {
     static let slow = NodeChoice.Health(isUp: true, isSlow: true, isBusy: false)
     static let hung = NodeChoice.Health(isUp: true, isSlow: true, isBusy: true)
 
-    static func choose(_ health: [NodeChoice.Health], copies: Int = 3, minimum: Int = 2) -> NodeChoice {
+    /// What one draw chose.
+    struct Drawn {
+        var awaited: [Int]
+        var probes: [Int]
+        var spares: [Int]
+
+        var copies: Int { awaited.count + probes.count }
+    }
+
+    static func choose(_ health: [NodeChoice.Health], copies: Int = 3, minimum: Int = 2) -> Drawn {
+        var choice = NodeChoice(health: health, copies: copies, minimumWritten: minimum)
+        return draw(from: &choice)
+    }
+
+    static func draw(from choice: inout NodeChoice) -> Drawn {
         var generator = SystemRandomNumberGenerator()
-        return NodeChoice(health: health, copies: copies, minimumWritten: minimum, using: &generator)
+        choice.draw(using: &generator)
+        return Drawn(
+            awaited: (0..<choice.awaitedCount).map { choice[$0] },
+            probes: (choice.awaitedCount..<choice.copies).map { choice[$0] },
+            spares: choice.spares(using: &generator))
     }
 
     @Test func `all nodes where there are no more than copies`() {
@@ -176,15 +194,42 @@ struct NodeChoiceTests {
 
     @Test func `chance spreads the load over all nodes, and the rest are spares`() {
         var counts = [Int](repeating: 0, count: 6)
+        var draws = NodeChoice(
+            health: [Self.up, Self.up, Self.up, Self.up, Self.up, Self.slow], copies: 3, minimumWritten: 2)
         for _ in 0..<600 {
-            let choice = Self.choose([Self.up, Self.up, Self.up, Self.up, Self.up, Self.slow])
+            let choice = Self.draw(from: &draws)
             #expect(choice.copies == 3)
             #expect(choice.awaited.count >= 2)
-            #expect(Set(choice.awaited + choice.probes + choice.spares).isSuperset(of: 0..<5))
+            #expect(choice.awaited == choice.awaited.sorted())
+            let named = choice.awaited + choice.probes + choice.spares
+            #expect(Set(named).isSuperset(of: 0..<5))
+            #expect(Set(named).count == named.count)
             for node in choice.awaited + choice.probes { counts[node] += 1 }
         }
         // Expected 300 to 330 for a healthy node; far outside means the choice is not random.
         for node in 0..<5 { #expect((200...480).contains(counts[node])) }
         #expect(counts[5] > 0, "a slow node is probed now and then")
+    }
+
+    @Test func `one draw after the other takes any nodes alike`() {
+        var counts: [[Int]: Int] = [:]
+        var draws = NodeChoice(health: Array(repeating: Self.up, count: 5), copies: 3, minimumWritten: 2)
+        for _ in 0..<1_000 { counts[Self.draw(from: &draws).awaited, default: 0] += 1 }
+        // 10 ways to take three of five, 100 of each expected.
+        #expect(counts.count == 10)
+        #expect(counts.values.allSatisfy { (40...180).contains($0) })
+    }
+
+    @Test func `slow nodes chosen by one draw are chance again in the next`() {
+        var draws = NodeChoice(
+            health: [Self.slow, Self.up, Self.slow, Self.up, Self.slow], copies: 3, minimumWritten: 2)
+        var probed: Set<Int> = []
+        for _ in 0..<200 {
+            let choice = Self.draw(from: &draws)
+            #expect(choice.awaited == [1, 3], "healthy nodes fill the quorum")
+            #expect(choice.probes.count == 1)
+            probed.formUnion(choice.probes)
+        }
+        #expect(probed == [0, 2, 4])
     }
 }
