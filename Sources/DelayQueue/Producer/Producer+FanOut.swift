@@ -9,7 +9,7 @@ extension Producer {
         case graceOver
     }
 
-    /// Writes jobs to the nodes, at most ``sliceSize``; a result per job, in order.
+    /// Writes jobs to the nodes, as many as ``SliceFill`` allows; a result per job, in order.
     func submit(_ jobs: [PreparedJob]) async -> [Result<Receipt, DelayQueueError>] {
         if jobs.isEmpty { return [] }
         do throws(DelayQueueError) {
@@ -56,7 +56,7 @@ extension Producer {
         for (node, connection) in connections.enumerated() {
             health.append(self.health(of: node, connection.onLoop.status, now: now))
         }
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomBits()
         let plan = WritePlan(
             jobCount: jobs.count, health: health, copies: configuration.copies,
             minimumWritten: configuration.minimumWritten, isChoiceShared: sharingOneChoice, using: &generator)

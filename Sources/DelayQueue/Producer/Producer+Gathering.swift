@@ -26,22 +26,15 @@ extension Producer {
     private func writeGathered() {
         var waiting = gathered.takeAll()[...]
         while !waiting.isEmpty {
-            let entries = Array(waiting.prefix(Self.sliceLength(of: waiting.lazy.map(\.job.recordSize))))
-            waiting = waiting.dropFirst(entries.count)
-            write(entries)
+            var fill = SliceFill()
+            let slice = waiting.prefix { entry in
+                if fill.isFull { return false }
+                fill.add(recordSize: entry.job.recordSize)
+                return true
+            }
+            waiting = waiting[slice.endIndex...]
+            write(Array(slice))
         }
-    }
-
-    /// How many jobs are written in one go, at least one.
-    nonisolated static func sliceLength(of recordSizes: some Sequence<Int>) -> Int {
-        var count = 0
-        var bytes = 0
-        for size in recordSizes {
-            count += 1
-            bytes += size
-            if count == sliceSize || bytes >= sliceBytes { break }
-        }
-        return count
     }
 
     private func write(_ entries: [GatheredJobs.Entry]) {

@@ -14,20 +14,21 @@ extension Producer {
 
     /// Prepares as many requests as are written in one go, and at least one.
     nonisolated func prepare(takingFrom requests: inout ArraySlice<JobRequest>) -> PreparedSlice {
-        let count = min(requests.count, Self.sliceSize)
+        let count = min(requests.count, SliceFill.mostJobs)
         var slice = PreparedSlice()
         slice.jobs.reserveCapacity(count)
         slice.positions.reserveCapacity(count)
         let now = Timestamp.now()
-        var bytes = 0
+        var fill = SliceFill()
         var position = requests.startIndex
-        while position < requests.startIndex + count, bytes < Self.sliceBytes {
+        while position < requests.endIndex, !fill.isFull {
             do throws(DelayQueueError) {
                 let job = try prepare(requests[position], now: now)
-                bytes += job.recordSize
+                fill.add(recordSize: job.recordSize)
                 slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {
+                fill.add(recordSize: 0)
                 slice.errors.append((position, error))
             }
             position += 1

@@ -138,14 +138,6 @@ public actor Producer {
         return results.map { $0 ?? .failure(DelayQueueError(.closed, "the job was not written")) }
     }
 
-    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such slices, the most
-    /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
-    static let sliceSize = 2048
-
-    /// With so many bytes of records no more jobs are added to a slice. One more of the largest is far from what a buffer
-    /// holds, beyond which it would end the process.
-    static let sliceBytes = 16 << 20
-
     private static func collect(
         _ answers: [(Int, Result<Receipt, DelayQueueError>)]?, into results: inout [Result<Receipt, DelayQueueError>?]
     ) {

@@ -61,11 +61,20 @@ struct PreparedSliceTests {
         #expect(slices.first?.errors.first?.error.code == .dateInPast)
     }
 
-    @Test func `gathered single calls are cut alike`() {
-        #expect(Producer.sliceLength(of: Array(repeating: 0, count: 3_000)) == 2_048)
-        #expect(Producer.sliceLength(of: Array(repeating: 3 << 20, count: 20)) == 6)
-        #expect(Producer.sliceLength(of: [Producer.largestBody, Producer.largestBody, 1]) == 2)
-        #expect(Producer.sliceLength(of: [1, 2, 3]) == 3)
-        #expect(Producer.sliceLength(of: []) == 0)
+    static func countOfFirstSlice(of recordSizes: [Int]) -> Int {
+        var fill = SliceFill()
+        return recordSizes.prefix { size in
+            if fill.isFull { return false }
+            fill.add(recordSize: size)
+            return true
+        }.count
+    }
+
+    @Test func `a slice is full with so many jobs, or so many bytes, and never without a job`() {
+        #expect(Self.countOfFirstSlice(of: Array(repeating: 0, count: 3_000)) == 2_048)
+        #expect(Self.countOfFirstSlice(of: Array(repeating: 3 << 20, count: 20)) == 6)
+        #expect(Self.countOfFirstSlice(of: [Producer.largestBody, Producer.largestBody, 1]) == 2)
+        #expect(Self.countOfFirstSlice(of: [1 << 30, 1]) == 1)
+        #expect(Self.countOfFirstSlice(of: [1, 2, 3]) == 3)
     }
 }
