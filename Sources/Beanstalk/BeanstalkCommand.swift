@@ -112,13 +112,12 @@ public enum BeanstalkCommand: Sendable, Hashable {
     /// The most bytes that are sent together: half of what a buffer can hold, beyond which it ends the process.
     private static let largestBatch = Int(Int32.max)
 
-    static func canBeEncoded(_ commands: [BeanstalkCommand]) -> Bool {
-        commands.reduce(0) { $0 + $1.encodedSizeHint } <= largestBatch
-    }
-
-    static func encoded(_ commands: [BeanstalkCommand]) -> ByteBuffer {
+    /// - Returns: nil where that is exceeded.
+    static func encoded(_ commands: [BeanstalkCommand]) -> ByteBuffer? {
+        let size = commands.reduce(0) { $0 + $1.encodedSizeHint }
+        guard size <= largestBatch else { return nil }
         var bytes = ByteBuffer()
-        bytes.reserveCapacity(commands.reduce(0) { $0 + $1.encodedSizeHint })
+        bytes.reserveCapacity(size)
         for command in commands { command.encode(into: &bytes) }
         return bytes
     }

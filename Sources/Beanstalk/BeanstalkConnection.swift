@@ -62,16 +62,16 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
         guard !commands.isEmpty else {
             return BatchOutcome(replies: [], failure: nil, generation: status.generation)
         }
-        guard BeanstalkCommand.canBeEncoded(commands) else {
+        guard let bytes = BeanstalkCommand.encoded(commands) else {
             let tooLarge = TransportError(.tooLarge, address: address, mayHaveBeenSent: false)
             return BatchOutcome(replies: [], failure: tooLarge, generation: status.generation)
         }
         var batch = RequestBatch<BeanstalkReply>(
-            bytes: BeanstalkCommand.encoded(commands), count: commands.count, timeout: timeout, generation: generation,
+            bytes: bytes, count: commands.count, timeout: timeout, generation: generation,
             accepts: { index, reply in reply.answers(commands[index]) })
         if let whenAbandoned {
             batch.whenAbandoned = { index, reply in
-                whenAbandoned(index, reply).map { BeanstalkCommand.encoded([$0]) }
+                whenAbandoned(index, reply).flatMap { BeanstalkCommand.encoded([$0]) }
             }
         }
         return await send(batch)
@@ -124,7 +124,8 @@ extension ConnectionPreamble<BeanstalkReply> {
             commands += [.watch(watch), .ignore(.default)]
             expected += [.watching(2), .watching(1)]
         }
-        let bytes = BeanstalkCommand.encoded(commands)
+        var bytes = ByteBuffer()
+        for command in commands { command.encode(into: &bytes) }
         return ConnectionPreamble(bytes: bytes, count: commands.count) { [expected] replies in
             for (reply, expected) in zip(replies, expected) where reply != expected {
                 throw BeanstalkError(reply, address: address)
