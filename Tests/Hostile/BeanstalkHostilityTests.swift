@@ -103,7 +103,7 @@ struct BeanstalkHostilityTests {
         try await withBeanstalkd { real in
             try await HostileServer.running([[.hear("use"), .say("USI")]], inFrontOf: real.port) { server in
                 var configuration = Peers.soon
-                configuration.connectTimeout = .milliseconds(100)
+                configuration.connectTimeout = .seconds(1)
                 let connection = Peers.connection(to: server, tube: try TubeName(validating: "t"), configuration)
                 let outcome = await connection.execute([.peekReady], timeout: .seconds(60))
                 #expect(outcome.failure?.code == .connectFailed)
