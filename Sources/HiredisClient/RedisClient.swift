@@ -137,7 +137,7 @@ public actor RedisClient {
             guard case .error(let text) = reply else { return false }
             return RedisError(serverError: text).serverPrefix == "READONLY"
         }
-        if isReadOnly { await leaveReplica(outcome.generation) }
+        if isReadOnly { leaveReplica(outcome.generation) }
         return (outcome.replies, failure)
     }
 
@@ -162,12 +162,12 @@ public actor RedisClient {
 
     /// Drops a connection to what has become a replica, so that the next command looks the address up again and
     /// finds the new primary; at most once a second, as the replica may be all there is.
-    private func leaveReplica(_ generation: ConnectionGeneration) async {
+    private func leaveReplica(_ generation: ConnectionGeneration) {
         let now = NIODeadline.now()
         if let lastReconnect, now < lastReconnect + .seconds(1) { return }
-        guard await connection.status.generation == generation else { return }
+        guard connection.onLoop.status.generation == generation else { return }
         lastReconnect = now
-        await connection.disconnect()
+        connection.onLoop.disconnect()
     }
 
     // MARK: State

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// Runs tasks on an event loop, so that a task that talks to connections of that loop changes thread never.
+/// Runs tasks on an event loop, so that a task that talks to connections of that loop never changes threads.
 public final class EventLoopTaskExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
 

@@ -194,7 +194,8 @@ public import NIOCore
         return Failure(waiter: waiter, replies: takeReplies(), code: code, mayHaveBeenSent: true)
     }
 
-    /// Ids rise along the queue, so a binary search finds one.
+    /// Ids nearly always rise along the queue, so that a binary search finds one. Those of tasks that prefer an executor
+    /// need not: such a task may take a turn of the loop between its id and its place, and others go first.
     private func index(of id: UInt64) -> Int? {
         var low = 0
         var high = queue.count
@@ -202,7 +203,7 @@ public import NIOCore
             let middle = (low + high) / 2
             if queue[middle].id < id { low = middle + 1 } else { high = middle }
         }
-        return low < queue.count && queue[low].id == id ? low : nil
+        return low < queue.count && queue[low].id == id ? low : queue.firstIndex { $0.id == id }
     }
 
     // MARK: Connection

@@ -89,9 +89,14 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
     ///
     /// - Parameter limit: how long to wait for replies; what is unanswered then fails with `closed`.
     public func close(drainingFor limit: Duration = .seconds(1)) async {
-        let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) { [driver] in driver.value.finishClosing() }
-        await withCheckedContinuation { onLoop.close($0) }
-        timer.cancel()
+        var timer: Scheduled<Void>?
+        await withCheckedContinuation { drained in
+            onLoop.close(drained)
+            // Not before: getting here takes a turn of the loop where the task prefers an executor, and the limit would
+            // find nothing to end.
+            timer = eventLoop.scheduleTask(in: TimeAmount(limit)) { [driver] in driver.value.finishClosing() }
+        }
+        timer?.cancel()
     }
 }
 

@@ -163,16 +163,30 @@ import Testing
             // Connected, so that nothing but the reply is waited for.
             _ = try await connection.stats()
             let eventLoop = connection.eventLoop
-            let (begin, began) = AsyncStream.makeStream(of: Void.self)
+            let (start, starter) = AsyncStream.makeStream(of: Void.self)
             let waiting = Task(executorPreference: EventLoopTaskExecutor(eventLoop)) {
-                for await _ in begin { break }
+                for await _ in start { break }
                 return await connection.execute([.reserveWithTimeout(seconds: 20)], timeout: nil)
             }
             eventLoop.execute {
-                began.finish()
+                starter.finish()
                 cancel(waiting, after: turns, on: eventLoop)
             }
             #expect(await waiting.value.failure?.code == .cancelled)
+        }
+    }
+
+    @Test func `a limit that is over at once ends a close in a task that prefers the loop`() async throws {
+        try await BeanstalkdProcess.running { server in
+            let connection = connect(to: server)
+            _ = try await connection.stats()
+            let waiting = Task { await connection.execute([.reserveWithTimeout(seconds: 20)], timeout: nil) }
+            while await connection.status.unanswered == 0 { await Task.yield() }
+            await Task(executorPreference: EventLoopTaskExecutor(connection.eventLoop)) {
+                await connection.close(drainingFor: .zero)
+            }.value
+            #expect(await waiting.value.failure?.code == .closed)
+            #expect(await connection.execute([.stats]).failure?.code == .closed)
         }
     }
 

@@ -3,6 +3,7 @@ import DelayQueue
 import Foundation
 import NIOCore
 import NIOPosix
+import PipelinedTransport
 import Testing
 
 @Suite("Delivery", .serialized, .timeLimit(.minutes(4)))
@@ -225,5 +226,37 @@ struct DeliveryTests {
                 #expect(Set(tally.runs.map(\.text)).count == 100)
             }
         }
+    }
+
+    @Test func `a consumer that ends in any turn after it began does not wait for its reserves`() async throws {
+        try await Scenario.run { scenario in
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            for turns in 0..<32 {
+                let consumer = try scenario.consumer(ledger: InMemoryLedger()) { $0.eventLoop = eventLoop }
+                let (start, starter) = AsyncStream.makeStream(of: Void.self)
+                // On the loop as well, so that the one end follows the other beginning by so many turns.
+                let iterating = Task(executorPreference: EventLoopTaskExecutor(eventLoop)) {
+                    for try await job in consumer { Issue.record("\(job.id) was delivered") }
+                }
+                let closing = Task(executorPreference: EventLoopTaskExecutor(eventLoop)) {
+                    for await _ in start { break }
+                    let limit = Duration.seconds(20)
+                    let begun = ContinuousClock.now
+                    await consumer.close(within: limit)
+                    // Reserves wait for a minute, and are given up when the limit is over.
+                    #expect(ContinuousClock.now - begun < limit, "after \(turns) turns")
+                }
+                finish(after: turns, on: eventLoop, starter)
+                await closing.value
+                try await iterating.value
+            }
+        }
+    }
+}
+
+/// Ends a stream in a later turn of a loop.
+private func finish(after turns: Int, on eventLoop: any EventLoop, _ stream: AsyncStream<Void>.Continuation) {
+    eventLoop.execute {
+        if turns == 0 { stream.finish() } else { finish(after: turns - 1, on: eventLoop, stream) }
     }
 }

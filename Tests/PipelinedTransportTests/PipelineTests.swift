@@ -146,6 +146,15 @@ struct PipelineTests {
         #expect(machine.status.unanswered == 0)
     }
 
+    @Test func `requests are found to be cancelled in whatever order they came`() {
+        var machine = Self.ready()
+        let ids = (0..<5).map { _ in machine.makeID() }
+        for index in [3, 0, 4, 2, 1] {
+            _ = machine.enqueue(Self.entry(ids[index], "\(index)"), boundTo: nil, now: .at(0))
+        }
+        for index in ids.indices { #expect(machine.cancel(ids[index])?.waiter == "\(index)") }
+    }
+
     @Test func `a request cancelled before it was written certainly never reached the server`() {
         var machine = Machine(preambleCount: 0, backoff: .init())
         let id = machine.makeID()

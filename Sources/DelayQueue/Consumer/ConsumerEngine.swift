@@ -324,10 +324,20 @@ actor ConsumerEngine {
     /// Whether the pumps may end: nobody iterates, and nothing is held or on its way.
     func checkDone() -> Bool {
         guard !isEnding, core.isDraining, core.isIdle, ledgerBatchesUnderway == 0 else { return isEnding }
+        if isReserveOnItsWay {
+            poke()
+            return false
+        }
         isEnding = true
         // A node that hangs must not keep the others' pumps from starting again; nothing of ours is on its way.
         for connection in connections { connection.onLoop.disconnect() }
         return true
+    }
+
+    /// A reserve that waits was decided on, and is not with its connection yet: the pumps prefer an executor, so that
+    /// `send` begins in a later turn of the loop. Dropping the connection now would not end it.
+    private var isReserveOnItsWay: Bool {
+        nodes.indices.contains { isWaiting[$0] && connections[$0].onLoop.status.unanswered == 0 }
     }
 
     /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be settled.

@@ -163,16 +163,17 @@ public actor Producer {
     /// - Parameter limit: the longest wait for calls under way; they are then refused.
     public func close(within limit: Duration = .seconds(10)) async {
         isClosed = true
-        if inFlight > 0 {
-            let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
+        var timer: Scheduled<Void>?
+        await withCheckedContinuation { waiter in
+            // Looked at, and the limit set, only here: where the task prefers an executor, getting here takes a turn of
+            // the loop, in which the last call may end.
+            if inFlight == 0 { return waiter.resume() }
+            idleWaiters.append(waiter)
+            timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
                 self.assumeIsolated { $0.resumeIdleWaiters() }
             }
-            await withCheckedContinuation { waiter in
-                // The last call may have ended in the turn of the loop that getting here can take.
-                if inFlight == 0 { waiter.resume() } else { idleWaiters.append(waiter) }
-            }
-            timer.cancel()
         }
+        timer?.cancel()
         for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }
     }
 

@@ -143,7 +143,7 @@ package actor SupervisedProcess {
     private func until(_ condition: @escaping @Sendable (SupervisorState) -> Bool) async {
         guard !condition(state) else { return }
         await withCheckedContinuation { waiter in
-            // Looked at again: getting here may have been a suspension.
+            // Looked at again: where the task prefers an executor, getting here is a suspension.
             if condition(state) { waiter.resume() } else { waiters.add(waiter, until: condition) }
         }
     }

@@ -198,7 +198,7 @@ actor ProxyCore {
         let id = lastWaiterID
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
-                // Looked at again: getting here may have taken a turn of the loop.
+                // Looked at again: where the task prefers an executor, getting here takes a turn of the loop.
                 if Task.isCancelled { return waiter.resume(throwing: CancellationError()) }
                 if condition(activity) { return waiter.resume() }
                 waiters.add(waiter, id: id, until: condition)
