@@ -112,7 +112,7 @@ public enum BeanstalkCommand: Sendable, Hashable {
     /// The most bytes that are sent together: half of what a buffer can hold, beyond which it ends the process.
     private static let largestBatch = Int(Int32.max)
 
-    /// - Returns: nil where that is exceeded.
+    /// - Returns: nil where they would be more than that.
     static func encoded(_ commands: [BeanstalkCommand]) -> ByteBuffer? {
         let size = commands.reduce(0) { $0 + $1.encodedSizeHint }
         guard size <= largestBatch else { return nil }

@@ -75,7 +75,8 @@ package struct FanOut {
     /// To be deleted once the batch is over.
     package private(set) var unwanted: [UnwantedCopy] = []
 
-    /// - Parameter spares: nodes that may take over a copy another node certainly did not store, in order of choice.
+    /// - Parameter spares: nodes that may take over a copy another node certainly did not store, the first one first. A
+    ///   job's own nodes may be among them; they take none of its copies over.
     package init(jobCount: Int, minimumWritten: Int, spares: [Int]) {
         self.minimumWritten = minimumWritten
         self.spares = spares

@@ -62,7 +62,7 @@ package struct NodeChoice {
         sortChosen()
     }
 
-    /// A position of the choice is filled by chance from those up to a bound that are not chosen yet.
+    /// Fills a position of the choice by chance, from what is there and behind it, below the bound: not chosen yet.
     private mutating func swapIn(_ position: Int, below bound: Int, using generator: inout some RandomNumberGenerator) {
         order.swapAt(position, Int.random(in: position..<bound, using: &generator))
     }
@@ -93,6 +93,9 @@ package struct NodeChoice {
     package subscript(copy: Int) -> Int {
         order[copy]
     }
+
+    /// All that are up and not slow.
+    package var healthyNodes: ArraySlice<Int> { candidates[..<healthyCount] }
 
     /// Healthy nodes that were not chosen and may take over a copy, in an order that chance decides too.
     package func spares(using generator: inout some RandomNumberGenerator) -> [Int] {

@@ -28,6 +28,7 @@ extension Producer {
                 slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {
+                // Counts, so that no call prepares without end.
                 fill.add(recordSize: 0)
                 slice.errors.append((position, error))
             }

@@ -5,7 +5,7 @@ package struct WritePlan {
     package private(set) var puts = PerNode<[FanOut.Put]>()
     /// Nodes that are not waited for.
     package private(set) var probes: Set<Int> = []
-    /// Nodes that may take over a copy, in order of choice.
+    /// Nodes that may take over a copy of those jobs that have none there, in random order.
     package let spares: [Int]
     /// Nodes in backoff, and those that have not answered what they were sent before.
     package let unplanned: [Int]
@@ -17,15 +17,16 @@ package struct WritePlan {
     ) {
         var choice = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten)
         choice.draw(using: &generator)
-        spares = choice.spares(using: &generator)
+        // With no more nodes than copies every choice is the same.
+        let isChoiceShared = isChoiceShared || health.count <= planned
+        spares = isChoiceShared ? choice.spares(using: &generator) : choice.healthyNodes.shuffled(using: &generator)
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
         guard choice.copies >= minimumWritten else {
             copies = Array(repeating: 0, count: jobCount)
             return
         }
         copies = Array(repeating: choice.copies, count: jobCount)
-        // With no more nodes than copies every choice is the same.
-        if isChoiceShared || health.count <= planned {
+        if isChoiceShared {
             plan(choice, for: 0..<jobCount)
             return
         }

@@ -8,7 +8,8 @@ import NIOConcurrencyHelpers
     import Darwin
 #endif
 
-/// The system's random numbers, fetched many at a time: a system call for each id would cost more than the id.
+/// The system's random numbers, fetched many at a time: a system call for each would cost more than the id it is
+/// for.
 struct RandomBits: RandomNumberGenerator {
     private static let count = 32
     private static let stock = NIOLockedValueBox<[UInt64]>([])

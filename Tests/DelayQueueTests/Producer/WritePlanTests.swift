@@ -33,6 +33,16 @@ struct WritePlanTests {
         #expect(Self.plan(Self.health(3, slow: [2])).probes == [2])
     }
 
+    @Test func `any healthy node may help where each job has nodes of its own, else those that were not chosen`() {
+        #expect(Set(Self.plan(Self.health(5, slow: [4]), jobs: 20).spares) == [0, 1, 2, 3])
+        var generator = SeededGenerator(seed: 1)
+        let shared = WritePlan(
+            jobCount: 20, health: Self.health(5), copies: 3, minimumWritten: 2, isChoiceShared: true,
+            using: &generator)
+        #expect(Set(shared.spares) == Set(0..<5).subtracting(shared.puts.nodes))
+        #expect(Self.plan(Self.health(3), jobs: 20).spares.isEmpty)
+    }
+
     @Test func `no job is no put`() {
         let plan = Self.plan(Self.health(3), jobs: 0)
         #expect(plan.copies.isEmpty)
