@@ -60,11 +60,4 @@ struct WakeSignalTests {
             for await wasWoken in group { #expect(wasWoken, "a wake-up was missed") }
         }
     }
-
-    @Test func `who waits without looking is woken by what came before`() async {
-        let signal = WakeSignal()
-        signal.rearm()
-        signal.wake()
-        await signal.wait()
-    }
 }
