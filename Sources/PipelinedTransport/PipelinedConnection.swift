@@ -62,7 +62,24 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    /// The connection for whoever runs on its event loop already, and needs no task to wait in.
+    /// ``send(_:)`` for tasks that run on the connection's event loop, which need not be scheduled on it again.
+    ///
+    /// What it sends leaves in this turn of the loop. Stops the program where the task runs elsewhere.
+    @inlinable package nonisolated func sendFromLoop(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
+        if Task.isCancelled { return onLoop.cancelledUnsent }
+        let id = onLoop.makeID()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                if Task.isCancelled { return waiter.resume(returning: onLoop.cancelledUnsent) }
+                onLoop.start(
+                    batch, id: id, waiter: BatchWaiter { waiter.resume(returning: $0) }, flushesAtOnce: true)
+            }
+        } onCancel: {
+            abandonSoon(id)
+        }
+    }
+
+    /// The connection for whoever runs on its event loop already.
     ///
     /// Stops the program where that is not so.
     @inlinable package nonisolated var onLoop: ConnectionDriver<Decoder> { driver.value }

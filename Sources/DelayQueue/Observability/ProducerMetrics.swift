@@ -13,16 +13,16 @@ struct ProducerMetrics: Sendable {
         revoked = Counter(label: "dq_jobs_revoked_total", dimensions: dimensions)
     }
 
+    /// What a call was told.
     func record(_ results: [Result<Receipt, DelayQueueError>]) {
         var accepted = 0
         for result in results { if case .success = result { accepted += 1 } }
-        recordScheduled(accepted)
-        recordRefused(results.count - accepted)
+        if accepted > 0 { scheduled.increment(by: accepted) }
+        if accepted < results.count { refused.increment(by: results.count - accepted) }
     }
 
-    func recordScheduled(_ count: Int) { if count > 0 { scheduled.increment(by: count) } }
-
-    func recordRefused(_ count: Int) { if count > 0 { refused.increment(by: count) } }
-
-    func recordRevoked() { revoked.increment() }
+    /// What a revocation was told.
+    func record(_ outcome: Result<RevokeOutcome, DelayQueueError>) {
+        if case .success(.revoked) = outcome { revoked.increment() }
+    }
 }

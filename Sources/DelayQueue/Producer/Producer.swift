@@ -1,9 +1,6 @@
 import Beanstalk
 public import Foundation
 public import Logging
-import NIOCore
-import NIOPosix
-import PipelinedTransport
 
 /// Schedules jobs on several independent nodes.
 ///
@@ -12,11 +9,17 @@ import PipelinedTransport
 /// let receipt = try await producer.at(date, "send invoice 42")
 /// ```
 ///
-/// Nothing is connected before the first call. All callers share one pipelined connection per node, and the actor
-/// runs on the event loop of those connections. A job is accepted once ``ProducerConfiguration/minimumWritten`` nodes
-/// have acknowledged it; a refused job is deleted from the nodes that took it.
-public actor Producer {
-    public nonisolated let unownedExecutor: UnownedSerialExecutor
+/// Nothing is connected before the first call. All callers share one pipelined connection per node, and all the work is
+/// done by one actor on the event loop of those connections. A job is accepted once
+/// ``ProducerConfiguration/minimumWritten`` nodes have acknowledged it; a refused job is deleted from the nodes that took
+/// it.
+public struct Producer: Sendable {
+    let engine: ProducerEngine
+    let configuration: ProducerConfiguration
+    let queue: TubeName
+
+    /// The nodes jobs are written to.
+    public var nodes: [BeanstalkNode] { engine.nodes }
 
     /// Runs tasks where the producer's connections run.
     ///
@@ -31,31 +34,7 @@ public actor Producer {
     ///
     /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated to
     /// an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
-    public nonisolated var taskExecutor: any TaskExecutor { loopExecutor }
-
-    /// The nodes jobs are written to.
-    public nonisolated let nodes: [BeanstalkNode]
-    nonisolated let configuration: ProducerConfiguration
-    nonisolated let queue: TubeName
-    nonisolated let ledger: (any JobLedger)?
-    nonisolated let eventLoop: any EventLoop
-    nonisolated let loopExecutor: EventLoopTaskExecutor
-    nonisolated let connections: [BeanstalkConnection]
-    nonisolated let metrics: ProducerMetrics
-    nonisolated let logger: Logger
-
-    /// For each slow node, the number of replies it had sent when it missed the grace.
-    var slowNodes: [Int: UInt64] = [:]
-    /// Single calls that wait to be written, and those whose fate is open.
-    nonisolated let gathered = GatheredJobs()
-    var underway: [UInt64: (write: Write, job: Int)] = [:]
-    /// Writes of single calls that are not over.
-    var writes: [UInt64: Write] = [:]
-    var lastWrite: UInt64 = 0
-    var graceTimer: Scheduled<Void>?
-    var inFlight = 0
-    var isClosed = false
-    private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    public var taskExecutor: any TaskExecutor { engine.loopExecutor }
 
     /// - Parameter nodes: independent beanstalkd servers, at least ``ProducerConfiguration/minimumWritten`` of them.
     /// - Parameter ledger: the consumers' ledger. With it a refused or revoked job is certain never to run, even where
@@ -69,21 +48,10 @@ public actor Producer {
     ) throws(DelayQueueError) {
         let problems = configuration.problems(nodes: nodes)
         guard problems.isEmpty else { throw DelayQueueError.invalidConfiguration(problems) }
-        let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
-        self.unownedExecutor = eventLoop.executor.asUnownedSerialExecutor()
-        self.nodes = nodes
         self.configuration = configuration
         self.queue = QueueName.resolve(nodes: nodes, queue: configuration.queue)
-        self.ledger = ledger
-        self.eventLoop = eventLoop
-        self.loopExecutor = EventLoopTaskExecutor(eventLoop)
-        self.connections = nodes.map { node in
-            BeanstalkConnection.beanstalk(
-                node.address, useTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
-                logger: logger)
-        }
-        self.metrics = ProducerMetrics(queue: "\(queue)")
-        self.logger = logger
+        self.engine = ProducerEngine(
+            nodes: nodes, queue: queue, ledger: ledger, configuration: configuration, logger: logger)
     }
 
     // MARK: Scheduling
@@ -100,7 +68,7 @@ public actor Producer {
     ///   `insufficientCopies` (`mayStillFire` says whether a copy may be left), `jobFinished` (the caller's own id
     ///   is revoked, done or dead), `ledgerUnavailable` (a caller's own id could not be looked up), `cancelled`, `closed`.
     @discardableResult
-    public nonisolated func at(
+    public func at(
         _ date: Date, _ body: some JobBody, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> Receipt {
         try await schedule(JobRequest(at: date, body, options: options))
@@ -110,10 +78,15 @@ public actor Producer {
     ///
     /// - Parameter duration: the time until the job fires, zero or more. See ``at(_:_:options:)`` for the rest.
     @discardableResult
-    public nonisolated func delay(
+    public func delay(
         _ duration: Duration, _ body: some JobBody, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> Receipt {
         try await schedule(JobRequest(delay: duration, body, options: options))
+    }
+
+    private func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {
+        let results = await engine.schedule([try prepare(request, now: .now())])
+        return try results[0].get()
     }
 
     /// Schedules many jobs: one suspension per node and some thousand jobs, not per job.
@@ -121,7 +94,7 @@ public actor Producer {
     /// Cancelling the task refuses the jobs that are not accepted yet, as in ``at(_:_:options:)``.
     ///
     /// - Returns: a receipt or an error for each request, in their order. One refused job does not affect the others.
-    public nonisolated func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
+    public func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
         var results: [Result<Receipt, DelayQueueError>?] = Array(repeating: nil, count: requests.count)
         await withTaskGroup(of: [(Int, Result<Receipt, DelayQueueError>)].self) { group in
             var rest = requests[...]
@@ -131,7 +104,7 @@ public actor Producer {
                 if slicesUnderWay == 3 { await Self.collect(group.next(), into: &results) } else { slicesUnderWay += 1 }
                 let slice = prepare(takingFrom: &rest)
                 for (position, error) in slice.errors { results[position] = .failure(error) }
-                group.addTask { Array(zip(slice.positions, await self.submit(slice.jobs))) }
+                group.addTask { Array(zip(slice.positions, await engine.schedule(slice.jobs))) }
             }
             for await answers in group { Self.collect(answers, into: &results) }
         }
@@ -144,14 +117,18 @@ public actor Producer {
         for (position, result) in answers ?? [] { results[position] = result }
     }
 
-    private nonisolated func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {
-        let job = try prepare(request, now: .now())
-        // An id that may have been used before is looked up first.
-        if job.hasFreshID || ledger == nil { return try await write(job).get() }
-        guard let result = await submit([job]).first else {
-            throw DelayQueueError(.closed, "the job was not written")
-        }
-        return try result.get()
+    // MARK: Revoking
+
+    /// Takes a job back before it runs.
+    ///
+    /// With a ledger the job is marked first, so it never runs even where a copy is on a node that is down. Without one
+    /// the copies are deleted, and the answer is `incomplete` where one of them is unreachable, held by a consumer, gone
+    /// while others were there, or of unknown outcome. Cancellation does not interrupt a revocation once it has begun.
+    ///
+    /// - Returns: `revoked`, `alreadyRunning` (a consumer's lease is valid), `alreadyDone`, or `incomplete`.
+    /// - Throws: `ledgerUnavailable` (the job may be marked or not, no copy was touched; try again), `ledgerMisconfigured`, `closed`.
+    public func revoke(_ receipt: Receipt) async throws(DelayQueueError) -> RevokeOutcome {
+        try await engine.revoke(receipt).get()
     }
 
     // MARK: Closing
@@ -160,37 +137,9 @@ public actor Producer {
     ///
     /// Not interrupted by cancellation.
     ///
-    /// - Parameter limit: the longest wait for calls under way; they are then refused.
+    /// - Parameter limit: the longest wait for calls under way; those that are not decided then are refused, and what
+    ///   can not be taken back at once may still fire, as their errors say.
     public func close(within limit: Duration = .seconds(10)) async {
-        isClosed = true
-        var timer: Scheduled<Void>?
-        await withCheckedContinuation { waiter in
-            // Looked at, and the limit set, only here: where the task prefers an executor, getting here takes a turn of
-            // the loop, in which the last call may end.
-            if inFlight == 0 { return waiter.resume() }
-            idleWaiters.append(waiter)
-            timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
-                self.assumeIsolated { $0.resumeIdleWaiters() }
-            }
-        }
-        timer?.cancel()
-        for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }
-    }
-
-    private func resumeIdleWaiters() {
-        let waiters = idleWaiters
-        idleWaiters = []
-        for waiter in waiters { waiter.resume() }
-    }
-
-    /// Takes the place of a call under way; every call ends it with ``endCall()``.
-    func beginCall() throws(DelayQueueError) {
-        if isClosed { throw DelayQueueError(.closed, "the producer is closed") }
-        inFlight += 1
-    }
-
-    func endCall() {
-        inFlight -= 1
-        if inFlight == 0 { resumeIdleWaiters() }
+        await engine.close(within: limit)
     }
 }

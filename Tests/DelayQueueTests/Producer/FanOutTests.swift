@@ -23,7 +23,7 @@ struct FanOutTests {
         #expect(fanOut.answered(node: 0, [Self.stored(1)]).isEmpty)
         #expect(fanOut.answered(node: 1, [Self.stored(1)]) == [.startGrace])
         #expect(fanOut.answered(node: 2, [Self.stored(1)]) == [.finish])
-        #expect(fanOut.accepted == [true])
+        #expect(fanOut.isOver && fanOut.fate(of: 0) == .accepted)
     }
 
     @Test func `the grace ends the wait for a straggler, whose copy is unknown`() {
@@ -31,7 +31,7 @@ struct FanOutTests {
         _ = fanOut.answered(node: 0, [Self.stored(1)])
         _ = fanOut.answered(node: 2, [Self.stored(1)])
         #expect(fanOut.graceOver() == [.finish])
-        #expect(fanOut.accepted == [true])
+        #expect(fanOut.isOver && fanOut.fate(of: 0) == .accepted)
         #expect(fanOut.stragglers == [1])
         #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(1), .unknown, Self.stored(1)])
     }
@@ -49,7 +49,7 @@ struct FanOutTests {
         #expect(fanOut.graceOver().isEmpty)
         #expect(fanOut.answered(node: 1, [.unknown]).isEmpty)
         #expect(fanOut.answered(node: 2, [Self.stored(7)]) == [.finish])
-        #expect(fanOut.accepted == [true])
+        #expect(fanOut.isOver && fanOut.fate(of: 0) == .accepted)
     }
 
     @Test func `a job that cannot be accepted any more waits for the rest only as long as the grace`() {
@@ -57,7 +57,7 @@ struct FanOutTests {
         _ = fanOut.answered(node: 0, [.unknown])
         #expect(fanOut.answered(node: 1, [.unknown]) == [.startGrace])
         #expect(fanOut.graceOver() == [.finish])
-        #expect(fanOut.accepted == [false])
+        #expect(fanOut.isOver && fanOut.fate(of: 0) == .refused)
     }
 
     @Test func `a spare takes over the index of a put that certainly wrote nothing`() {
@@ -85,44 +85,75 @@ struct FanOutTests {
         _ = fanOut.answered(node: 1, [.unknown])
         _ = fanOut.graceOver()
         #expect(fanOut.answered(node: 2, [Self.stored(9)]).isEmpty)
-        fanOut.storedLate(Put(job: 0, copy: 0), as: BeanstalkJobID(5))
-        #expect(fanOut.accepted == [false])
-        #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(5), .unknown, Self.stored(9)])
+        #expect(fanOut.isOver && fanOut.fate(of: 0) == .refused)
+        #expect(fanOut.copies(of: 0).map(\.answer) == [.unknown, .unknown, Self.stored(9)])
     }
 
-    @Test func `a withdrawn job is not accepted, and what turns out to be stored of it is unwanted`() {
+    // MARK: Late answers
+
+    @Test func `a copy stored late stays where the job was accepted, and is known from then on`() {
+        var fanOut = Self.threeNodes()
+        _ = fanOut.answered(node: 0, [Self.stored(1)])
+        _ = fanOut.answered(node: 1, [.unknown])
+        _ = fanOut.answered(node: 2, [Self.stored(2)])
+        #expect(fanOut.fate(of: 0) == .accepted)
+        let mustGo = fanOut.arrivedLate(Put(job: 0, copy: 1), as: BeanstalkJobID(5))
+        #expect(!mustGo)
+        #expect(fanOut.copies(of: 0).map(\.answer) == [Self.stored(1), Self.stored(5), Self.stored(2)])
+    }
+
+    @Test func `a copy stored late must go where the job was refused`() {
+        var fanOut = Self.threeNodes()
+        for node in 0..<3 { _ = fanOut.answered(node: node, [.unknown]) }
+        #expect(fanOut.fate(of: 0) == .refused)
+        let mustGo = fanOut.arrivedLate(Put(job: 0, copy: 1), as: BeanstalkJobID(5))
+        #expect(mustGo)
+    }
+
+    @Test func `one that comes between the end of its wait and the word of it is known to the decision`() {
+        var fanOut = Self.threeNodes()
+        let mustGo = fanOut.arrivedLate(Put(job: 0, copy: 1), as: BeanstalkJobID(5))
+        #expect(!mustGo, "the job may still be accepted")
+        for node in 0..<3 { _ = fanOut.answered(node: node, [.unknown]) }
+        #expect(fanOut.fate(of: 0) == .refused, "it came too late to count")
+        #expect(fanOut.withdraw(0).map(\.answer) == [.unknown, Self.stored(5), .unknown])
+        #expect(fanOut.takeUnwanted().isEmpty, "it is taken back with the others")
+    }
+
+    // MARK: Cancelled callers
+
+    @Test func `a cancelled job is refused, and what turns out to be stored after its withdrawal is unwanted`() {
         var fanOut = FanOut(jobCount: 2, minimumWritten: 2, spares: [9])
         for node in 0..<3 {
             fanOut.sent([Put(job: 0, copy: node), Put(job: 1, copy: node)], node: node, isAwaited: true)
         }
         _ = fanOut.answered(node: 0, [Self.stored(1), Self.stored(2)])
-        fanOut.withdraw(0)
-        #expect(fanOut.unwanted.isEmpty, "what was known before is taken back by whoever withdraws it")
+        fanOut.cancel(0)
+        #expect(fanOut.fate(of: 0) == .refused && !fanOut.isOver)
+        #expect(fanOut.withdraw(0).map(\.answer) == [Self.stored(1), .unknown, .unknown])
+        #expect(fanOut.takeUnwanted().isEmpty, "what was known before is taken back by whoever withdraws it")
         #expect(
             fanOut.answered(node: 1, [.refused(isNodesFault: true), Self.stored(4)]) == [.startGrace], "no spare for it"
         )
         #expect(fanOut.answered(node: 2, [Self.stored(5), .unknown]) == [.finish])
-        #expect(fanOut.accepted == [false, true])
-        #expect(fanOut.unwanted == [.init(put: Put(job: 0, copy: 2), node: 2, id: BeanstalkJobID(5))])
-        fanOut.storedLate(Put(job: 1, copy: 2), as: BeanstalkJobID(6))
-        #expect(fanOut.unwanted.count == 1, "the other job's copy is wanted")
+        #expect(fanOut.fate(of: 0) == .refused && fanOut.fate(of: 1) == .accepted)
+        #expect(fanOut.takeUnwanted() == [.init(put: Put(job: 0, copy: 2), node: 2, id: BeanstalkJobID(5))])
+        #expect(fanOut.takeUnwanted().isEmpty, "told once")
     }
 
-    @Test func `a job withdrawn while its put is in doubt leaves no copy when that turns out to be stored`() {
+    @Test func `a cancelled job that enough nodes have stored is accepted all the same`() {
         var fanOut = Self.threeNodes()
-        fanOut.withdraw(0)
+        for node in 0..<2 { _ = fanOut.answered(node: node, [Self.stored(1)]) }
+        fanOut.cancel(0)
+        #expect(fanOut.fate(of: 0) == .accepted)
+        #expect(fanOut.decide() == [.finish], "nobody is left to wait for the third")
+    }
+
+    @Test func `a decided job can not be cancelled`() {
+        var fanOut = Self.threeNodes()
         for node in 0..<3 { _ = fanOut.answered(node: node, [.unknown]) }
-        #expect(fanOut.accepted == [false])
-        fanOut.storedLate(Put(job: 0, copy: 1), as: BeanstalkJobID(8))
-        #expect(fanOut.unwanted == [.init(put: Put(job: 0, copy: 1), node: 1, id: BeanstalkJobID(8))])
-    }
-
-    @Test func `a job that was accepted can not be withdrawn`() {
-        var fanOut = Self.threeNodes()
-        for node in 0..<3 { _ = fanOut.answered(node: node, [Self.stored(1)]) }
-        fanOut.withdraw(0)
-        #expect(fanOut.accepted == [true])
-        #expect(!fanOut.isWithdrawn(0))
+        fanOut.cancel(0)
+        #expect(fanOut.fate(of: 0) == .refused)
     }
 
     @Test func `a batch ends when each of its jobs is decided`() {
@@ -133,7 +164,7 @@ struct FanOutTests {
         _ = fanOut.answered(node: 0, [Self.stored(1), .refused(isNodesFault: true)])
         #expect(fanOut.answered(node: 1, [Self.stored(1), Self.stored(2)]).isEmpty, "job 1 is open")
         #expect(fanOut.answered(node: 2, [.unknown, Self.stored(3)]) == [.finish])
-        #expect(fanOut.accepted == [true, true])
+        #expect(fanOut.fate(of: 0) == .accepted && fanOut.fate(of: 1) == .accepted)
     }
 }
 

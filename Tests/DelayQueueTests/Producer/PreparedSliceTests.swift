@@ -62,10 +62,10 @@ struct PreparedSliceTests {
     }
 
     static func countOfFirstSlice(of recordSizes: [Int]) -> Int {
-        var fill = SliceFill()
+        var written = WriteSize()
         return recordSizes.prefix { size in
-            if fill.isFull { return false }
-            fill.add(recordSize: size)
+            if written.isFull { return false }
+            written.add(recordSize: size)
             return true
         }.count
     }

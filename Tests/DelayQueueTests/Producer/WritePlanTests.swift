@@ -66,7 +66,6 @@ struct WritePlanTests {
                 .stored(id), .refused(isNodesFault: true), .refused(isNodesFault: true),
                 .refused(isNodesFault: false), .unknown, .unknown,
             ])
-        #expect(!replies.areAllStored)
         #expect(replies.tooLarge == [3])
         #expect(replies.buried.map(\.id) == [id])
         replies.deleted([.deleted])
@@ -80,16 +79,5 @@ struct WritePlanTests {
         let outcome = BatchOutcome<BeanstalkReply>(replies: [], failure: failure, generation: ConnectionGeneration(1))
         let replies = PutReplies(outcome, count: 1)
         #expect(replies.answers == [mayHaveBeenSent ? .unknown : .refused(isNodesFault: true)])
-        #expect(!replies.areAllStored)
-    }
-
-    @Test func `puts are stored where each was answered so, and only there`() {
-        let stored = [BeanstalkReply.inserted(BeanstalkJobID(7)), .inserted(BeanstalkJobID(8))]
-        let outcome = BatchOutcome(replies: stored, failure: nil, generation: ConnectionGeneration(1))
-        #expect(PutReplies(outcome, count: 2).areAllStored)
-        #expect(!PutReplies(outcome, count: 3).areAllStored)
-        var refused = outcome
-        refused.replies[1] = .draining
-        #expect(!PutReplies(refused, count: 2).areAllStored)
     }
 }

@@ -1,7 +1,7 @@
 /// What can go wrong in a ``World``, besides messages that are late.
 package enum Fault: Int, CaseIterable, Sendable {
     case consumerCrash, consumerPause, consumerStop, clockJump
-    case producerCrash, producerPause, callCancelled
+    case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, replyLost
     case kick, revocation

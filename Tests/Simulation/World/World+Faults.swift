@@ -4,7 +4,8 @@ extension World {
     func scheduleFaults() {
         let kinds: [Fault] = [
             .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
-            .producerPause, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway, .ledgerHang, .kick,
+            .producerPause, .producerClose, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway,
+            .ledgerHang, .kick,
         ]
         for _ in 0..<options.faults {
             let kind = kinds[random.below(kinds.count)]
@@ -35,6 +36,7 @@ extension World {
             count(.clockJump)
             consumers[which % consumers.count].setClock(ahead: random.time(2_000_000) - 1_000_000)
         case .producerCrash: producer?.crash(for: duration)
+        case .producerClose: producer?.close(within: min(duration, 5_000_000))
         case .producerPause: producer?.pause(for: duration)
         case .nodeCrash: crashNode(which, for: duration)
         case .nodeHang: gates[which % gates.count].hang(for: duration)
@@ -62,7 +64,7 @@ extension World {
         case .kick:
             count(.kick)
             kickAll()
-        case .callCancelled, .revocation, .replyLost: break
+        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost: break
         }
     }
 

@@ -16,13 +16,16 @@ extension World {
         }
     }
 
+    /// A caller schedules a job, or some; now and then several callers come in the same moment.
     func firstCall() {
-        let count = random.chance(4) ? 2 + random.below(2) : 1
-        let format = random.below(8)
-        call((0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }, tries: 0)
+        for _ in 0..<(random.chance(4) ? 2 + random.below(3) : 1) {
+            let count = random.chance(4) ? 2 + random.below(2) : 1
+            let format = random.below(8)
+            call((0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }, tries: 0)
+        }
     }
 
-    private func makeJob(isOwnID: Bool, isGoQueue: Bool) -> ProducerCall.Entry {
+    private func makeJob(isOwnID: Bool, isGoQueue: Bool) -> ScheduledJob {
         let fire = now + (random.chance(3) ? random.time(20_000_000) : random.time(3_000_000))
         let fireTime = Timestamp(microseconds: fire)
         let name = "job-\(judge.jobs.count)"
@@ -48,42 +51,36 @@ extension World {
         failuresLeft.append(random.chance(8) ? 1 + random.below(5) : 0)
         ledger.add(
             isGoQueue ? LedgerKey(goQueue: job.id) : LedgerKey(queue: .default, id: job.id), number: number)
-        return ProducerCall.Entry(job: job, number: number)
+        return ScheduledJob(job: job, number: number)
     }
 
     /// A caller schedules jobs; now and then it loses patience.
-    func call(_ entries: [ProducerCall.Entry], tries: Int) {
+    func call(_ jobs: [ScheduledJob], tries: Int) {
         guard let producer, producer.isAlive else {
             callersWaiting += 1
             after(1_000_000) { [unowned self] in
                 callersWaiting -= 1
-                call(entries, tries: tries)
+                call(jobs, tries: tries)
             }
             return
         }
-        lastCall += 1
-        let next = ProducerCall(entries, number: lastCall, tries: tries, producer: producer)
-        note("call \(lastCall) schedules jobs \(entries.map(\.number))")
+        note("a caller schedules jobs \(jobs.map(\.number))")
         callsUnderway += 1
-        producer.calls.append(next)
-        if !isHealed, random.chance(6) {
-            after(random.chance(2) ? random.time(3_000) : random.time(3_000_000)) { next.cancel() }
+        let name = producer.call(jobs, tries: tries)
+        if !isHealed, random.chance(5) {
+            let patience: Int64 = [2, 3_000, 300_000, 3_000_000][random.below(4)]
+            after(random.time(patience)) { producer.cancel(name) }
         }
-        producer.act { next.start() }
     }
 
-    /// A caller got its receipt; some jobs are taken back later.
+    /// A caller got its receipt; some jobs are taken back later, or at once.
     func accepted(_ receipt: Receipt, job: Int) {
         guard random.chance(5) else { return }
-        after(random.time(30_000_000)) { [unowned self] in
+        after(random.chance(4) ? random.time(3_000) : random.time(30_000_000)) { [unowned self] in
             guard let producer, producer.isAlive else { return }
             count(.revocation)
             callsUnderway += 1
-            producer.revocations += 1
-            producer.revoke(receipt, job: job) { [unowned self] in
-                callsUnderway -= 1
-                producer.revocations -= 1
-            }
+            producer.revoke(receipt, job: job)
         }
     }
 }

@@ -52,7 +52,6 @@ package final class World {
     var callsUnderway = 0
     /// Callers that will ask again in a while.
     var callersWaiting = 0
-    var lastCall = 0
     var foreignLeft: Int?
 
     package init(seed: UInt64) {

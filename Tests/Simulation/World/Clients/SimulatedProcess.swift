@@ -17,6 +17,8 @@ class SimulatedProcess {
             self.waiter = waiter
         }
 
+        var isOver: Bool { waiter == nil }
+
         func answer(_ results: [Result<LedgerReply, DelayQueueError>]) {
             waiter?(results)
             waiter = nil
@@ -39,6 +41,7 @@ class SimulatedProcess {
     private var latestClock: Int64 = 0
     private var lastRequest: Int64 = 0
     private var lastReply: Int64 = 0
+    private var exchanges: [Exchange] = []
 
     init(world: World) {
         self.world = world
@@ -90,6 +93,8 @@ class SimulatedProcess {
         _ requests: [LedgerRequest], then: @escaping ([Result<LedgerReply, DelayQueueError>]) -> Void
     ) {
         let exchange = Exchange(requests, sentAt: world.now) { [self] results in act { then(results) } }
+        exchanges.removeAll(where: \.isOver)
+        exchanges.append(exchange)
         let fate = world.isHealed ? 100 : world.random.below(100)
         var arrival = max(world.now + world.latency(), lastRequest)
         switch fate {
@@ -103,6 +108,13 @@ class SimulatedProcess {
             lastRequest = arrival
             world.after(arrival - world.now) { [self] in reach(exchange) }
         }
+    }
+
+    /// Waits for no answer any more; what was asked may be carried out all the same.
+    func endAsking() {
+        let ended = exchanges
+        exchanges = []
+        world.after(1) { for exchange in ended { exchange.fail() } }
     }
 
     private func reach(_ exchange: Exchange) {

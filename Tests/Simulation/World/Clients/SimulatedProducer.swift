@@ -1,30 +1,47 @@
 import Beanstalk
 import DelayQueue
+import NIOCore
 import PipelinedTransport
 
-/// A producer process: the real decisions of a `Producer`, with simulated connections to the nodes.
+/// A producer process: a real ``ProducerCore`` with simulated connections to the nodes and callers that lose patience.
 final class SimulatedProducer: SimulatedProcess {
-    /// The one connection to a node, shared by all calls.
-    struct Link {
-        var connection: Int?
-        var generation: UInt64 = 0
-        var retryAt: Int64 = 0
-        var lastArrival: Int64 = 0
-        var lastReply: Int64 = 0
-        var outstanding: [NodeRequest] = []
-        /// It missed a grace, and has not answered since.
-        var isSlow = false
+    /// One call, as its caller has it.
+    struct Call {
+        let jobs: [ScheduledJob]
+        let tries: Int
     }
 
-    static let writeTimeout: Int64 = 5_000_000
-    static let stragglerGrace: Int64 = 250_000
+    /// What callers have told since the last turn.
+    private enum Message {
+        case call(ProducerCore.CallID)
+        case cancel(ProducerCore.CallID)
+        case revoke(ProducerCore.CallID)
+    }
 
+    var core: ProducerCore
     var links: [Link]
-    var calls: [ProducerCall] = []
-    /// How many are under way.
-    var revocations = 0
+    private var inbox: [Message] = []
+    private var isTurnScheduled = false
+    private var calls: [ProducerCore.CallID: Call] = [:]
+    private var revocations: [ProducerCore.CallID: (receipt: Receipt, job: Int)] = [:]
+    private var lastCall: ProducerCore.CallID = 0
+    /// The write that each job was put by last, as the judge knows it.
+    private var writers: [Int: Int] = [:]
+    /// The jobs that calls took back; their deletes may be carried out after their end.
+    private var revokedJobs: [ProducerCore.CallID: Int] = [:]
+    /// The writes after which each job's caller was told that it is refused.
+    private var refusals: [Int: Set<Int>] = [:]
+    private var nextTick: Int64?
+    private var isClosing = false
+    /// The time to close is over: nothing is waited for any more.
+    private(set) var isCutShort = false
 
     override init(world: World) {
+        var settings = ProducerCore.Settings(
+            nodes: world.addresses, queue: .default, hasLedger: world.options.producerHasLedger)
+        settings.copies = world.options.copies
+        settings.timing = WorldOptions.timing
+        core = ProducerCore(settings: settings)
         links = world.nodes.map { _ in Link() }
         super.init(world: world)
         isAlive = true
@@ -32,184 +49,247 @@ final class SimulatedProducer: SimulatedProcess {
 
     var hasLedger: Bool { world.options.producerHasLedger }
 
+    /// Nothing it sent waits for an answer, and it waits for nothing.
+    var isQuiet: Bool { links.allSatisfy(\.outstanding.isEmpty) && core.isIdle }
+
+    // MARK: Callers
+
+    /// - Returns: the call's name, to cancel it by.
+    func call(_ jobs: [ScheduledJob], tries: Int) -> ProducerCore.CallID {
+        lastCall += 1
+        calls[lastCall] = Call(jobs: jobs, tries: tries)
+        for job in jobs { world.judge.scheduled(job.number) }
+        post(.call(lastCall))
+        return lastCall
+    }
+
+    func cancel(_ call: ProducerCore.CallID) {
+        guard isAlive, calls[call] != nil else { return }
+        world.count(.callCancelled)
+        world.note("call \(call) is cancelled")
+        post(.cancel(call))
+    }
+
+    /// Takes an accepted job back.
+    func revoke(_ receipt: Receipt, job: Int) {
+        lastCall += 1
+        revocations[lastCall] = (receipt, job)
+        revokedJobs[lastCall] = job
+        world.note("job \(job) is to be revoked")
+        world.judge.willRevoke(job)
+        // Without a ledger's word, or with half of the copies gone, nothing can be asked any more but that it is not
+        // run where the answer says so.
+        if !hasLedger { world.judge.revoked(job, nil) }
+        post(.revoke(lastCall))
+    }
+
+    private func post(_ message: Message) {
+        inbox.append(message)
+        if isTurnScheduled { return }
+        isTurnScheduled = true
+        world.after(1) { [self] in
+            act { [self] in
+                isTurnScheduled = false
+                takeMessages()
+                flush()
+            }
+        }
+    }
+
+    private func takeMessages() {
+        let messages = inbox
+        inbox = []
+        if messages.count > 1 { world.count(.gathering) }
+        for message in messages {
+            switch message {
+            case .call(let id): core.call(id, calls[id]?.jobs.map(\.job) ?? [])
+            case .cancel(let id): core.cancel(id, now: moment)
+            case .revoke(let id): if let (receipt, _) = revocations[id] { core.revoke(id, receipt) }
+            }
+        }
+    }
+
+    // MARK: Life
+
     /// Nobody learns what became of the calls under way; what they had written stays.
     func crash(for duration: Int64) {
         guard isAlive else { return }
         world.count(.producerCrash)
         world.note("producer crashes")
+        end()
+        // What it had done of a revocation nobody knows.
+        for (_, job) in revocations.values where hasLedger { world.judge.revoked(job, nil) }
+        let lost = calls.sorted { $0.key < $1.key }.map(\.value)
+        world.callsUnderway -= lost.count + revocations.count
+        world.after(duration) { [self] in
+            world.producer = SimulatedProducer(world: world)
+            for call in lost { wasLost(call) }
+        }
+    }
+
+    /// A deployment: the calls under way may end until the limit, then another process takes the place.
+    func close(within limit: Int64) {
+        guard isAlive, !isClosing else { return }
+        world.count(.producerClose)
+        world.note("producer closes within \(limit)")
+        isClosing = true
+        act { [self] in
+            core.close()
+            flush()
+        }
+        world.after(limit) { [self] in act { [self] in cutShort() } }
+    }
+
+    private func cutShort() {
+        isCutShort = true
+        for node in links.indices {
+            for request in links[node].outstanding { abandon(request, node: node, as: .cancelled) }
+        }
+        endAsking()
+    }
+
+    private func end() {
         for node in links.indices { drop(node) }
         isAlive = false
-        let lost = calls
-        calls = []
-        world.callsUnderway -= lost.count + revocations
-        world.after(duration) { [world] in
-            world.producer = SimulatedProducer(world: world)
-            for call in lost { call.wasLost() }
-        }
     }
 
-    /// Nothing it sent waits for an answer.
-    var isQuiet: Bool { links.allSatisfy(\.outstanding.isEmpty) }
-
-    func health() -> [NodeChoice.Health] {
-        links.map { link in
-            NodeChoice.Health(
-                isUp: link.connection != nil || link.retryAt <= world.now, isSlow: link.isSlow,
-                isBusy: !link.outstanding.isEmpty)
-        }
+    private func endClosing() {
+        world.note("producer has closed")
+        end()
+        world.after(100_000) { [world] in world.producer = SimulatedProducer(world: world) }
     }
 
-    // MARK: Connections
+    // MARK: Turns
 
-    private func outcome(
-        _ replies: [BeanstalkReply] = [], _ code: TransportError.Code? = nil, mayHaveBeenSent: Bool = true, node: Int
-    ) -> BatchOutcome<BeanstalkReply> {
-        BatchOutcome(
-            replies: replies,
-            failure: code.map {
-                TransportError($0, address: world.addresses[node].address, mayHaveBeenSent: mayHaveBeenSent)
-            }, generation: ConnectionGeneration(links[node].generation))
+    func flush() {
+        guard isAlive else { return }
+        if core.hasGathered {
+            var random = world.random
+            core.write(links: links.map { $0.health(now: world.now) }, now: moment, using: &random)
+            world.random = random
+        }
+        for action in core.takeActions() { perform(action) }
+        scheduleTick()
+        if isClosing, core.isIdle, inbox.isEmpty { endClosing() }
     }
 
-    func send(_ request: NodeRequest, to node: Int) {
-        if let generation = request.generation,
-            links[node].connection == nil || generation.number != links[node].generation
-        {
-            return end(request, .staleGeneration, node: node)
-        }
-        if links[node].connection == nil, links[node].retryAt > world.now {
-            return end(request, .backingOff, node: node)
-        }
-        request.connection = links[node].connection
-        request.deaths = world.nodes[node].deaths
-        links[node].outstanding.append(request)
-        let arrival = max(world.now + world.latency(), links[node].lastArrival)
-        links[node].lastArrival = arrival
-        world.after(arrival - world.now) { [self] in arrive(request, node: node) }
-    }
-
-    /// Told in a moment, like every answer.
-    private func end(_ request: NodeRequest, _ code: TransportError.Code, node: Int) {
-        world.after(1) { [self] in
-            act { [self] in request.end(outcome([], code, mayHaveBeenSent: false, node: node)) }
-        }
-    }
-
-    private func arrive(_ request: NodeRequest, node: Int) {
-        let server = world.nodes[node]
-        if request.isDead {
-            // Sent before its connection broke, it may have reached the server all the same.
-            if request.connection != nil, server.isUp, server.deaths == request.deaths, world.random.chance(2) {
-                execute(request, node: node)
-            }
-            return
-        }
-        guard server.isUp else {
-            links[node].retryAt = world.now + 50_000 + world.random.time(500_000)
-            links[node].outstanding.removeAll { $0 === request }
-            act { [self] in request.end(outcome([], .connectFailed, mayHaveBeenSent: false, node: node)) }
-            return
-        }
-        if links[node].connection == nil {
-            links[node].connection = world.makeConnection()
-            links[node].generation += 1
-        }
-        request.connection = links[node].connection
-        if server.isHung {
-            world.after(request.sentAt + Self.writeTimeout - world.now) { [self] in
-                act { [self] in request.end(outcome([], .timedOut, node: node)) }
+    private func scheduleTick() {
+        guard let next = core.nextTick else { return }
+        let at = max(next.microseconds, world.now) + 1
+        if let nextTick, nextTick <= at, nextTick > world.now { return }
+        nextTick = at
+        world.after(at - world.now) { [self] in
+            guard nextTick == at else { return }
+            act { [self] in
+                nextTick = nil
+                core.tick(now: moment)
+                flush()
             }
         }
-        execute(request, node: node)
     }
 
-    private func execute(_ request: NodeRequest, node: Int) {
-        let server = world.nodes[node]
-        guard let connection = request.connection, server.isUp else { return }
-        if server.isHung {
-            server.inbox.append { [self] in execute(request, node: node) }
-            return
-        }
-        let replies = request.commands.map { perform($0, on: node, connection: connection) }
-        world.gates[node].serve()
-        if request.isDead { return }
-        let arrival = max(world.now + world.latency(), links[node].lastReply)
-        links[node].lastReply = arrival
-        world.after(arrival - world.now) { [self] in
-            act { [self] in receive(request, replies, node: node) }
-        }
-    }
-
-    private func receive(_ request: NodeRequest, _ replies: [BeanstalkReply], node: Int) {
-        if request.isDead { return }
-        links[node].outstanding.removeAll { $0 === request }
-        links[node].isSlow = false
-        if request.isAwaited { return request.end(outcome(replies, node: node)) }
-        guard let whenAbandoned = request.whenAbandoned else { return }
-        for (index, reply) in replies.enumerated() {
-            guard let farewell = whenAbandoned(index, reply) else { continue }
-            send(
-                NodeRequest(
-                    [farewell], generation: ConnectionGeneration(links[node].generation), sentAt: world.now
-                ) { _ in },
-                to: node)
-        }
-    }
-
-    /// The connection to a node breaks, with whatever is on it.
-    func cut(_ node: Int) {
-        guard isAlive, links[node].connection != nil else { return }
-        world.note("producer loses its connection to node \(node)")
-        let lost = drop(node)
-        act { [self] in
-            for request in lost { request.end(outcome([], .connectionLost, node: node)) }
-        }
-    }
-
-    @discardableResult
-    private func drop(_ node: Int) -> [NodeRequest] {
-        links[node].connection = nil
-        let lost = links[node].outstanding
-        links[node].outstanding = []
-        for request in lost { request.isDead = true }
-        return lost
-    }
-
-    /// The caller waits no longer; the reply, if it comes, meets nobody.
-    func abandon(_ request: NodeRequest, node: Int) {
-        request.end(outcome([], .cancelled, node: node))
-    }
-
-    // MARK: Commands
-
-    private func perform(_ command: NodeRequest.Command, on node: Int, connection: Int) -> BeanstalkReply {
-        let server = world.nodes[node]
-        switch command {
-        case .put(let bytes, let priority, let delay, let timeToRun, let origin):
-            if !world.isHealed, world.random.chance(80) {
-                return world.random.chance(2) ? .draining : .outOfMemory
+    private func perform(_ action: ProducerCore.Action) {
+        switch action {
+        case .send(let commands, let write):
+            for commands in commands {
+                noteWriters(commands)
+                send(NodeRequest(commands, write: write), to: commands.node)
             }
-            let reply = server.put(
-                bytes, priority: priority, delay: Int64(delay) * 1_000_000, timeToRun: Int64(timeToRun) * 1_000_000,
-                origin: origin, now: world.now)
-            world.note("producer puts a copy of job \(origin.job ?? -1) on node \(node): \(reply)")
-            if case .inserted(let id) = reply, !world.isHealed, world.random.chance(120) {
-                server.buryForLackOfMemory(id)
-                return .buried(id)
+        case .stopWaiting(let write):
+            for node in links.indices {
+                for request in links[node].outstanding where request.write == write {
+                    abandon(request, node: node, as: .cancelled)
+                }
             }
-            return reply
-        case .delete(let id, let deleter):
-            guard let stored = server.delete(id, by: connection, now: world.now) else { return .notFound }
-            world.note("producer deletes \(id) of job \(stored.origin.job ?? -1) on node \(node)")
-            if let job = stored.origin.job {
-                world.judge.deleted(
-                    job, writtenBy: stored.origin.call, by: deleter)
-            } else {
-                world.judge.fail("a producer deleted a record nobody here wrote")
+        case .ask(let requests, let question):
+            ask(requests) { [self] results in
+                core.ledgerAnswered(question, results)
+                flush()
             }
-            return .deleted
-        case .peek(let id):
-            return server.find(id).map { .found(id, $0.bytes) } ?? .notFound
+            if isCutShort { endAsking() }
+        case .answer(let id, let results):
+            guard let call = calls.removeValue(forKey: id) else {
+                return world.judge.fail("call \(id) was answered twice")
+            }
+            world.callsUnderway -= 1
+            for (job, result) in zip(call.jobs, results) { answered(job, result, of: call) }
+        case .answerRevocation(let id, let outcome):
+            guard let (receipt, job) = revocations.removeValue(forKey: id) else {
+                return world.judge.fail("revocation \(id) was answered twice")
+            }
+            world.callsUnderway -= 1
+            world.note("revocation of job \(job): \(outcome)")
+            switch outcome {
+            // Of an own id other calls may have written copies that this receipt does not know.
+            case .success(let outcome): if hasLedger || !receipt.hasOwnID { world.judge.revoked(job, outcome) }
+            // It may be marked or not.
+            case .failure: world.judge.revoked(job, nil)
+            }
+        case .nodeIsSlow, .copyIsLeft:
+            break
+        }
+    }
+
+    // MARK: Answers
+
+    private func answered(_ job: ScheduledJob, _ result: Result<Receipt, DelayQueueError>, of call: Call) {
+        switch result {
+        case .success(let receipt):
+            world.note("job \(job.number) is accepted")
+            world.judge.accepted(job.number, by: writers[job.number] ?? 0)
+            world.accepted(receipt, job: job.number)
+        case .failure(let error) where error.code == .jobFinished:
+            world.judge.foundFinished(job.number)
+        case .failure(let error):
+            world.note("job \(job.number) is refused as \(error.code), mayStillFire \(error.mayStillFire)")
+            world.judge.refused(
+                job.number, mayStillFire: error.mayStillFire, isMarked: hasLedger && job.job.hasFreshID)
+            if let write = writers[job.number] { refusals[job.number, default: []].insert(write) }
+            retry(job, of: call)
+        }
+    }
+
+    /// A caller with an id of its own asks again, until the job is accepted.
+    private func retry(_ job: ScheduledJob, of call: Call) {
+        guard job.job.isOwnID, call.tries < 20 else { return }
+        let wait = 100_000 + world.random.time(3_000_000)
+        world.callersWaiting += 1
+        world.after(wait) { [world] in
+            world.callersWaiting -= 1
+            world.call([job], tries: call.tries + 1)
+        }
+    }
+
+    /// The process died with the call under way.
+    private func wasLost(_ call: Call) {
+        for job in call.jobs {
+            world.judge.lostCall(job.number)
+            if !world.judge.jobs[job.number].isAccepted { retry(job, of: call) }
+        }
+    }
+
+    // MARK: What only the judge knows
+
+    /// Writes of all processes have names of their own.
+    func judged(_ write: ProducerCore.WriteID) -> Int { identity << 24 | Int(write) }
+
+    private func noteWriters(_ commands: NodeCommands) {
+        guard case .write(let write) = commands.purpose, case .put(let puts) = commands.kind else { return }
+        for put in puts { if let job = world.jobNumbers[put.job.id] { writers[job] = judged(write) } }
+    }
+
+    /// The core keeps a copy that was stored late.
+    func keeps(_ put: NodeCommands.Put, of write: ProducerCore.WriteID) {
+        guard let job = world.jobNumbers[put.job.id], refusals[job]?.contains(judged(write)) == true else { return }
+        world.judge.fail("a copy of \(world.judge.jobs[job].name) that was stored late was kept, though it is refused")
+    }
+
+    func deleter(of purpose: NodeCommands.Purpose) -> Judge.Deleter {
+        switch purpose {
+        case .write(let write), .withdrawal(_, of: let write): .refusal(call: judged(write))
+        case .clearing(let write, _): .failedPut(call: judged(write))
+        case .revocation(_, of: let call): .revocation(job: revokedJobs[call] ?? 0)
+        case .sizeLimit: .refusal(call: 0)
         }
     }
 }

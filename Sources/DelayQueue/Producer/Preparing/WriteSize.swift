@@ -1,6 +1,6 @@
-/// How full a slice is: the jobs that are written in one go.
-struct SliceFill {
-    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such slices, the most
+/// How much is written in one go.
+struct WriteSize {
+    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such writes, the most
     /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
     static let mostJobs = 2048
 

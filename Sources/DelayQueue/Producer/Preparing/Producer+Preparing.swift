@@ -13,23 +13,23 @@ extension Producer {
     }
 
     /// Prepares as many requests as are written in one go, and at least one.
-    nonisolated func prepare(takingFrom requests: inout ArraySlice<JobRequest>) -> PreparedSlice {
-        let count = min(requests.count, SliceFill.mostJobs)
+    func prepare(takingFrom requests: inout ArraySlice<JobRequest>) -> PreparedSlice {
+        let count = min(requests.count, WriteSize.mostJobs)
         var slice = PreparedSlice()
         slice.jobs.reserveCapacity(count)
         slice.positions.reserveCapacity(count)
         let now = Timestamp.now()
-        var fill = SliceFill()
+        var size = WriteSize()
         var position = requests.startIndex
-        while position < requests.endIndex, !fill.isFull {
+        while position < requests.endIndex, !size.isFull {
             do throws(DelayQueueError) {
                 let job = try prepare(requests[position], now: now)
-                fill.add(recordSize: job.recordSize)
+                size.add(recordSize: job.recordSize)
                 slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {
                 // Counts, so that no call prepares without end.
-                fill.add(recordSize: 0)
+                size.add(recordSize: 0)
                 slice.errors.append((position, error))
             }
             position += 1
@@ -39,7 +39,7 @@ extension Producer {
     }
 
     /// Validates a request and builds what is written; nothing is sent for a bad one.
-    nonisolated func prepare(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
+    func prepare(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
         let options = request.options
         try options.validate()
         let fireTime = try fireTime(of: request, now: now)
@@ -79,7 +79,7 @@ extension Producer {
             bodySize: body.readableBytes, record: .native(template))
     }
 
-    private nonisolated func body(of request: JobRequest) throws(DelayQueueError) -> ByteBuffer {
+    private func body(of request: JobRequest) throws(DelayQueueError) -> ByteBuffer {
         var body = ByteBuffer()
         if let bytes = request.body as? ByteBuffer {
             // Nothing to be written: it is copied into the envelope.
@@ -101,7 +101,7 @@ extension Producer {
         return body
     }
 
-    private nonisolated func fireTime(of request: JobRequest, now: Timestamp) throws(DelayQueueError) -> Timestamp {
+    private func fireTime(of request: JobRequest, now: Timestamp) throws(DelayQueueError) -> Timestamp {
         let fireTime: Timestamp
         switch request.time {
         case .at(let date): fireTime = try Timestamp(date)

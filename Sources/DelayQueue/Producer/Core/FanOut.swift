@@ -1,6 +1,6 @@
 package import Beanstalk
 
-/// The decision over a batch of jobs written to several nodes: when it is over, and which jobs are accepted.
+/// The decision over jobs written together to several nodes: which of them are accepted, and when the wait is over.
 ///
 /// Inputs in, actions out. A job is accepted with `minimumWritten` stored copies. Once every job is accepted or can
 /// no longer be, the nodes still awaited get a grace; nodes known to be slow are not waited for.
@@ -37,6 +37,10 @@ package struct FanOut {
         package var answer: Answer
     }
 
+    package enum Fate: Hashable, Sendable {
+        case open, accepted, refused
+    }
+
     private struct Job {
         /// By index.
         var copies: [Copy] = []
@@ -44,6 +48,8 @@ package struct FanOut {
         var pending = 0
         /// Nodes whose copy another one took over.
         var refusedBy: [Int] = []
+        var fate = Fate.open
+        /// What was known to be stored is being taken back.
         var isWithdrawn = false
 
         mutating func add(_ copy: Copy) {
@@ -70,10 +76,11 @@ package struct FanOut {
     private var pending = PerNode<PendingNode>()
     private var isGraceStarted = false
     private var isGraceOver = false
-    /// Fixed when the batch is over: answers that still come are recorded, but change no decision.
-    package private(set) var accepted: [Bool]?
-    /// To be deleted once the batch is over.
-    package private(set) var unwanted: [UnwantedCopy] = []
+    /// Every job's fate is decided: answers that still come are recorded, but change none.
+    package private(set) var isOver = false
+    /// Copies whose answer came after the wait for it had ended, and before that end was recorded.
+    private var storedLate: [Put: BeanstalkJobID] = [:]
+    private var unwanted: [UnwantedCopy] = []
 
     /// - Parameter spares: nodes that may take over a copy another node certainly did not store, the first one first. A
     ///   job's own nodes may be among them; they take none of its copies over.
@@ -83,12 +90,15 @@ package struct FanOut {
         self.jobs = Array(repeating: Job(), count: jobCount)
     }
 
+    package func fate(of job: Int) -> Fate { jobs[job].fate }
+
+    /// No node has an answer left to give, be it that the wait for it was ended.
+    package var isAnswered: Bool { pending.isEmpty }
+
     /// The puts are on their way to the node.
     package mutating func sent(_ puts: [Put], node: Int, isAwaited: Bool) {
         pending[node] = PendingNode(puts: puts, isAwaited: isAwaited)
-        for put in puts {
-            jobs[put.job].pending += 1
-        }
+        for put in puts { jobs[put.job].pending += 1 }
     }
 
     /// The node's answers, one a put, in the order they were sent.
@@ -102,15 +112,14 @@ package struct FanOut {
                 if jobs[put.job].isWithdrawn { unwanted.append(UnwantedCopy(put: put, node: node, id: id)) }
             }
             // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
-            if case .refused(isNodesFault: true) = answer, accepted == nil, !jobs[put.job].isWithdrawn,
-                let spare = spare(for: put.job)
+            if case .refused(isNodesFault: true) = answer, jobs[put.job].fate == .open, let spare = spare(for: put.job)
             {
                 replacements[spare, default: []].append(put)
                 jobs[put.job].refusedBy.append(node)
                 jobs[put.job].pending += 1
                 continue
             }
-            jobs[put.job].add(Copy(index: put.copy, node: node, answer: answer))
+            jobs[put.job].add(Copy(index: put.copy, node: node, answer: known(answer, of: put)))
         }
         if replacements.isEmpty { return decide() }
         var actions: [Action] = []
@@ -121,15 +130,17 @@ package struct FanOut {
         return actions + decide()
     }
 
-    /// The job is wanted no more: it is not accepted, and what turns out to be stored of it is ``unwanted``.
-    ///
-    /// What is known to be stored already is for the caller to take back.
-    package mutating func withdraw(_ job: Int) {
-        guard accepted == nil else { return }
-        jobs[job].isWithdrawn = true
+    /// An answer, or what is known better by now.
+    private func known(_ answer: Answer, of put: Put) -> Answer {
+        if storedLate.isEmpty || answer != .unknown { return answer }
+        return storedLate[put].map { .stored($0) } ?? answer
     }
 
-    package func isWithdrawn(_ job: Int) -> Bool { jobs[job].isWithdrawn }
+    /// The caller wants the job no more: it is refused, unless enough nodes have stored it already.
+    package mutating func cancel(_ job: Int) {
+        guard jobs[job].fate == .open else { return }
+        jobs[job].fate = jobs[job].stored >= minimumWritten ? .accepted : .refused
+    }
 
     /// The time granted to stragglers has passed.
     package mutating func graceOver() -> [Action] {
@@ -137,7 +148,7 @@ package struct FanOut {
         return decide()
     }
 
-    /// A node that no put of the job went to, and that no batch is under way to.
+    /// A node that no put of the job went to, and that no puts are under way to.
     private func spare(for job: Int) -> Int? {
         spares.first { spare in
             pending[spare] == nil && !jobs[job].refusedBy.contains(spare)
@@ -145,14 +156,18 @@ package struct FanOut {
         }
     }
 
-    private mutating func decide() -> [Action] {
-        guard accepted == nil else { return [] }
-        let isOpen = jobs.contains {
-            !$0.isWithdrawn && $0.stored < minimumWritten && $0.stored + $0.pending >= minimumWritten
+    package mutating func decide() -> [Action] {
+        guard !isOver else { return [] }
+        var isSettled = true
+        for job in jobs where job.fate == .open {
+            if job.stored < minimumWritten, job.stored + job.pending >= minimumWritten { return [] }
+            isSettled = false
         }
-        if isOpen { return [] }
-        if isGraceOver || !pending.contains(where: \.value.isAwaited) {
-            accepted = jobs.map { $0.stored >= minimumWritten && !$0.isWithdrawn }
+        if isSettled || isGraceOver || !pending.contains(where: \.value.isAwaited) {
+            for index in jobs.indices where jobs[index].fate == .open {
+                jobs[index].fate = jobs[index].stored >= minimumWritten ? .accepted : .refused
+            }
+            isOver = true
             return [.finish]
         }
         if isGraceStarted { return [] }
@@ -165,15 +180,35 @@ package struct FanOut {
         pending.filter(\.value.isAwaited).map(\.node).sorted()
     }
 
-    /// A put that counted as unknown was stored after all.
-    package mutating func storedLate(_ put: Put, as id: BeanstalkJobID) {
-        guard let index = jobs[put.job].copies.firstIndex(where: { $0.index == put.copy }),
-            jobs[put.job].copies[index].answer == .unknown
-        else { return }
-        jobs[put.job].copies[index].answer = .stored(id)
-        if jobs[put.job].isWithdrawn {
-            unwanted.append(UnwantedCopy(put: put, node: jobs[put.job].copies[index].node, id: id))
+    // MARK: Copies
+
+    /// A put was stored whose answer nobody waits for any more.
+    ///
+    /// - Returns: whether the copy must go, as its job was refused.
+    package mutating func arrivedLate(_ put: Put, as id: BeanstalkJobID) -> Bool {
+        if jobs[put.job].fate == .refused { return true }
+        if let index = jobs[put.job].copies.firstIndex(where: { $0.index == put.copy }) {
+            if jobs[put.job].copies[index].answer == .unknown { jobs[put.job].copies[index].answer = .stored(id) }
+        } else {
+            storedLate[put] = id
         }
+        return false
+    }
+
+    /// A refused job's copies are about to be taken back; what turns out to be stored of it from now on is unwanted.
+    ///
+    /// - Returns: what is known of its copies.
+    package mutating func withdraw(_ job: Int) -> [Copy] {
+        jobs[job].isWithdrawn = true
+        return copies(of: job)
+    }
+
+    package func isWithdrawn(_ job: Int) -> Bool { jobs[job].isWithdrawn }
+
+    /// Copies to be deleted that were stored after their job was withdrawn; each is told once.
+    package mutating func takeUnwanted() -> [UnwantedCopy] {
+        defer { unwanted = [] }
+        return unwanted
     }
 
     /// The copies of a job, by index; those without an answer are `unknown`.
@@ -182,7 +217,7 @@ package struct FanOut {
         var copies = jobs[job].copies
         for (node, entry) in pending {
             for put in entry.puts where put.job == job {
-                copies.append(Copy(index: put.copy, node: node, answer: .unknown))
+                copies.append(Copy(index: put.copy, node: node, answer: known(.unknown, of: put)))
             }
         }
         return copies.sorted { $0.index < $1.index }

@@ -12,16 +12,10 @@ package struct PutReplies {
     /// The last reply that was not the one wished for.
     package private(set) var refusal: BeanstalkReply?
 
-    private var isIncomplete = false
-
-    /// Every put was answered, and as wished.
-    package var areAllStored: Bool { refusal == nil && !isIncomplete }
-
     package init(_ outcome: BatchOutcome<BeanstalkReply>, count: Int) {
         answers.reserveCapacity(count)
         for position in 0..<count {
             guard position < outcome.replies.count else {
-                isIncomplete = true
                 let isUnknown = outcome.failure?.mayHaveBeenSent ?? true
                 answers.append(isUnknown ? .unknown : .refused(isNodesFault: true))
                 continue

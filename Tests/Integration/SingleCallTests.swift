@@ -5,9 +5,9 @@ import NIOCore
 import NIOPosix
 import Testing
 
-/// Single calls on connected nodes, whose puts leave without a task: what becomes of them when not all goes well.
-@Suite("Posted puts", .serialized, .timeLimit(.minutes(4)))
-struct PostedPutsTests {
+/// Single calls on connected nodes: what becomes of them when not all goes well.
+@Suite("Single calls", .serialized, .timeLimit(.minutes(4)))
+struct SingleCallTests {
     /// Runs a body with a producer that is connected to all three nodes, one job on each, and waits long for stragglers.
     private static func connected(
         _ body: @escaping @Sendable (Scenario, Producer) async throws -> Void

@@ -1,0 +1,218 @@
+package import PipelinedTransport
+
+/// Takes jobs back: marked in the ledger first, then deleted, then forgotten.
+///
+/// The order matters: a copy that cannot be deleted must not run, so the mark comes before anything else.
+package struct JobRemoval {
+    /// What the ledger's word decides.
+    package enum Rule: Sendable {
+        /// Jobs that were not accepted. Without the ledger's word their copies are deleted all the same, and whatever a
+        /// consumer may have had before is told.
+        case withdrawal
+        /// A job that was accepted. Without the ledger's word no copy of it is touched: half of them would be worse.
+        case revocation
+    }
+
+    package struct Job: Sendable {
+        package var id: JobID
+        package var key: LedgerKey
+        package var fireTime: Timestamp
+        /// How many copies its records declare.
+        package var declaredCopies: Int
+        /// Nobody can have used the id before, or will again.
+        package var hasFreshID: Bool
+        package var copies: [FanOut.Copy]
+
+        package init(
+            id: JobID, key: LedgerKey, fireTime: Timestamp, declaredCopies: Int, hasFreshID: Bool, copies: [FanOut.Copy]
+        ) {
+            self.id = id
+            self.key = key
+            self.fireTime = fireTime
+            self.declaredCopies = declaredCopies
+            self.hasFreshID = hasFreshID
+            self.copies = copies
+        }
+    }
+
+    /// Carried out and answered one after the other.
+    package enum Step: Sendable, Equatable {
+        case ask([LedgerRequest])
+        case delete([CopyRemoval.Target])
+    }
+
+    private struct State {
+        /// The ledger has confirmed that nobody will run it.
+        var isMarked = false
+        /// A consumer had claimed it before, whatever came of it; or the ledger does not say.
+        var mayHaveBegun = false
+        /// Copies that are certain not to exist.
+        var deleted: [Int] = []
+        /// Copies their nodes do not have: run and deleted, or lost.
+        var gone = 0
+        /// Copies that may exist.
+        var left = 0
+    }
+
+    private enum Stage {
+        case marking, deleting, forgetting, over
+    }
+
+    private let jobs: [Job]
+    private let rule: Rule
+    private let timing: LedgerTiming
+    private let hasLedger: Bool
+    private var stage = Stage.marking
+    private var states: [State]
+    /// The jobs whose marks were asked for.
+    private var asked: [Int] = []
+    /// The copies to delete, and the jobs they are of.
+    private var targets: [CopyRemoval.Target] = []
+    private var owners: [Int] = []
+    private var refusal: Result<RevokeOutcome, DelayQueueError>?
+
+    /// - Parameter generations: the connection each node's copies were written on, where that is known.
+    package init(
+        _ jobs: [Job], _ rule: Rule, generations: PerNode<ConnectionGeneration> = .init(), hasLedger: Bool,
+        timing: LedgerTiming
+    ) {
+        self.jobs = jobs
+        self.rule = rule
+        self.timing = timing
+        self.hasLedger = hasLedger
+        states = Array(repeating: State(), count: jobs.count)
+        for (position, job) in jobs.enumerated() {
+            for copy in job.copies {
+                switch copy.answer {
+                case .stored(let id):
+                    owners.append(position)
+                    targets.append(
+                        CopyRemoval.Target(
+                            node: copy.node, id: id, jobID: job.id, copy: copy.index,
+                            generation: generations[copy.node]))
+                case .refused: states[position].deleted.append(copy.index)
+                case .unknown: states[position].left += 1
+                }
+            }
+        }
+    }
+
+    /// What to do now; nil where all is done.
+    package mutating func next() -> Step? {
+        if stage == .marking {
+            stage = .deleting
+            asked = hasLedger ? jobs.indices.filter(mayBeMarked) : []
+            if !asked.isEmpty { return .ask(asked.flatMap(marking)) }
+        }
+        if stage == .deleting {
+            stage = .forgetting
+            if !targets.isEmpty { return .delete(targets) }
+        }
+        if stage == .forgetting {
+            stage = .over
+            // Only saves memory: with all copies known deleted, the mark itself may go.
+            let forgettable = jobs.indices.filter { states[$0].isMarked && !states[$0].deleted.isEmpty }
+            if !forgettable.isEmpty { return .ask(forgettable.map(forgetting)) }
+        }
+        return nil
+    }
+
+    /// A withdrawal marks only where a copy may be left; and never an id that can come again: the caller's own, or
+    /// go-queue's, which is a hash of the job.
+    private func mayBeMarked(_ job: Int) -> Bool {
+        switch rule {
+        case .revocation: true
+        case .withdrawal:
+            jobs[job].hasFreshID && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
+        }
+    }
+
+    /// A revocation does not tell whether the job was claimed before, which a withdrawal must tell, so that is asked
+    /// first; for a claim to come and go between the two requests there is no time.
+    private func marking(_ job: Int) -> [LedgerRequest] {
+        let mark = request(.revoke(fireDate: jobs[job].fireTime.date, copies: jobs[job].declaredCopies), of: job)
+        switch rule {
+        case .revocation: return [mark]
+        case .withdrawal: return [request(.status, of: job), mark]
+        }
+    }
+
+    private func forgetting(_ job: Int) -> LedgerRequest {
+        request(.forget(CopySet(states[job].deleted) ?? [], of: jobs[job].declaredCopies), of: job)
+    }
+
+    private func request(_ operation: LedgerRequest.Operation, of job: Int) -> LedgerRequest {
+        LedgerRequest(key: jobs[job].key, operation: operation, timing: timing)
+    }
+
+    /// The ledger's replies to what was asked last.
+    package mutating func ledgerAnswered(_ results: [Result<LedgerReply, DelayQueueError>]) {
+        guard stage == .deleting else { return }
+        switch rule {
+        case .withdrawal:
+            for (position, job) in asked.enumerated() {
+                let isAnswered = results.count >= position * 2 + 2
+                marked(job, isAnswered ? (results[position * 2], results[position * 2 + 1]) : nil)
+            }
+        case .revocation:
+            for (position, job) in asked.enumerated() {
+                let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer")
+                revoked(job, position < results.count ? results[position] : .failure(unanswered))
+            }
+        }
+    }
+
+    private mutating func marked(
+        _ job: Int,
+        _ replies: (status: Result<LedgerReply, DelayQueueError>, mark: Result<LedgerReply, DelayQueueError>)?
+    ) {
+        states[job].mayHaveBegun = true
+        guard case .success(.revoked) = replies?.mark else { return }
+        states[job].isMarked = true
+        if case .success(.absent) = replies?.status { states[job].mayHaveBegun = false }
+    }
+
+    private mutating func revoked(_ job: Int, _ answer: Result<LedgerReply, DelayQueueError>) {
+        switch answer {
+        case .success(.revoked):
+            states[job].isMarked = true
+            return
+        case .success(.running): refusal = .success(.alreadyRunning)
+        case .success(.alreadyDone): refusal = .success(.alreadyDone)
+        case .success(let reply):
+            refusal = .failure(
+                DelayQueueError(.ledgerRecordUnreadable, "the ledger answered \(reply) to a revocation"))
+        case .failure(let error): refusal = .failure(error)
+        }
+        stage = .over
+    }
+
+    /// What became of the copies that were to be deleted, in their order.
+    package mutating func deleted(_ results: [CopyRemoval.Result]) {
+        for ((job, target), result) in zip(zip(owners, targets), results) {
+            switch result {
+            case .deleted: states[job].deleted.append(target.copy)
+            case .gone: states[job].gone += 1
+            case .reserved, .unreachable: states[job].left += 1
+            }
+        }
+    }
+
+    // MARK: Outcomes
+
+    /// Whether a job that was not accepted may run, or have run, although its caller is told of a failure.
+    package func mayStillFire(_ job: Int) -> Bool {
+        let state = states[job]
+        return (state.gone > 0 || state.left > 0) && !state.isMarked || state.mayHaveBegun
+    }
+
+    /// What the caller of a revocation is told.
+    package var outcome: Result<RevokeOutcome, DelayQueueError> {
+        if let refusal { return refusal }
+        if hasLedger { return .success(.revoked) }
+        guard let state = states.first, state.left == 0 else { return .success(.incomplete) }
+        if state.gone == 0 { return .success(.revoked) }
+        // A copy that is gone may have been run and deleted a moment ago.
+        return .success(state.deleted.isEmpty ? .alreadyDone : .incomplete)
+    }
+}

@@ -1,0 +1,252 @@
+import Beanstalk
+import PipelinedTransport
+
+extension ProducerCore {
+    /// Jobs that are being taken back.
+    struct Removal {
+        enum Reason {
+            /// Copies of jobs that a write did not get accepted; whoever scheduled them is told when it is over. Nobody is
+            /// told of copies that were stored after their job had been withdrawn.
+            case withdrawal(WriteID, [Refusal])
+            /// An accepted job.
+            case revocation(CallID, JobID)
+        }
+
+        /// What the caller of a refused job is told.
+        struct Refusal {
+            let call: CallID
+            let position: Int
+            var error: DelayQueueError
+            /// For a job that is too large: the bytes around its body.
+            var overhead: Int?
+        }
+
+        /// The copies on one node.
+        struct Node {
+            var copies: CopyRemoval
+            /// Their places among those to be deleted.
+            let places: [Int]
+        }
+
+        var steps: JobRemoval
+        var reason: Reason
+        var nodes = PerNode<Node>()
+        var results: [CopyRemoval.Result] = []
+        /// Nodes asked for their limit that have not answered.
+        var limitsDue = 0
+        var sizeLimit: Int?
+    }
+
+    // MARK: Begin
+
+    /// Takes back what was written of refused jobs.
+    mutating func withdraw(_ refused: [Int], of write: inout Write, _ id: WriteID) {
+        var jobs: [JobRemoval.Job] = []
+        var refusals: [Removal.Refusal] = []
+        for index in refused {
+            let entry = write.entries[index]
+            let copies = write.fanOut.withdraw(index)
+            jobs.append(removed(entry.job, declaredCopies: write.declaredCopies(of: index), copies: copies))
+            refusals.append(refusal(of: index, in: write))
+        }
+        let steps = JobRemoval(
+            jobs, .withdrawal, generations: write.generations, hasLedger: settings.hasLedger, timing: settings.timing)
+        advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, refusals)))
+    }
+
+    mutating func beginRevocation(of receipt: Receipt, for call: CallID) {
+        let copies = receipt.placements.map { placement -> FanOut.Copy in
+            // A copy elsewhere than on this producer's nodes is out of reach.
+            guard let id = placement.id, let node = settings.nodes.firstIndex(of: placement.node) else {
+                return FanOut.Copy(index: placement.index, node: 0, answer: .unknown)
+            }
+            return FanOut.Copy(index: placement.index, node: node, answer: .stored(id))
+        }
+        let job = JobRemoval.Job(
+            id: receipt.jobID, key: receipt.ledgerKey, fireTime: receipt.fireTime, declaredCopies: receipt.copies,
+            hasFreshID: !receipt.hasOwnID && receipt.format == .native, copies: copies)
+        let steps = JobRemoval([job], .revocation, hasLedger: settings.hasLedger, timing: settings.timing)
+        advance(makeID(), Removal(steps: steps, reason: .revocation(call, receipt.jobID)))
+    }
+
+    /// Deletes copies whose withdrawal is done or under way without them.
+    mutating func remove(_ unwanted: [FanOut.UnwantedCopy], of write: Write, _ id: WriteID) {
+        let jobs = unwanted.map { copy in
+            removed(
+                write.entries[copy.put.job].job, declaredCopies: write.declaredCopies(of: copy.put.job),
+                copies: [FanOut.Copy(index: copy.put.copy, node: copy.node, answer: .stored(copy.id))])
+        }
+        // Marked already, where it can be.
+        let steps = JobRemoval(
+            jobs, .withdrawal, generations: write.generations, hasLedger: false, timing: settings.timing)
+        advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, [])))
+    }
+
+    private func removed(_ job: PreparedJob, declaredCopies: Int, copies: [FanOut.Copy]) -> JobRemoval.Job {
+        JobRemoval.Job(
+            id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: declaredCopies,
+            hasFreshID: job.hasFreshID, copies: copies)
+    }
+
+    // MARK: Steps
+
+    private mutating func advance(_ id: RemovalID, _ removal: Removal) {
+        var removal = removal
+        guard let step = removal.steps.next() else { return askLimits(id, removal) }
+        switch step {
+        case .ask(let requests):
+            actions.append(.ask(requests, .removal(id)))
+        case .delete(let targets):
+            var places: [Int: [Int]] = [:]
+            for (place, target) in targets.enumerated() { places[target.node, default: []].append(place) }
+            removal.results = Array(repeating: .gone, count: targets.count)
+            for (node, places) in places.sorted(by: { $0.key < $1.key }) {
+                removal.nodes[node] = Removal.Node(copies: CopyRemoval(places.map { targets[$0] }), places: places)
+            }
+            actions.append(
+                .send(removal.nodes.compactMap { commands(removal, $0.value, to: $0.node, of: id) }, write: nil))
+        }
+        removals[id] = removal
+    }
+
+    private func commands(_ removal: Removal, _ node: Removal.Node, to number: Int, of id: RemovalID) -> NodeCommands? {
+        let purpose: NodeCommands.Purpose =
+            switch removal.reason {
+            case .withdrawal(let write, _): .withdrawal(id, of: write)
+            case .revocation(let call, _): .revocation(id, of: call)
+            }
+        switch node.copies.next {
+        case .peek(let ids):
+            return NodeCommands(node: number, kind: .peek(ids), timeout: settings.writeTimeout, purpose: purpose)
+        case .delete(let ids, let generation):
+            return NodeCommands(
+                node: number, kind: .delete(ids), generation: generation, timeout: settings.writeTimeout,
+                purpose: purpose)
+        case nil:
+            return nil
+        }
+    }
+
+    mutating func removalAnswered(_ id: RemovalID, _ results: [Result<LedgerReply, DelayQueueError>]) {
+        guard var removal = removals.removeValue(forKey: id) else { return }
+        removal.steps.ledgerAnswered(results)
+        advance(id, removal)
+    }
+
+    mutating func removalAnswered(_ id: RemovalID, by number: Int, _ outcome: BatchOutcome<BeanstalkReply>) {
+        guard var removal = removals.removeValue(forKey: id), var node = removal.nodes.removeValue(for: number) else {
+            return
+        }
+        node.copies.answered(outcome)
+        if let next = commands(removal, node, to: number, of: id) {
+            removal.nodes[number] = node
+            removals[id] = removal
+            actions.append(.send([next], write: nil))
+            return
+        }
+        for (place, result) in zip(node.places, node.copies.results) { removal.results[place] = result }
+        if case .revocation(_, let job) = removal.reason, node.copies.results.contains(where: \.leavesCopy) {
+            actions.append(.copyIsLeft(job, node: number))
+        }
+        guard removal.nodes.isEmpty else {
+            removals[id] = removal
+            return
+        }
+        removal.steps.deleted(removal.results)
+        advance(id, removal)
+    }
+
+    // MARK: End
+
+    /// Asks the nodes for their limit where a job was too large, so that the error can name the usable size.
+    private mutating func askLimits(_ id: RemovalID, _ removal: Removal) {
+        guard case .withdrawal(_, let refusals) = removal.reason, refusals.contains(where: { $0.overhead != nil })
+        else {
+            return end(removal)
+        }
+        var removal = removal
+        removal.limitsDue = settings.nodes.count
+        removals[id] = removal
+        let commands = settings.nodes.indices.map {
+            NodeCommands(node: $0, kind: .statistics, timeout: .seconds(1), purpose: .sizeLimit(id))
+        }
+        actions.append(.send(commands, write: nil))
+    }
+
+    mutating func sizeLimitAnswered(_ id: RemovalID, _ outcome: BatchOutcome<BeanstalkReply>) {
+        guard var removal = removals.removeValue(forKey: id) else { return }
+        removal.limitsDue -= 1
+        if case .ok(let text)? = outcome.replies.first, let limit = try? ServerStatistics(parsing: text).maxJobSize {
+            removal.sizeLimit = min(removal.sizeLimit ?? limit, limit)
+        }
+        if removal.limitsDue > 0 { removals[id] = removal } else { end(removal) }
+    }
+
+    private mutating func end(_ removal: Removal) {
+        switch removal.reason {
+        case .withdrawal(_, let refusals):
+            for (job, refusal) in refusals.enumerated() {
+                var error = refusal.error
+                error.mayStillFire = removal.steps.mayStillFire(job)
+                if let overhead = refusal.overhead, let limit = removal.sizeLimit {
+                    error.message += "; at most \(max(limit - overhead, 0)) bytes fit into their limit of \(limit)"
+                }
+                conclude(refusal.call, refusal.position, .failure(error))
+            }
+        case .revocation(let call, _):
+            actions.append(.answerRevocation(call, removal.steps.outcome))
+        }
+    }
+
+    private func refusal(of index: Int, in write: Write) -> Removal.Refusal {
+        let entry = write.entries[index]
+        var overhead: Int?
+        let error: DelayQueueError
+        if write.cancelled.contains(entry.call) {
+            error = DelayQueueError(
+                .cancelled, "the task was cancelled before enough nodes had acknowledged the job")
+        } else if isClosed {
+            error = DelayQueueError(.closed, "the producer was closed before enough nodes had acknowledged the job")
+        } else if write.bodyTooLarge.contains(index) {
+            overhead = entry.job.overhead(copies: write.plan.copies[index])
+            error = DelayQueueError(
+                .bodyTooLarge,
+                "body of \(entry.job.bodySize) bytes is too large for the nodes; store it elsewhere, or start beanstalkd "
+                    + "with a larger -z")
+        } else {
+            error = insufficientCopies(of: index, in: write)
+        }
+        return Removal.Refusal(call: entry.call, position: entry.position, error: error, overhead: overhead)
+    }
+
+    private func insufficientCopies(of index: Int, in write: Write) -> DelayQueueError {
+        let written = write.fanOut.copies(of: index).count { if case .stored = $0.answer { true } else { false } }
+        var failures = write.nodeErrors.sorted { $0.node < $1.node }.map {
+            DelayQueueError.NodeFailure(node: settings.nodes[$0.node], error: $0.value)
+        }
+        for node in write.plan.unplanned where write.nodeErrors[node] == nil {
+            failures.append(.init(node: settings.nodes[node], error: NodeNotAnswering()))
+        }
+        let least = settings.minimumWritten
+        return DelayQueueError(
+            .insufficientCopies,
+            written < least
+                ? "\(written) of at least \(least) copies were written; the job was not accepted"
+                : "\(written) copies were written, not all in time (writeTimeout); the job was not accepted",
+            nodeFailures: failures)
+    }
+}
+
+extension CopyRemoval.Result {
+    fileprivate var leavesCopy: Bool {
+        switch self {
+        case .deleted, .gone: false
+        case .reserved, .unreachable: true
+        }
+    }
+}
+
+/// A node that was not written to: it is within its backoff, or has not answered what it was sent before.
+struct NodeNotAnswering: Error, CustomStringConvertible {
+    var description: String { "not answering; it was not written to" }
+}

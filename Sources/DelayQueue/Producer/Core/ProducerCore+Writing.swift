@@ -1,0 +1,308 @@
+package import Beanstalk
+package import PipelinedTransport
+
+extension ProducerCore {
+    /// Jobs on their way together.
+    struct Write {
+        /// One job, and where its result belongs.
+        struct Entry {
+            let job: PreparedJob
+            let call: CallID
+            let position: Int
+        }
+
+        let entries: [Entry]
+        let plan: WritePlan
+        var fanOut: FanOut
+        /// The connection each node's copies were written on.
+        var generations = PerNode<ConnectionGeneration>()
+        var nodeErrors = PerNode<any Error>()
+        var bodyTooLarge: Set<Int> = []
+        /// Calls that were cancelled before enough nodes had answered.
+        var cancelled: Set<CallID> = []
+        /// Accepted jobs whose callers were told before the others.
+        var told: Set<Int> = []
+        /// Nodes that may still answer puts whose wait is over.
+        var late = PerNode<LateNode>()
+
+        init(_ entries: [Entry], plan: WritePlan, minimumWritten: Int) {
+            self.entries = entries
+            self.plan = plan
+            fanOut = FanOut(jobCount: entries.count, minimumWritten: minimumWritten, spares: plan.spares)
+        }
+
+        func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies[entry]) }
+
+        /// Some of the replies may have come before this is known.
+        mutating func expectLate(_ count: Int, from node: Int, on generation: ConnectionGeneration) {
+            var known = late[node] ?? LateNode()
+            known.generation = generation
+            known.count += count
+            late[node] = known.count > 0 ? known : nil
+        }
+    }
+
+    struct LateNode {
+        /// No other connection will bring the replies; nil while it is not known how many are due.
+        var generation: ConnectionGeneration?
+        /// How many replies are due, less those that came.
+        var count = 0
+    }
+
+    /// What is left of a write that is over: what becomes of copies that are stored late.
+    struct LateWrite {
+        var fanOut: FanOut
+        var late: PerNode<LateNode>
+    }
+
+    // MARK: Begin
+
+    /// - Parameter isChoiceShared: all jobs go to the same nodes: whatever a node does it does to every one of them, so
+    ///   that no caller waits for another one's node.
+    mutating func begin(
+        _ entries: [Write.Entry], isChoiceShared: Bool, links: inout [Link], now: Moment,
+        using generator: inout some RandomNumberGenerator
+    ) {
+        var health: [NodeChoice.Health] = []
+        health.reserveCapacity(links.count)
+        for (node, link) in links.enumerated() {
+            health.append(NodeChoice.Health(isUp: link.isUp, isSlow: isSlow[node], isBusy: link.isBusy))
+        }
+        let plan = WritePlan(
+            jobCount: entries.count, health: health, copies: settings.copies,
+            minimumWritten: settings.minimumWritten, isChoiceShared: isChoiceShared, using: &generator)
+        var write = Write(entries, plan: plan, minimumWritten: settings.minimumWritten)
+        let id = makeID()
+        for entry in entries { calls[entry.call]?.write = id }
+        var commands: [NodeCommands] = []
+        for (node, puts) in plan.puts {
+            write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
+            commands.append(putCommands(puts, to: node, of: write, id, now: now))
+            // One probe at a time to a slow node.
+            links[node].isBusy = true
+        }
+        if commands.isEmpty {
+            _ = write.fanOut.decide()
+        } else {
+            actions.append(.send(commands, write: id))
+        }
+        advance(id, write)
+    }
+
+    private func putCommands(
+        _ puts: [FanOut.Put], to node: Int, of write: Write, _ id: WriteID, now: Moment
+    ) -> NodeCommands {
+        let puts = puts.map { place in
+            let job = write.entries[place.job].job
+            // Checked when the job was prepared; the delay has only become shorter since.
+            let delay = (try? PutDelay.seconds(until: job.fireTime, now: now.wall)) ?? 0
+            return NodeCommands.Put(place: place, job: job, copies: write.declaredCopies(of: place.job), delay: delay)
+        }
+        return NodeCommands(node: node, kind: .put(puts), timeout: settings.writeTimeout, purpose: .write(id))
+    }
+
+    // MARK: Answers
+
+    /// What came of commands; every one that was sent is answered once.
+    package mutating func answered(
+        _ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
+    ) {
+        let node = commands.node
+        if !outcome.replies.isEmpty { isSlow[node] = false }
+        dropLateWrites(of: node, before: outcome.generation)
+        switch (commands.purpose, commands.kind) {
+        case (.write(let id), .put(let puts)): putsAnswered(puts, of: id, by: node, outcome, now: now)
+        case (.clearing(let id, let replies), _): cleared(replies, of: id, by: node, outcome, now: now)
+        case (.withdrawal(let id, _), _), (.revocation(let id, _), _): removalAnswered(id, by: node, outcome)
+        case (.sizeLimit(let id), _): sizeLimitAnswered(id, outcome)
+        case (.write, _): break
+        }
+    }
+
+    private mutating func putsAnswered(
+        _ puts: [NodeCommands.Put], of id: WriteID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
+    ) {
+        // Taken out, so that it is changed in place.
+        guard var write = writes.removeValue(forKey: id) else { return }
+        write.generations[node] = outcome.generation
+        if let failure = outcome.failure {
+            write.nodeErrors[node] = failure
+            // A node that could not be reached is not waited for either when it is tried again.
+            if failure.code == .timedOut || failure.code == .connectFailed { markSlow(node) }
+            if failure.mayHaveBeenSent, failure.code == .timedOut || failure.code == .cancelled {
+                write.expectLate(puts.count - outcome.replies.count, from: node, on: outcome.generation)
+            }
+        }
+        let replies = PutReplies(outcome, count: puts.count)
+        for position in replies.tooLarge { write.bodyTooLarge.insert(puts[position].place.job) }
+        if let refusal = replies.refusal {
+            write.nodeErrors[node] = BeanstalkError(refusal, address: settings.nodes[node].address)
+        }
+        if !replies.buried.isEmpty {
+            let commands = NodeCommands(
+                node: node, kind: .delete(replies.buried.map(\.id)), generation: outcome.generation,
+                timeout: settings.stragglerGrace, purpose: .clearing(id, replies))
+            actions.append(.send([commands], write: nil))
+            writes[id] = write
+            return
+        }
+        record(replies.answers, by: node, in: &write, id, now: now)
+        advance(id, write)
+    }
+
+    private mutating func cleared(
+        _ replies: PutReplies, of id: WriteID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
+    ) {
+        guard var write = writes.removeValue(forKey: id) else { return }
+        var replies = replies
+        replies.deleted(outcome.replies)
+        record(replies.answers, by: node, in: &write, id, now: now)
+        advance(id, write)
+    }
+
+    private mutating func record(
+        _ answers: [FanOut.Answer], by node: Int, in write: inout Write, _ id: WriteID, now: Moment
+    ) {
+        carryOut(write.fanOut.answered(node: node, answers), of: &write, id, now: now)
+        let unwanted = write.fanOut.takeUnwanted()
+        if !unwanted.isEmpty { remove(unwanted, of: write, id) }
+    }
+
+    private mutating func carryOut(_ decisions: [FanOut.Action], of write: inout Write, _ id: WriteID, now: Moment) {
+        for decision in decisions {
+            switch decision {
+            case .send(let puts, let node):
+                actions.append(.send([putCommands(puts, to: node, of: write, id, now: now)], write: id))
+            case .startGrace: startGrace(of: id, now: now)
+            case .finish: if !write.fanOut.isAnswered { actions.append(.stopWaiting(id)) }
+            }
+        }
+    }
+
+    /// Concludes a write that is over and wholly answered; keeps any other.
+    ///
+    /// The waits that were ended are answered too before receipts are made: they say which copies are known by now.
+    private mutating func advance(_ id: WriteID, _ write: Write) {
+        guard write.fanOut.isOver, write.fanOut.isAnswered else {
+            writes[id] = write
+            return
+        }
+        var write = write
+        var refused: [Int] = []
+        // Neighbours are mostly of one call, which is taken out to be changed in place.
+        var current: (id: CallID, call: Call)?
+        for (index, entry) in write.entries.enumerated() {
+            guard write.fanOut.fate(of: index) == .accepted else {
+                if !write.fanOut.isWithdrawn(index) { refused.append(index) }
+                continue
+            }
+            if write.told.contains(index) { continue }
+            if current?.id != entry.call {
+                putBack(current)
+                current = calls.removeValue(forKey: entry.call).map { (entry.call, $0) }
+            }
+            current?.call.results[entry.position] = .success(receipt(for: index, of: write))
+            current?.call.unanswered -= 1
+        }
+        putBack(current)
+        if !refused.isEmpty { withdraw(refused, of: &write, id) }
+        if !write.late.isEmpty { lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late) }
+    }
+
+    func receipt(for index: Int, of write: Write) -> Receipt {
+        let job = write.entries[index].job
+        var placements: [Receipt.Placement] = []
+        placements.reserveCapacity(settings.copies)
+        for copy in write.fanOut.copies(of: index) {
+            let id: BeanstalkJobID?
+            switch copy.answer {
+            case .stored(let stored): id = stored
+            case .unknown: id = nil
+            case .refused: continue
+            }
+            placements.append(Receipt.Placement(node: settings.nodes[copy.node], index: copy.index, id: id))
+        }
+        return Receipt(
+            jobID: job.id, fireTime: job.fireTime, queue: settings.queue, hasOwnID: job.isOwnID,
+            format: job.isNative ? .native : .goQueue, copies: write.declaredCopies(of: index), placements: placements)
+    }
+
+    // MARK: Other ends
+
+    mutating func graceOver(_ id: WriteID, now: Moment) {
+        guard var write = writes.removeValue(forKey: id) else { return }
+        let decisions = write.fanOut.graceOver()
+        if decisions.contains(.finish) { for node in write.fanOut.stragglers { markSlow(node) } }
+        carryOut(decisions, of: &write, id, now: now)
+        advance(id, write)
+    }
+
+    private mutating func markSlow(_ node: Int) {
+        isSlow[node] = true
+        actions.append(.nodeIsSlow(node))
+    }
+
+    mutating func cancel(_ call: CallID, in id: WriteID, now: Moment) {
+        guard var write = writes.removeValue(forKey: id) else { return }
+        guard !write.fanOut.isOver else {
+            writes[id] = write
+            return
+        }
+        let own = write.entries.indices.filter {
+            write.entries[$0].call == call && write.fanOut.fate(of: $0) == .open
+        }
+        write.cancelled.insert(call)
+        for index in own { write.fanOut.cancel(index) }
+        carryOut(write.fanOut.decide(), of: &write, id, now: now)
+        // Where nobody is left to wait, what the ended waits say is known in a moment, and settles these jobs too.
+        if !write.fanOut.isOver {
+            var refused: [Int] = []
+            for index in own {
+                if write.fanOut.fate(of: index) == .refused {
+                    refused.append(index)
+                } else {
+                    write.told.insert(index)
+                    conclude(call, write.entries[index].position, .success(receipt(for: index, of: write)))
+                }
+            }
+            if !refused.isEmpty { withdraw(refused, of: &write, id) }
+        }
+        advance(id, write)
+    }
+
+    // MARK: Late answers
+
+    /// A reply came to a put whose wait had been ended.
+    ///
+    /// - Parameter index: which of the puts it answers.
+    /// - Returns: whether the copy must be deleted, on the connection the reply came on.
+    package mutating func arrivedLate(_ commands: NodeCommands, at index: Int, _ reply: BeanstalkReply) -> Bool {
+        let node = commands.node
+        isSlow[node] = false
+        guard case .write(let id) = commands.purpose, case .put(let puts) = commands.kind else { return false }
+        var mustGo = false
+        if case .inserted(let jobID) = reply {
+            let place = puts[index].place
+            mustGo =
+                writes[id]?.fanOut.arrivedLate(place, as: jobID) ?? lateWrites[id]?.fanOut.arrivedLate(place, as: jobID)
+                ?? false
+        }
+        writes[id]?.late[node, default: LateNode()].count -= 1
+        lateWrites[id]?.late[node]?.count -= 1
+        if lateWrites[id]?.late[node]?.count == 0 { forgetLateNode(node, of: id) }
+        return mustGo
+    }
+
+    /// What was sent on an earlier connection is answered no more.
+    private mutating func dropLateWrites(of node: Int, before generation: ConnectionGeneration) {
+        if lateWrites.isEmpty { return }
+        for (id, write) in lateWrites {
+            if let sentOn = write.late[node]?.generation, sentOn < generation { forgetLateNode(node, of: id) }
+        }
+    }
+
+    private mutating func forgetLateNode(_ node: Int, of id: WriteID) {
+        lateWrites[id]?.late[node] = nil
+        if lateWrites[id]?.late.isEmpty == true { lateWrites[id] = nil }
+    }
+}

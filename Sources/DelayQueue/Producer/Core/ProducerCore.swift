@@ -1,0 +1,275 @@
+package import Beanstalk
+import DequeModule
+import PipelinedTransport
+
+/// Decides everything a producer does: which jobs travel together and to which nodes, which are accepted, what is taken
+/// back, and what callers are told.
+///
+/// Inputs in, actions out. A call is some jobs of one caller. Those that have gathered when the producer looks are written
+/// together: single jobs share one write, so that each node gets one batch; a call of many has a write of its own.
+/// Whatever a write leaves behind of jobs that were not accepted is taken back by a removal, as is a job that is
+/// revoked.
+package struct ProducerCore {
+    /// Named by who calls.
+    package typealias CallID = UInt64
+    package typealias WriteID = UInt64
+    package typealias RemovalID = UInt64
+
+    package struct Settings: Sendable {
+        package var nodes: [BeanstalkNode]
+        package var queue: TubeName
+        package var copies = 3
+        package var minimumWritten = 2
+        package var stragglerGrace: Duration = .milliseconds(250)
+        package var writeTimeout: Duration = .seconds(5)
+        package var timing = LedgerTiming()
+        package var hasLedger: Bool
+
+        package init(nodes: [BeanstalkNode], queue: TubeName, hasLedger: Bool) {
+            self.nodes = nodes
+            self.queue = queue
+            self.hasLedger = hasLedger
+        }
+    }
+
+    /// What is to be done. The order counts.
+    package enum Action {
+        /// Send to these nodes at the same time, and answer for each by ``answered(_:_:now:)``.
+        ///
+        /// - Parameter write: whose puts they are, which may be told to stop waiting; nil for what must be done to its end.
+        case send([NodeCommands], write: WriteID?)
+        /// End the waits for a write's puts. They are answered with what has come by now; replies that still come are
+        /// told by ``arrivedLate(_:at:_:)``.
+        case stopWaiting(WriteID)
+        /// Ask the ledger, and answer by ``ledgerAnswered(_:_:)``.
+        case ask([LedgerRequest], Question)
+        case answer(CallID, [Result<Receipt, DelayQueueError>])
+        case answerRevocation(CallID, Result<RevokeOutcome, DelayQueueError>)
+        /// The node is not waited for until it answers.
+        case nodeIsSlow(Int)
+        /// A copy of a revoked job is left, which its mark in the ledger keeps from running, if there is one.
+        case copyIsLeft(JobID, node: Int)
+    }
+
+    package enum Question: Sendable {
+        /// Whether ids that may have been used before are finished.
+        case ids(CallID)
+        case removal(RemovalID)
+    }
+
+    /// What is to be known of a connection when jobs are written.
+    package struct Link: Sendable {
+        /// Not within a backoff, and not closed.
+        package var isUp: Bool
+        /// Something sent waits for an answer, or the connection is being made.
+        package var isBusy: Bool
+
+        package init(isUp: Bool, isBusy: Bool) {
+            self.isUp = isUp
+            self.isBusy = isBusy
+        }
+    }
+
+    struct Call {
+        let jobs: [PreparedJob]
+        var results: [Result<Receipt, DelayQueueError>?]
+        var unanswered: Int
+        /// The write its jobs are in; nil before that.
+        var write: WriteID?
+
+        init(_ jobs: [PreparedJob]) {
+            self.jobs = jobs
+            results = Array(repeating: nil, count: jobs.count)
+            unanswered = jobs.count
+        }
+    }
+
+    let settings: Settings
+    var calls: [CallID: Call] = [:]
+    /// Calls whose jobs are to be written, in the order they came.
+    private var gathered: [CallID] = []
+    var writes: [WriteID: Write] = [:]
+    /// Writes that are over, of which answers may still come.
+    var lateWrites: [WriteID: LateWrite] = [:]
+    var removals: [RemovalID: Removal] = [:]
+    /// Nodes that missed a grace, and have not answered since.
+    var isSlow: [Bool]
+    /// Graces in the order they end.
+    private var graces: Deque<(end: Uptime, write: WriteID)> = []
+    private(set) var isClosed = false
+    private var lastID: UInt64 = 0
+    var actions: [Action] = []
+
+    package init(settings: Settings) {
+        self.settings = settings
+        isSlow = settings.nodes.map { _ in false }
+    }
+
+    mutating func makeID() -> UInt64 {
+        lastID += 1
+        return lastID
+    }
+
+    package mutating func takeActions() -> [Action] {
+        defer { actions.removeAll() }
+        return actions
+    }
+
+    /// No call is under way, and nothing is being written or taken back.
+    package var isIdle: Bool { calls.isEmpty && writes.isEmpty && removals.isEmpty }
+
+    // MARK: Calls
+
+    /// A caller has jobs to be written, as many as go into one write; at least one.
+    package mutating func call(_ id: CallID, _ jobs: [PreparedJob]) {
+        if isClosed {
+            let error = DelayQueueError(.closed, "the producer is closed; nothing was written")
+            actions.append(.answer(id, jobs.map { _ in .failure(error) }))
+            return
+        }
+        calls[id] = Call(jobs)
+        let requests = settings.hasLedger ? jobs.lazy.filter { !$0.hasFreshID }.map(statusRequest) : []
+        if requests.isEmpty { gathered.append(id) } else { actions.append(.ask(requests, .ids(id))) }
+    }
+
+    private func statusRequest(of job: PreparedJob) -> LedgerRequest {
+        LedgerRequest(key: key(of: job), operation: .status, timing: settings.timing)
+    }
+
+    func key(of job: PreparedJob) -> LedgerKey {
+        job.isNative ? LedgerKey(queue: settings.queue, id: job.id) : LedgerKey(goQueue: job.id)
+    }
+
+    /// The caller waits no more: its jobs are refused, unless enough nodes have stored them already. Jobs of others that
+    /// travel with them go on.
+    package mutating func cancel(_ id: CallID, now: Moment) {
+        guard let call = calls[id] else { return }
+        if let write = call.write { return cancel(id, in: write, now: now) }
+        calls[id] = nil
+        gathered.removeAll { $0 == id }
+        actions.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
+    }
+
+    /// Takes an accepted job back.
+    package mutating func revoke(_ id: CallID, _ receipt: Receipt) {
+        if isClosed {
+            return actions.append(
+                .answerRevocation(id, .failure(DelayQueueError(.closed, "the producer is closed; nothing was revoked")))
+            )
+        }
+        beginRevocation(of: receipt, for: id)
+    }
+
+    /// Takes no more calls; those under way go on.
+    package mutating func close() {
+        isClosed = true
+    }
+
+    // MARK: The ledger
+
+    /// - Parameter results: a reply for each request, in its place.
+    package mutating func ledgerAnswered(_ question: Question, _ results: [Result<LedgerReply, DelayQueueError>]) {
+        switch question {
+        case .ids(let call): idsAnswered(call, results)
+        case .removal(let removal): removalAnswered(removal, results)
+        }
+    }
+
+    private mutating func idsAnswered(_ id: CallID, _ results: [Result<LedgerReply, DelayQueueError>]) {
+        // A call that was cancelled meanwhile has gone.
+        guard let jobs = calls[id]?.jobs else { return }
+        var position = 0
+        for (index, job) in jobs.enumerated() where !job.hasFreshID {
+            let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer; nothing was written")
+            let problem = problem(
+                scheduling: job.id, status: position < results.count ? results[position] : .failure(unanswered))
+            position += 1
+            if let problem { conclude(id, index, .failure(problem)) }
+        }
+        if calls[id] != nil { gathered.append(id) }
+    }
+
+    /// Why a job whose id may have been used before must not be written; nil where it may.
+    private func problem(scheduling id: JobID, status: Result<LedgerReply, DelayQueueError>) -> DelayQueueError? {
+        switch status {
+        case .success(.finished(let state)):
+            DelayQueueError(.jobFinished, "job \(id) is \(state) already; schedule it again under a new id")
+        case .success: nil
+        case .failure(let error): error
+        }
+    }
+
+    /// One of a call's jobs is settled; with the last of them the caller is told.
+    mutating func conclude(_ id: CallID, _ position: Int, _ result: Result<Receipt, DelayQueueError>) {
+        guard var call = calls.removeValue(forKey: id) else { return }
+        call.results[position] = result
+        call.unanswered -= 1
+        putBack((id, call))
+    }
+
+    mutating func putBack(_ call: (id: CallID, call: Call)?) {
+        guard let (id, call) = call else { return }
+        if call.unanswered > 0 {
+            calls[id] = call
+        } else {
+            actions.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
+        }
+    }
+
+    // MARK: Writing
+
+    package var hasGathered: Bool { !gathered.isEmpty }
+
+    /// Begins to write what has gathered.
+    ///
+    /// - Parameter links: the connections, by node.
+    package mutating func write(
+        links: [Link], now: Moment, using generator: inout some RandomNumberGenerator
+    ) {
+        let waiting = gathered
+        gathered.removeAll(keepingCapacity: true)
+        var links = links
+        var shared: [Write.Entry] = []
+        var size = WriteSize()
+        for id in waiting {
+            guard let call = calls[id] else { continue }
+            if call.jobs.count > 1 {
+                let entries = call.jobs.indices.filter { call.results[$0] == nil }.map {
+                    Write.Entry(job: call.jobs[$0], call: id, position: $0)
+                }
+                begin(entries, isChoiceShared: false, links: &links, now: now, using: &generator)
+                continue
+            }
+            shared.append(Write.Entry(job: call.jobs[0], call: id, position: 0))
+            size.add(recordSize: call.jobs[0].recordSize)
+            if size.isFull {
+                begin(shared, isChoiceShared: true, links: &links, now: now, using: &generator)
+                shared = []
+                size = WriteSize()
+            }
+        }
+        if !shared.isEmpty { begin(shared, isChoiceShared: true, links: &links, now: now, using: &generator) }
+    }
+
+    // MARK: Time
+
+    /// When ``tick(now:)`` is to come; nil where nothing waits for a time.
+    package var nextTick: Uptime? { graces.first?.end }
+
+    package mutating func tick(now: Moment) {
+        while let grace = graces.first, grace.end <= now.uptime {
+            graces.removeFirst()
+            graceOver(grace.write, now: now)
+        }
+    }
+
+    mutating func startGrace(of write: WriteID, now: Moment) {
+        graces.append((now.uptime + settings.stragglerGrace, write))
+    }
+}
+
+extension DelayQueueError {
+    static var cancelledUnwritten: DelayQueueError {
+        DelayQueueError(.cancelled, "the task was cancelled; nothing was written")
+    }
+}

@@ -1,0 +1,300 @@
+import Beanstalk
+import Logging
+import NIOCore
+import NIOPosix
+import PipelinedTransport
+
+/// Carries out what a ``ProducerCore`` decides: talks to the nodes and the ledger, keeps the timer, resumes callers.
+///
+/// All of it runs on one event loop. Whatever goes to nodes is a task group on that loop, with a child for each node;
+/// to stop waiting for a write is to cancel its group. The groups' tasks belong to the engine and not to callers, whose
+/// cancellation must not cut short what is done for others, or to take a job back: each is awaited by the callers whom
+/// its answers resume, and by ``close(within:)``.
+actor ProducerEngine {
+    nonisolated let unownedExecutor: UnownedSerialExecutor
+    nonisolated let nodes: [BeanstalkNode]
+    nonisolated let loopExecutor: EventLoopTaskExecutor
+    private nonisolated let eventLoop: any EventLoop
+    private nonisolated let inbox = ProducerInbox()
+    private nonisolated let connections: [BeanstalkConnection]
+    private nonisolated let ledger: (any JobLedger)?
+    private nonisolated let metrics: ProducerMetrics
+    private nonisolated let logger: Logger
+
+    private var core: ProducerCore
+    private var callers: [ProducerCore.CallID: CheckedContinuation<ProducerInbox.Results, Never>] = [:]
+    private var revokers: [ProducerCore.CallID: CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>] =
+        [:]
+    /// The tasks that wait for nodes or the ledger; for puts with the write they are of.
+    private var tasks: [UInt64: (task: Task<Void, Never>, write: ProducerCore.WriteID?)] = [:]
+    private var lastTask: UInt64 = 0
+    private var timer = TickTimer()
+    private var closers: [CheckedContinuation<Void, Never>] = []
+    /// The time to close is over: nothing is waited for any more.
+    private var isCutShort = false
+
+    init(
+        nodes: [BeanstalkNode], queue: TubeName, ledger: (any JobLedger)?, configuration: ProducerConfiguration,
+        logger: Logger
+    ) {
+        let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
+        self.unownedExecutor = eventLoop.executor.asUnownedSerialExecutor()
+        self.nodes = nodes
+        self.ledger = ledger
+        self.eventLoop = eventLoop
+        self.loopExecutor = EventLoopTaskExecutor(eventLoop)
+        self.connections = nodes.map { node in
+            BeanstalkConnection.beanstalk(
+                node.address, useTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
+                logger: logger)
+        }
+        self.metrics = ProducerMetrics(queue: "\(queue)")
+        self.logger = logger
+        var settings = ProducerCore.Settings(nodes: nodes, queue: queue, hasLedger: ledger != nil)
+        settings.copies = configuration.copies
+        settings.minimumWritten = configuration.minimumWritten
+        settings.stragglerGrace = configuration.stragglerGrace
+        settings.writeTimeout = configuration.writeTimeout
+        settings.timing = configuration.timing
+        self.core = ProducerCore(settings: settings)
+    }
+
+    // MARK: From any thread
+
+    /// Writes jobs, as many as ``WriteSize`` allows.
+    ///
+    /// - Returns: a result per job, in order.
+    nonisolated func schedule(_ jobs: [PreparedJob]) async -> ProducerInbox.Results {
+        if jobs.isEmpty { return [] }
+        if Task.isCancelled { return jobs.map { _ in .failure(.cancelledUnwritten) } }
+        let id = inbox.makeID()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                post(.call(id, jobs, waiter))
+                // A cancellation that came before found nothing to cancel.
+                if Task.isCancelled { post(.cancel(id)) }
+            }
+        } onCancel: {
+            post(.cancel(id))
+        }
+    }
+
+    /// Takes an accepted job back; not interrupted by cancellation.
+    nonisolated func revoke(_ receipt: Receipt) async -> Result<RevokeOutcome, DelayQueueError> {
+        await withCheckedContinuation { waiter in post(.revoke(inbox.makeID(), receipt, waiter)) }
+    }
+
+    private nonisolated func post(_ message: ProducerInbox.Message) {
+        guard inbox.post(message) else { return }
+        eventLoop.execute { self.onLoop { $0.turn() } }
+    }
+
+    /// For what runs on the loop already, and would take a turn of it to get to the actor.
+    private nonisolated func onLoop(_ action: (isolated ProducerEngine) -> Void) {
+        assumeIsolated(action)
+    }
+
+    // MARK: Turns
+
+    /// Takes in what happened on other threads, then carries out what follows.
+    private func turn() {
+        let now = Moment.now()
+        for message in inbox.take() {
+            switch message {
+            case .call(let id, let jobs, let waiter):
+                callers[id] = waiter
+                core.call(id, jobs)
+            case .cancel(let id):
+                core.cancel(id, now: now)
+            case .revoke(let id, let receipt, let waiter):
+                revokers[id] = waiter
+                core.revoke(id, receipt)
+            }
+        }
+        flush(now: now)
+    }
+
+    /// Carries out everything the core has decided since the last time.
+    private func flush(now: Moment) {
+        if core.hasGathered {
+            var generator = RandomBits()
+            core.write(links: links(now: .now()), now: now, using: &generator)
+        }
+        for action in core.takeActions() { perform(action) }
+        if core.isIdle, !closers.isEmpty { endClosing() }
+        armTimer()
+    }
+
+    private func links(now: NIODeadline) -> [ProducerCore.Link] {
+        var links: [ProducerCore.Link] = []
+        links.reserveCapacity(connections.count)
+        // A loop: a closure of an actor checks its executor each time it is called.
+        for connection in connections {
+            let status = connection.onLoop.status
+            let isUp =
+                switch status.phase {
+                case .closed: false
+                case .idle(let retryAt): retryAt.map { $0 <= now } ?? true
+                case .connecting, .ready: true
+                }
+            links.append(.init(isUp: isUp, isBusy: status.unanswered > 0 || status.phase == .connecting))
+        }
+        return links
+    }
+
+    private func perform(_ action: ProducerCore.Action) {
+        switch action {
+        case .send(let commands, let write):
+            start(for: write) { await self.send(commands) }
+        case .stopWaiting(let write):
+            for (task, owner) in tasks.values where owner == write { task.cancel() }
+        case .ask(let requests, let question):
+            start(for: nil) { await self.ask(requests, question) }
+        case .answer(let id, let results):
+            metrics.record(results)
+            callers.removeValue(forKey: id)?.resume(returning: results)
+        case .answerRevocation(let id, let outcome):
+            metrics.record(outcome)
+            revokers.removeValue(forKey: id)?.resume(returning: outcome)
+        case .nodeIsSlow(let node):
+            logger.debug("node is slow", metadata: [LogKey.node: "\(nodes[node])"])
+        case .copyIsLeft(let job, let node):
+            logger.debug(
+                "copy of a revoked job could not be deleted",
+                metadata: [LogKey.node: "\(nodes[node])", LogKey.job: "\(job)"])
+        }
+    }
+
+    private func start(for write: ProducerCore.WriteID?, _ body: @escaping @Sendable () async -> Void) {
+        lastTask += 1
+        let id = lastTask
+        let task = Task(executorPreference: loopExecutor) {
+            await body()
+            self.onLoop { $0.tasks[id] = nil }
+        }
+        tasks[id] = (task, write)
+        if isCutShort { task.cancel() }
+    }
+
+    // MARK: Nodes
+
+    private nonisolated func send(_ commands: [NodeCommands]) async {
+        await withDiscardingTaskGroup { group in
+            for commands in commands {
+                group.addTask(executorPreference: loopExecutor) {
+                    let outcome = await self.connections[commands.node].sendFromLoop(self.batch(of: commands))
+                    self.onLoop { $0.answered(commands, outcome) }
+                }
+            }
+        }
+    }
+
+    private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
+        let now = Moment.now()
+        core.answered(commands, outcome, now: now)
+        flush(now: now)
+    }
+
+    private nonisolated func batch(of commands: NodeCommands) -> RequestBatch<BeanstalkReply> {
+        switch commands.kind {
+        case .put(let puts):
+            var size = 0
+            for put in puts { size += put.job.recordSize + LineWriter.maximumLength }
+            var bytes = ByteBufferAllocator().buffer(capacity: size)
+            for put in puts {
+                put.job.writePut(copy: put.place.copy, copies: put.copies, delay: put.delay, into: &bytes)
+            }
+            return RequestBatch(
+                bytes: bytes, count: puts.count, timeout: commands.timeout,
+                whenAbandoned: { [weak self] index, reply in
+                    // Without the engine nobody was left to be told anything, and its connections are going.
+                    self?.assumeIsolated { $0.arrivedLate(commands, at: index, reply) }
+                },
+                accepts: { _, reply in reply.answersPut })
+        case .peek(let ids): return batch(ids.map { .peek($0) }, commands)
+        case .delete(let ids): return batch(ids.map { .delete($0) }, commands)
+        case .statistics: return batch([.stats], commands)
+        }
+    }
+
+    private nonisolated func batch(
+        _ encoded: [BeanstalkCommand], _ commands: NodeCommands
+    ) -> RequestBatch<BeanstalkReply> {
+        var bytes = ByteBuffer()
+        for command in encoded { command.encode(into: &bytes) }
+        return RequestBatch(
+            bytes: bytes, count: encoded.count, timeout: commands.timeout, generation: commands.generation,
+            accepts: { index, reply in reply.answers(encoded[index]) })
+    }
+
+    /// - Returns: what is to be sent on the connection the reply came on.
+    private func arrivedLate(_ commands: NodeCommands, at index: Int, _ reply: BeanstalkReply) -> ByteBuffer? {
+        guard core.arrivedLate(commands, at: index, reply), case .inserted(let id) = reply else { return nil }
+        var farewell = ByteBuffer()
+        BeanstalkCommand.delete(id).encode(into: &farewell)
+        return farewell
+    }
+
+    // MARK: Ledger
+
+    private nonisolated func ask(_ requests: [LedgerRequest], _ question: ProducerCore.Question) async {
+        let results = await ledger?.perform(requests) ?? []
+        await ledgerAnswered(question, results)
+    }
+
+    private func ledgerAnswered(
+        _ question: ProducerCore.Question, _ results: [Result<LedgerReply, DelayQueueError>]
+    ) {
+        core.ledgerAnswered(question, results)
+        flush(now: .now())
+    }
+
+    // MARK: Time
+
+    private func armTimer() {
+        guard let next = core.nextTick else { return }
+        let wait = max(next - Moment.now().uptime, .zero)
+        let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
+        guard let number = timer.arm(at: at) else { return }
+        eventLoop.scheduleTask(deadline: at) { [weak self] in
+            guard let self else { return }
+            self.onLoop { $0.tick(number) }
+        }
+    }
+
+    private func tick(_ number: UInt64) {
+        guard timer.fires(number) else { return }
+        let now = Moment.now()
+        core.tick(now: now)
+        flush(now: now)
+    }
+
+    // MARK: Closing
+
+    /// Takes no more calls, waits for those under way, and closes the connections.
+    func close(within limit: Duration) async {
+        core.close()
+        let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
+            self.onLoop { $0.cutShort() }
+        }
+        await withCheckedContinuation { waiter in
+            // Looked at only here: where the task prefers an executor, getting here takes a turn of the loop, in which
+            // the last call may end.
+            if core.isIdle { waiter.resume() } else { closers.append(waiter) }
+        }
+        timer.cancel()
+        for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }
+    }
+
+    /// Ends every wait: calls that are not decided are refused, and what can not be taken back at once is told.
+    private func cutShort() {
+        isCutShort = true
+        for (task, _) in tasks.values { task.cancel() }
+    }
+
+    private func endClosing() {
+        let waiters = closers
+        closers = []
+        for waiter in waiters { waiter.resume() }
+    }
+}

@@ -1,0 +1,158 @@
+import Beanstalk
+import PipelinedTransport
+import Testing
+
+@testable import DelayQueue
+
+@Suite("Taking jobs back")
+struct JobRemovalTests {
+    static func removal(
+        _ rule: JobRemoval.Rule, _ answers: [FanOut.Answer], hasFreshID: Bool = true, hasLedger: Bool = true
+    ) -> JobRemoval {
+        let copies = answers.enumerated().map { FanOut.Copy(index: $0.offset, node: $0.offset, answer: $0.element) }
+        var generations = PerNode<ConnectionGeneration>()
+        if rule == .withdrawal { generations[0] = ConnectionGeneration(4) }
+        let job = JobRemoval.Job(
+            id: JobID(unchecked: "a"), key: key, fireTime: Timestamp(microseconds: 0), declaredCopies: 3,
+            hasFreshID: hasFreshID, copies: copies)
+        return JobRemoval([job], rule, generations: generations, hasLedger: hasLedger, timing: .init())
+    }
+
+    static let key = LedgerKey(queue: .default, id: JobID(unchecked: "a"))
+    static let stored = FanOut.Answer.stored(BeanstalkJobID(7))
+    static let refused = FanOut.Answer.refused(isNodesFault: true)
+
+    static func target(_ node: Int, on generation: UInt64?) -> CopyRemoval.Target {
+        .init(
+            node: node, id: BeanstalkJobID(7), jobID: JobID(unchecked: "a"), copy: node,
+            generation: generation.map { ConnectionGeneration($0) })
+    }
+
+    static func ask(_ operations: LedgerRequest.Operation...) -> JobRemoval.Step {
+        .ask(operations.map { LedgerRequest(key: key, operation: $0) })
+    }
+
+    static let mark = LedgerRequest.Operation.revoke(fireDate: Timestamp(microseconds: 0).date, copies: 3)
+
+    // MARK: Jobs that were not accepted
+
+    @Test func `a refused job is marked first, then deleted, then forgotten`() {
+        var removal = Self.removal(.withdrawal, [Self.stored, .unknown, Self.refused])
+        #expect(removal.next() == Self.ask(.status, Self.mark))
+        removal.ledgerAnswered([.success(.absent), .success(.revoked)])
+        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
+        removal.deleted([.deleted])
+        #expect(removal.next() == Self.ask(.forget([0, 2], of: 3)))
+        #expect(removal.next() == nil)
+        #expect(!removal.mayStillFire(0))
+    }
+
+    @Test func `an id that can come again is never marked`() {
+        var removal = Self.removal(.withdrawal, [Self.stored, .unknown], hasFreshID: false)
+        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
+        removal.deleted([.deleted])
+        #expect(removal.next() == nil)
+        #expect(removal.mayStillFire(0))
+    }
+
+    @Test func `what certainly wrote nothing needs nothing`() {
+        var removal = Self.removal(.withdrawal, [Self.refused, Self.refused])
+        #expect(removal.next() == nil)
+        #expect(!removal.mayStillFire(0))
+    }
+
+    @Test(arguments: [CopyRemoval.Result.gone, .reserved, .unreachable(NodeNotAnswering())])
+    func `without a ledger a copy not deleted may still fire`(_ result: CopyRemoval.Result) {
+        var removal = Self.removal(.withdrawal, [Self.stored], hasLedger: false)
+        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
+        removal.deleted([result])
+        #expect(removal.next() == nil)
+        #expect(removal.mayStillFire(0))
+    }
+
+    @Test func `a mark the ledger did not confirm counts for nothing`() {
+        var removal = Self.removal(.withdrawal, [Self.stored, .unknown])
+        _ = removal.next()
+        let away = DelayQueueError(.ledgerUnavailable, "away")
+        removal.ledgerAnswered([.failure(away), .failure(away)])
+        _ = removal.next()
+        removal.deleted([.deleted])
+        #expect(removal.next() == nil)
+        #expect(removal.mayStillFire(0))
+    }
+
+    @Test func `without the ledger's word nobody knows whether it ran before its copies were deleted`() {
+        var removal = Self.removal(.withdrawal, [Self.stored])
+        _ = removal.next()
+        removal.ledgerAnswered([.failure(DelayQueueError(.ledgerUnavailable, "away"))])
+        _ = removal.next()
+        removal.deleted([.deleted])
+        #expect(removal.mayStillFire(0))
+    }
+
+    @Test(arguments: [
+        (LedgerReply.held(for: .zero), LedgerReply.revoked), (.held(for: .seconds(1)), .running),
+        (.finished(.done), .alreadyDone),
+    ])
+    func `what a consumer had before may have run`(_ replies: (LedgerReply, LedgerReply)) {
+        var removal = Self.removal(.withdrawal, [Self.stored])
+        _ = removal.next()
+        removal.ledgerAnswered([.success(replies.0), .success(replies.1)])
+        _ = removal.next()
+        removal.deleted([.deleted])
+        #expect(removal.mayStillFire(0))
+    }
+
+    // MARK: An accepted job
+
+    @Test func `a revoked job is marked first, then deleted, then forgotten`() throws {
+        var removal = Self.removal(.revocation, [Self.stored, Self.stored])
+        #expect(removal.next() == Self.ask(Self.mark))
+        removal.ledgerAnswered([.success(.revoked)])
+        #expect(removal.next() == .delete([Self.target(0, on: nil), Self.target(1, on: nil)]))
+        removal.deleted([.deleted, .reserved])
+        #expect(removal.next() == Self.ask(.forget([0], of: 3)))
+        #expect(removal.next() == nil)
+        #expect(try removal.outcome.get() == .revoked)
+    }
+
+    @Test(arguments: [(LedgerReply.running, RevokeOutcome.alreadyRunning), (.alreadyDone, .alreadyDone)])
+    func `what cannot be marked is left alone`(_ expected: (LedgerReply, RevokeOutcome)) throws {
+        var removal = Self.removal(.revocation, [Self.stored, Self.stored])
+        _ = removal.next()
+        removal.ledgerAnswered([.success(expected.0)])
+        #expect(removal.next() == nil)
+        #expect(try removal.outcome.get() == expected.1)
+    }
+
+    @Test(arguments: [
+        [.failure(DelayQueueError(.ledgerUnavailable, "away"))], [Result<LedgerReply, DelayQueueError>](),
+    ])
+    func `without the ledger's word no copy is touched`(_ results: [Result<LedgerReply, DelayQueueError>]) {
+        var removal = Self.removal(.revocation, [Self.stored, Self.stored])
+        _ = removal.next()
+        removal.ledgerAnswered(results)
+        #expect(removal.next() == nil)
+        #expect(throws: DelayQueueError.self) { try removal.outcome.get() }
+    }
+
+    @Test(arguments: [
+        ([CopyRemoval.Result.deleted, .deleted], RevokeOutcome.revoked), ([.gone, .gone], .alreadyDone),
+        ([.deleted, .gone], .incomplete), ([.deleted, .reserved], .incomplete),
+        ([.gone, .unreachable(NodeNotAnswering())], .incomplete),
+    ])
+    func `without a ledger the copies tell`(_ expected: ([CopyRemoval.Result], RevokeOutcome)) throws {
+        var removal = Self.removal(.revocation, [Self.stored, Self.stored], hasLedger: false)
+        #expect(removal.next() == .delete([Self.target(0, on: nil), Self.target(1, on: nil)]))
+        removal.deleted(expected.0)
+        #expect(removal.next() == nil)
+        #expect(try removal.outcome.get() == expected.1)
+    }
+
+    @Test func `without a ledger a copy of unknown outcome leaves it incomplete`() throws {
+        var removal = Self.removal(.revocation, [Self.stored, .unknown], hasLedger: false)
+        #expect(removal.next() == .delete([Self.target(0, on: nil)]))
+        removal.deleted([.deleted])
+        #expect(try removal.outcome.get() == .incomplete)
+    }
+}
