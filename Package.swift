@@ -70,7 +70,6 @@ let package = Package(
             dependencies: [
                 "CHiredis",
                 "PipelinedTransport",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],

@@ -1,7 +1,8 @@
-import HiredisClient
 import NIOCore
 import PipelinedTransport
 import Testing
+
+@testable import HiredisClient
 
 @Suite(.timeLimit(.minutes(4))) struct RedisClientTests {
     @Test func answersCommands() async throws {
@@ -17,7 +18,7 @@ import Testing
                 #expect(try await client.command("INCR", "n").int == 1)
                 #expect(try await client.command("GET", "n").int == 1)
                 #expect(try await client.command("LRANGE", "none", "0", "-1") == .array([]))
-                #expect(await client.execute([]).results.isEmpty)
+                #expect(await client.send { _ in }.count == 0)
             }
         }
     }
@@ -25,22 +26,23 @@ import Testing
     @Test func reportsRefusalsPerCommand() async throws {
         try await RedisProcess.run { server in
             try await withClient(server.url) { client in
-                let outcome = await client.execute([
-                    RedisCommand(["SET", "k", "v"]), RedisCommand(["LPUSH", "k", "x"]), RedisCommand(["NOSUCH"]),
-                    RedisCommand(["GET", "k"]),
-                ])
-                #expect(!outcome.isSuccess)
-                #expect(outcome.results.count == 4)
-                #expect(try outcome.results[0].get() == .status("OK"))
-                let wrongType = try failure(of: outcome.results[1])
+                let replies = await client.send {
+                    $0.command("SET", "k", "v")
+                    $0.command("LPUSH", "k", "x")
+                    $0.command([])
+                    $0.command("NOSUCH")
+                    $0.command("GET", "k")
+                }
+                #expect(replies.count == 5)
+                #expect(try replies[0].get() == .status("OK"))
+                let wrongType = try failure(of: replies[1])
                 #expect(wrongType.code == .server && wrongType.serverPrefix == "WRONGTYPE")
                 #expect(!wrongType.isRetriable && wrongType.mayHaveBeenSent && !wrongType.isOutcomeUnknown)
-                #expect(try failure(of: outcome.results[2]).serverPrefix == "ERR")
-                #expect(try outcome.results[3].get().string == "v")
-                let invalid = await client.execute([RedisCommand(["SET", "k", "w"]), RedisCommand([])])
-                #expect(try failure(of: invalid.results.first).code == .invalidCommand)
-                #expect(try failure(of: invalid.results.last).code == .invalidCommand)
-                #expect(try await client.command("GET", "k").string == "v")
+                let invalid = try failure(of: replies[2])
+                #expect(invalid.code == .invalidCommand && !invalid.mayHaveBeenSent)
+                #expect(try failure(of: replies[3]).serverPrefix == "ERR")
+                #expect(try replies[4].get().string == "v")
+                #expect(try failure(of: await client.send { $0.command([]) }[0]).code == .invalidCommand)
             }
         }
     }
@@ -51,9 +53,10 @@ import Testing
                 await withTaskGroup { group in
                     for caller in 0..<64 {
                         group.addTask {
-                            let commands = (0..<100).map { RedisCommand(["INCRBY", "c\(caller)", .integer($0)]) }
-                            let outcome = await client.execute(commands, timeout: .seconds(30))
-                            let sums = outcome.results.map { try? $0.get().int }
+                            let replies = await client.send(timeout: .seconds(30)) { batch in
+                                for number in 0..<100 { batch.command("INCRBY", "c\(caller)", .integer(number)) }
+                            }
+                            let sums = replies.results.map { try? $0.get().int }
                             let expected: [Int64?] = (0..<100).map { Int64($0 * ($0 + 1) / 2) }
                             #expect(sums == expected)
                         }
@@ -110,20 +113,20 @@ import Testing
     }
 
     @Test func reconnectsAfterARestart() async throws {
-        let script = RedisScript("return ARGV[1]")
+        let script = "return ARGV[1]"
         let port = try RedisProcess.freePort()
         try await withClient("redis://127.0.0.1:\(port)", scripts: [script]) { client in
             let first = try await RedisProcess.run(port: port) { _ in
                 _ = try await client.command("PING")
-                return await client.status.generation
+                return await client.generation
             }
             try await RedisProcess.run(port: port) { _ in
                 // The first may still meet the old connection's end.
                 while (try? await client.command("PING")) == nil {}
-                #expect(await client.status.generation > first)
-                let results = await client.evaluate([RedisCall(script: script, keys: [], arguments: ["x"])])
-                let answer = try results.first?.get()
-                #expect(answer?.string == "x")
+                #expect(await client.generation > first)
+                let replies = await client.send { $0.call(0, "k", ["x"]) }
+                let answer = try replies[0].get()
+                #expect(answer.string == "x")
             }
         }
     }
@@ -131,19 +134,18 @@ import Testing
     @Test func saysWhatMayHaveRunWhenTheServerDies() async throws {
         try await RedisProcess.run { server in
             try await withClient(server.url) { client in
-                async let batch = client.execute(
-                    [
-                        RedisCommand(["RPUSH", "signal", "x"]), RedisCommand(["BLPOP", "never", "0"]),
-                        RedisCommand(["SET", "after", "1"]),
-                    ], timeout: nil)
+                async let batch = client.send(timeout: nil) {
+                    $0.command("RPUSH", "signal", "x")
+                    $0.command("BLPOP", "never", "0")
+                    $0.command("SET", "after", "1")
+                }
                 try await withClient(server.url) { observer in
-                    let signal = await observer.execute([RedisCommand(["BLPOP", "signal", "0"])], timeout: nil)
-                    #expect(signal.isSuccess)
+                    _ = try await observer.command("BLPOP", "signal", "0", timeout: nil)
                 }
                 await server.kill()
-                let outcome = await batch
-                #expect(try outcome.results[0].get().int == 1)
-                for result in outcome.results.dropFirst() {
+                let replies = await batch
+                #expect(try replies[0].get().int == 1)
+                for result in replies.results.dropFirst() {
                     let error = try failure(of: result)
                     #expect(error.transport?.code == .connectionLost)
                     #expect(error.mayHaveBeenSent && error.isOutcomeUnknown && error.isRetriable)
@@ -156,10 +158,12 @@ import Testing
         try await RedisProcess.run { server in
             try await withClient(server.url) { client in
                 _ = try await client.command("PING")
-                let outcome = await client.execute(
-                    [RedisCommand(["PING"]), RedisCommand(["BLPOP", "late", "0"])], timeout: .milliseconds(100))
-                #expect(try outcome.results[0].get() == .status("PONG"))
-                let error = try failure(of: outcome.results[1])
+                let replies = await client.send(timeout: .milliseconds(100)) {
+                    $0.command("PING")
+                    $0.command("BLPOP", "late", "0")
+                }
+                #expect(try replies[0].get() == .status("PONG"))
+                let error = try failure(of: replies[1])
                 #expect(error.transport?.code == .timedOut && error.isOutcomeUnknown)
                 try await withClient(server.url) { _ = try await $0.command("RPUSH", "late", "x") }
                 #expect(try await client.command("PING") == .status("PONG"))
@@ -184,12 +188,12 @@ import Testing
         try await RedisProcess.run { primary in
             try await RedisProcess.run(["--replicaof", "127.0.0.1 \(primary.port)"]) { replica in
                 try await withClient(replica.url) { client in
-                    let first = await client.status.generation
+                    let first = await client.generation
                     let error = try await client.refusal("SET", "k", "v")
                     #expect(error.serverPrefix == "READONLY" && error.isRetriable)
                     _ = try await client.command("REPLICAOF", "NO", "ONE")
                     #expect(try await client.command("SET", "k", "v") == .status("OK"))
-                    #expect(await client.status.generation > first)
+                    #expect(await client.generation > first)
                 }
             }
         }

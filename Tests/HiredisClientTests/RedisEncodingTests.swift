@@ -36,15 +36,14 @@ import Testing
     @Test(arguments: words)
     func `commands are the bytes that hiredis writes`(words: [[UInt8]]) throws {
         let expected = try Self.formatted(words)
-        var buffer = ByteBuffer(string: "before")
-        try RedisCommand(words.map { .bytes(ByteBuffer(bytes: $0)) }).encode(into: &buffer)
-        #expect(Array(buffer.readableBytesView.dropFirst(6)) == expected)
+        var batch = RedisBatch()
+        batch.command(words.map { .bytes(ByteBuffer(bytes: $0)) })
+        #expect(Array(batch.bytes.readableBytesView) == expected)
 
         let texts = words.compactMap { String(validating: $0, as: UTF8.self) }
         guard texts.count == words.count else { return }
-        buffer.clear()
-        try RedisCommand(texts.map { .text($0) }).encode(into: &buffer)
-        #expect(Array(buffer.readableBytesView) == expected)
+        batch.command(texts.map { .text($0) })
+        #expect(Array(batch.bytes.readableBytesView) == expected + expected)
     }
 
     @Test func `numbers are the bytes that hiredis writes`() throws {
@@ -55,8 +54,8 @@ import Testing
             numbers += [power - 1, power, power + 1, 1 - power, -power]
         }
         for number in numbers {
-            var batch = RedisCallBatch(reserving: 1)
-            batch.begin(command: RedisWords(["INCRBY"]), key: "k", arguments: 1)
+            var batch = RedisBatch(reserving: 1)
+            batch.begin(command: EncodedWords(["INCRBY"]), key: "k", arguments: 1)
             batch.append(number)
             batch.end()
             let words = ["INCRBY", "k", String(number)].map { Array($0.utf8) }
@@ -64,105 +63,99 @@ import Testing
         }
     }
 
-    @Test func `a call written word by word is the same call`() throws {
-        let script = RedisScript("return KEYS[1]")
-        var batch = RedisCallBatch(reserving: 3)
-        batch.begin(script, key: "dq:a:é", arguments: 5)
+    private static let openings = [
+        EncodedWords(["EVALSHA", "0123456789", "1"]), EncodedWords(["EVALSHA", "abcdefghij", "1"]),
+    ]
+
+    @Test func `a call written word by word is the same command`() {
+        let long = String(repeating: "k", count: 100_000)
+        var batch = RedisBatch(calling: Self.openings, reserving: 3)
+        batch.begin(script: 1, key: "dq:a:é", arguments: 5)
         batch.append("-")
-        batch.append(RedisWords([.integer(30_000_000), .bytes(ByteBuffer(bytes: [0xff, 0x00]))]))
+        batch.append(EncodedWords([.integer(30_000_000), .bytes(ByteBuffer(bytes: [0xff, 0x00]))]))
         batch.append("")
         batch.append(-7)
         batch.end()
-        batch.begin(command: RedisWords(["PEXPIRE"]), key: "", arguments: 1)
+        batch.begin(command: EncodedWords(["PEXPIRE"]), key: "", arguments: 1)
         batch.append(300_000)
         batch.end()
-        batch.begin(script, key: String(repeating: "k", count: 100_000), arguments: 0)
+        batch.begin(script: 0, key: long, arguments: 0)
         batch.end()
 
-        let calls = [
-            RedisCall(
-                script: script, keys: ["dq:a:é"],
-                arguments: ["-", 30_000_000, .bytes(ByteBuffer(bytes: [0xff, 0x00])), "", .integer(-7)]),
-            RedisCall(command: "PEXPIRE", keys: [""], arguments: ["300000"]),
-            RedisCall(script: script, keys: [String(repeating: "k", count: 100_000)]),
-        ]
-        var same = RedisCallBatch(reserving: 3)
-        for call in calls { same.append(call) }
+        var same = RedisBatch()
+        same.command(
+            "EVALSHA", "abcdefghij", "1", "dq:a:é", "-", 30_000_000, .bytes(ByteBuffer(bytes: [0xff, 0x00])), "", -7)
+        same.command("PEXPIRE", "", "300000")
+        same.command("EVALSHA", "0123456789", "1", .text(long))
         #expect(batch.bytes == same.bytes)
         #expect(batch.count == 3 && same.count == 3)
-        for index in calls.indices {
-            #expect(batch.keys(at: index).elementsEqual(same.keys(at: index)))
-            #expect(batch.script(at: index) == calls[index].script)
-        }
-        #expect(
-            String(buffer: batch.bytes).hasPrefix(
-                "*9\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n$1\r\n1\r\n$7\r\ndq:a:é\r\n$1\r\n-\r\n$8\r\n30000000\r\n"
-            ))
+        #expect((0..<3).map { batch.calls[$0].script } == [1, nil, 0])
+        #expect(batch.key(at: 0) == ByteBuffer(string: "$7\r\ndq:a:é\r\n"))
+        #expect(batch.key(at: 1) == ByteBuffer(string: "$0\r\n\r\n"))
+        #expect(batch.key(at: 2)?.readableBytes == 100_011)
+        #expect((0..<3).allSatisfy { same.key(at: $0) == nil })
     }
 
-    @Test func `calls are sent again one by one, those too long never`() throws {
-        let script = RedisScript("return 1")
-        let long = ByteBuffer(repeating: 0, count: 64 << 20)
-        var batch = RedisCallBatch(reserving: 1)
-        batch.append(RedisCall(script: script, keys: ["a", "b"], arguments: ["x"]))
-        batch.append(RedisCall(script: script, keys: ["c"], arguments: Array(repeating: .bytes(long), count: 9)))
-        batch.append(RedisCall(command: "GET", keys: ["d"]))
-        #expect((0..<3).map { batch.isRefused(at: $0) } == [false, true, false])
-        #expect((0..<3).map { batch.keys(at: $0).count } == [2, 1, 1])
-        #expect(batch.bytes.readableBytes < 1000)
+    @Test func `calls are made again one by one, with another opening`() {
+        var batch = RedisBatch(calling: Self.openings, reserving: 1, limit: 2_000)
+        batch.call(0, "a", ["x"])
+        batch.call(0, "b", [.text(String(repeating: "x", count: 2_000))])
+        batch.begin(command: EncodedWords(["GET"]), key: "c", arguments: 0, tag: 3)
+        batch.end()
+        batch.begin(script: 1, key: "d", arguments: 0, tag: 7)
+        batch.end()
+        #expect(batch.refusals.keys.sorted() == [1])
+        let sources = ["return 1", "return KEYS[1]"].map { EncodedWords(["EVAL", .text($0), "1"]) }
 
-        var first = ByteBuffer()
-        var last = ByteBuffer()
-        batch.write(0, into: &first)
-        batch.write(2, into: &last)
-        #expect(String(buffer: last) == "*2\r\n$3\r\nGET\r\n$1\r\nd\r\n")
-        #expect(
-            String(buffer: first)
-                == "*6\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n$1\r\n2\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nx\r\n")
+        let last = batch.calls(at: [3], opening: sources)
+        #expect(String(buffer: last.bytes) == "*4\r\n$4\r\nEVAL\r\n$14\r\nreturn KEYS[1]\r\n$1\r\n1\r\n$1\r\nd\r\n")
+        #expect(last.count == 1 && last.calls[0].tag == 7 && last.calls[0].script == 1)
+        let both = batch.calls(at: [0, 3], opening: sources)
+        let first = "*5\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$1\r\na\r\n$1\r\nx\r\n"
+        #expect(String(buffer: both.bytes) == first + String(buffer: last.bytes))
+        #expect((0..<2).map { both.key(at: $0) } == [0, 3].map { batch.key(at: $0) })
+
+        let long = EncodedWords(["EVAL", .text(String(repeating: " ", count: 2_000)), "1"])
+        let narrow = batch.calls(at: [0, 3], opening: [long, sources[1]])
+        #expect(narrow.refusals.keys.sorted() == [0] && narrow.bytes == last.bytes)
     }
 
     // MARK: More than one buffer holds
 
+    @Test func `a command that is too long is refused alone`() {
+        let long = ByteBuffer(repeating: 0, count: 64 << 20)
+        var batch = RedisBatch()
+        batch.command("GET", "a")
+        batch.command(["MGET"] + Array(repeating: .bytes(long), count: 9))
+        batch.command("GET", "b")
+        #expect(batch.refusals.mapValues(\.code) == [1: .invalidCommand])
+        #expect(batch.sentIndexes == [0, 2] && batch.bytes.readableBytes == 40)
+    }
+
     // The longer GET has 25 bytes, the shorter ones 20.
     @Test(arguments: [false, true])
     func `a call beyond what is sent together is refused alone, and its bytes are taken back`(isInParts: Bool) {
-        let get = RedisWords(["GET"])
-        var batch = RedisCallBatch(reserving: 1000, limit: 40)
+        let get = EncodedWords(["GET"])
+        var batch = RedisBatch(reserving: 1000, limit: 40)
         #expect(batch.bytes.capacity < 1000)
         for key in ["a", "longer", "b", "c"] {
             if isInParts {
                 batch.begin(command: get, key: key, arguments: 0)
                 batch.end()
             } else {
-                batch.append(RedisCall(command: "GET", keys: [key]))
+                batch.command("GET", .text(key))
             }
         }
-        #expect((0..<4).map { batch.isRefused(at: $0) } == [false, true, false, true])
-        #expect((0..<4).map { batch.keys(at: $0).count } == [1, 1, 1, 1])
+        #expect(batch.refusals.keys.sorted() == [1, 3])
+        for refusal in batch.refusals.values {
+            #expect(refusal.code == .invalidCommand && !refusal.mayHaveBeenSent && !refusal.isRetriable)
+        }
+        #expect(batch.key(at: 1) == nil && (batch.key(at: 2) != nil) == isInParts)
         #expect(String(buffer: batch.bytes) == "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
-        var again = ByteBuffer()
-        batch.write(2, into: &again)
-        #expect(String(buffer: again) == "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
     }
 
-    @Test func `commands are written up to what is sent together, and none in part`() throws {
-        var buffer = ByteBuffer()
-        try RedisCommand(["GET", "a"]).encode(into: &buffer, upTo: 40)
-        try RedisCommand(["GET", "b"]).encode(into: &buffer, upTo: 40)
-        for limit in [39, 40, 53] {
-            let error = try #require(throws: RedisError.self) {
-                try RedisCommand(["PING"]).encode(into: &buffer, upTo: limit)
-            }
-            #expect(error.code == .invalidCommand && !error.mayHaveBeenSent && !error.isRetriable)
-            #expect(buffer.readableBytes == 40)
-        }
-        try RedisCommand(["PING"]).encode(into: &buffer, upTo: 54)
-        #expect(String(buffer: buffer).hasSuffix("b\r\n*1\r\n$4\r\nPING\r\n"))
-    }
-
-    @Test func `scripts and calls that are as long as they may be fit in one buffer`() {
-        #expect(2 * RedisCommand.maximumTogether <= Int(UInt32.max))
+    @Test func `a call that is as long as it may be fits in the buffer, behind all that may be before it`() {
         // Each word with 16 bytes around it, and as many words and bytes as a command may have.
-        #expect(RedisCommand.maximumTogether + 2 * RedisCommand.maximumLength + 16 <= Int(UInt32.max))
+        #expect(RedisBatch.maximumTogether + 2 * RedisBatch.maximumLength + 16 <= Int(UInt32.max))
     }
 }

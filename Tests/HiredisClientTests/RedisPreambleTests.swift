@@ -9,13 +9,15 @@ import Testing
         .bulk(ByteBuffer(string: "# Cluster\r\ncluster_enabled:0\r\n")),
         .bulk(ByteBuffer(string: "# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n")),
     ]
-    private static let script = RedisScript("return 1")
+    // From `printf 'return 1' | sha1sum`.
+    private static let digest = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
+    private static let script = "return 1"
 
-    private func verify(_ url: String, _ replies: [RedisValue], scripts: [RedisScript] = []) throws {
+    private func verify(_ url: String, _ replies: [RedisValue], scripts: [String] = []) throws {
         try RedisPreamble(url: RedisURL(parsing: url), scripts: scripts).verify(replies)
     }
 
-    private func refusal(_ url: String, _ replies: [RedisValue], scripts: [RedisScript] = []) throws -> RedisError {
+    private func refusal(_ url: String, _ replies: [RedisValue], scripts: [String] = []) throws -> RedisError {
         try #require(throws: RedisError.self) { try verify(url, replies, scripts: scripts) }
     }
 
@@ -40,13 +42,20 @@ import Testing
         try verify("redis://h", Self.information)
         try verify(
             "redis://u:p@h/3",
-            [.status("OK")] + Self.information + [.status("OK"), .bulk(ByteBuffer(string: Self.script.sha1))],
+            [.status("OK")] + Self.information + [.status("OK"), .bulk(ByteBuffer(string: Self.digest))],
             scripts: [Self.script])
         // A user who may not ask what the server is, and a server that does not say.
         try verify("redis://h", [.error("NOPERM no"), .error("ERR unknown command 'INFO'"), .null])
         try verify("redis://h", information("server_name:other\r\n"))
         try verify("redis://h", information("redis_version:5.0.0\r\n"))
         try verify("redis://h", information("redis_version:255.255.255\r\n"))
+    }
+
+    @Test func learnsDigests() throws {
+        let preamble = try RedisPreamble(url: RedisURL(parsing: "redis://h/3"), scripts: ["return 1", "return 2"])
+        let digests = ["a", "b"].map { String(repeating: $0, count: 40) }
+        let loaded = digests.map { RedisValue.bulk(ByteBuffer(string: $0)) }
+        #expect(preamble.digests(in: Self.information + [.status("OK")] + loaded) == digests)
     }
 
     @Test func knowsWhetherTheServerEvicts() throws {
@@ -74,8 +83,12 @@ import Testing
                 == .wrongDatabase)
         let denied = Self.information + [.error("NOPERM this user has no permissions to run the 'script|load' command")]
         #expect(try refusal("redis://h", denied, scripts: [Self.script]).code == .permissionDenied)
-        let otherDigest = Self.information + [.bulk(ByteBuffer(string: "0"))]
-        #expect(try refusal("redis://h", otherDigest, scripts: [Self.script]).code == .malformedReply)
+        for text in ["", "0", String(Self.digest.dropLast()) + "g", Self.digest.uppercased(), Self.digest + "0"] {
+            let other = Self.information + [.bulk(ByteBuffer(string: text))]
+            #expect(try refusal("redis://h", other, scripts: [Self.script]).code == .malformedReply, "\(text)")
+        }
+        let status = Self.information + [.status(Self.digest)]
+        #expect(try refusal("redis://h", status, scripts: [Self.script]).code == .malformedReply)
         #expect(try refusal("redis://h", []).code == .malformedReply)
     }
 

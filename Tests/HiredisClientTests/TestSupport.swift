@@ -1,13 +1,14 @@
-import HiredisClient
 import Logging
 import NIOCore
 import NIOPosix
 import PipelinedTransport
 import Testing
 
+@testable import HiredisClient
+
 /// A client on a loop of NIO's own.
 func makeClient(
-    _ url: String, scripts: [RedisScript] = [], configuration: ConnectionConfiguration? = nil
+    _ url: String, scripts: [String] = [], configuration: ConnectionConfiguration? = nil
 ) throws -> RedisClient {
     try RedisClient(
         url: RedisURL(parsing: url), scripts: scripts, configuration: configuration,
@@ -16,7 +17,7 @@ func makeClient(
 
 /// Passes a client to the body and closes it.
 func withClient<Result: Sendable>(
-    _ url: String, scripts: [RedisScript] = [], configuration: ConnectionConfiguration? = nil,
+    _ url: String, scripts: [String] = [], configuration: ConnectionConfiguration? = nil,
     _ body: (RedisClient) async throws -> Result
 ) async throws -> Result {
     let client = try makeClient(url, scripts: scripts, configuration: configuration)
@@ -32,8 +33,8 @@ func withClient<Result: Sendable>(
 }
 
 /// The error a command ends with.
-func failure(of result: Result<RedisValue, RedisError>?) throws -> RedisError {
-    switch try #require(result) {
+func failure(of result: Result<RedisValue, RedisError>) throws -> RedisError {
+    switch result {
     case .success(let value):
         Issue.record("succeeded with \(value)")
         throw CancellationError()
@@ -45,9 +46,35 @@ func failure(of result: Result<RedisValue, RedisError>?) throws -> RedisError {
 extension RedisClient {
     /// The error of a command that must fail.
     func refusal(_ words: String...) async throws -> RedisError {
-        let outcome = await execute([RedisCommand(words.map { .text($0) })])
-        return try failure(of: outcome.results.first)
+        let replies = await send { $0.command(words.map { .text($0) }) }
+        return try failure(of: replies[0])
     }
+
+    /// Which connection of this client there is now.
+    var generation: ConnectionGeneration { connection.onLoop.status.generation }
+
+    var isReady: Bool { connection.onLoop.isReady }
+
+    /// How many batches wait for replies.
+    var unanswered: Int { connection.onLoop.status.unanswered }
+
+    /// Whether nobody waits for anything.
+    var isIdle: Bool { order.isEmpty }
+}
+
+extension RedisBatch {
+    /// Adds the call of a script.
+    mutating func call(_ script: Int, _ key: String, _ arguments: [RedisArgument]) {
+        begin(script: script, key: key, arguments: arguments.count)
+        for argument in arguments { append(EncodedWords([argument])) }
+        end()
+    }
+}
+
+extension RedisReplies {
+    var isSuccess: Bool { failures.isEmpty }
+
+    var results: [Result<RedisValue, RedisError>] { (0..<count).map { self[$0] } }
 }
 
 /// SplitMix64: the same numbers for the same seed, everywhere.

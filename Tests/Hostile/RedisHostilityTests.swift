@@ -19,16 +19,15 @@ struct RedisHostilityTests {
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Peers.logger)
     }
 
-    private func ping(_ client: RedisClient, timeout: Duration = .seconds(60)) async -> Result<RedisValue, RedisError>?
-    {
-        await client.execute([RedisCommand(["PING"])], timeout: timeout).results.first
+    private func ping(_ client: RedisClient, timeout: Duration = .seconds(60)) async -> Result<RedisValue, RedisError> {
+        await client.send(timeout: timeout) { $0.command("PING") }[0]
     }
 
     /// Asks until the backoff is over; a real server answers then.
     private func expectWorking(_ client: RedisClient) async throws {
         var result = await ping(client)
         while case .failure(let error) = result, error.transport?.code == .backingOff { result = await ping(client) }
-        #expect(try result?.get() == .status("PONG"))
+        #expect(try result.get() == .status("PONG"))
     }
 
     /// A ping fails with the code, the server is hung up on, and the same client works once the server does.
@@ -38,7 +37,7 @@ struct RedisHostilityTests {
     ) async throws {
         try await HostileServer.running([script], inFrontOf: real.port) { server in
             let client = try client(of: server, login: login, path: path)
-            let error = await #expect(throws: RedisError.self) { try await ping(client)?.get() }
+            let error = await #expect(throws: RedisError.self) { try await ping(client).get() }
             #expect(error?.code == code && error?.transport?.code == transport, "\(name.debugDescription)")
             #expect(error?.isRetriable == true && error?.isConfiguration == false, "\(name.debugDescription)")
             try await server.closed(1)
@@ -72,7 +71,7 @@ struct RedisHostilityTests {
             let script = Self.greeting + [.hear("PING"), .say(type), .sayForEver("1")]
             try await HostileServer.running([script], inFrontOf: real.port) { server in
                 let client = try client(of: server)
-                let error = await #expect(throws: RedisError.self) { try await ping(client)?.get() }
+                let error = await #expect(throws: RedisError.self) { try await ping(client).get() }
                 #expect(error?.code == .malformedReply)
                 try await server.closed(1)
                 #expect(server.sent < 64 << 20)
@@ -96,7 +95,7 @@ struct RedisHostilityTests {
         try await HostileServer.running([Self.greeting + [.hear("PING"), .say(half)]]) { server in
             let client = try client(of: server)
             let error = await #expect(throws: RedisError.self) {
-                try await ping(client, timeout: .milliseconds(20))?.get()
+                try await ping(client, timeout: .milliseconds(20)).get()
             }
             #expect(error?.transport?.code == .timedOut)
             await client.close()
@@ -117,7 +116,7 @@ struct RedisHostilityTests {
             let script = Self.greeting + [.hear("PING"), .say("+PONG\r\n+PONG\r\n")]
             try await HostileServer.running([script], inFrontOf: real.port) { server in
                 let client = try client(of: server)
-                #expect(try await ping(client)?.get() == .status("PONG"))
+                #expect(try await ping(client).get() == .status("PONG"))
                 try await server.closed(1)
                 try await expectWorking(client)
                 await client.close()

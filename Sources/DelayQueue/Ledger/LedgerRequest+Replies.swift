@@ -1,6 +1,6 @@
 extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
-    enum Kind: Sendable, Hashable {
+    enum Kind: UInt8, Sendable, Hashable {
         case claim, renew, complete, retry, release, bury, revoke, forget, status
 
         /// Whether a ledger can answer so.

@@ -8,28 +8,28 @@ final class LedgerTimingWords: Sendable {
     let timing: LedgerTiming
 
     /// In microseconds; then for unfinished jobs, in milliseconds.
-    let leaseAndRetention: RedisWords
+    let leaseAndRetention: EncodedWords
 
     /// For unfinished jobs, in milliseconds as all that follow.
-    let retention: RedisWords
+    let retention: EncodedWords
 
     /// For finished jobs.
-    private let retentionOfKnownCopies: RedisWords
-    private let retentionOfUnknownCopies: RedisWords
+    private let retentionOfKnownCopies: EncodedWords
+    private let retentionOfUnknownCopies: EncodedWords
 
-    let grace: RedisWords
+    let grace: EncodedWords
 
     init(_ timing: LedgerTiming) {
         self.timing = timing
         let retention = RedisArgument.integer(Self.milliseconds(timing.retentionOfLiveRecords))
-        leaseAndRetention = RedisWords([.integer(Self.microseconds(timing.lease)), retention])
-        self.retention = RedisWords([retention])
-        retentionOfKnownCopies = RedisWords([.integer(Self.milliseconds(timing.retention(ofCopies: 1)))])
-        retentionOfUnknownCopies = RedisWords([.integer(Self.milliseconds(timing.retention(ofCopies: 0)))])
-        grace = RedisWords([.integer(Self.milliseconds(timing.effectiveGrace))])
+        leaseAndRetention = EncodedWords([.integer(Self.microseconds(timing.lease)), retention])
+        self.retention = EncodedWords([retention])
+        retentionOfKnownCopies = EncodedWords([.integer(Self.milliseconds(timing.retention(ofCopies: 1)))])
+        retentionOfUnknownCopies = EncodedWords([.integer(Self.milliseconds(timing.retention(ofCopies: 0)))])
+        grace = EncodedWords([.integer(Self.milliseconds(timing.effectiveGrace))])
     }
 
-    func retention(ofCopies copies: Int) -> RedisWords {
+    func retention(ofCopies copies: Int) -> EncodedWords {
         copies == 0 ? retentionOfUnknownCopies : retentionOfKnownCopies
     }
 

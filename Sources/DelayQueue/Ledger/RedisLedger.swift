@@ -17,7 +17,6 @@ import PipelinedTransport
 public struct RedisLedger: JobLedger {
     package let client: RedisClient
     private let timeout: Duration
-    private let scripts: RedisLedgerScripts
     private let timingWords = LedgerTimingWords.Cache()
     private let fixedTime: (@Sendable () -> Timestamp)?
 
@@ -38,14 +37,13 @@ public struct RedisLedger: JobLedger {
         guard configuration.timeout > .zero else {
             throw DelayQueueError(.invalidConfiguration, "the ledger's timeout is \(configuration.timeout)")
         }
-        scripts = RedisLedgerScripts(clock: fixedTime == nil ? .server : .argument)
         self.fixedTime = fixedTime
         timeout = configuration.timeout
         let logger = logger ?? Logger(label: "DelayQueue.RedisLedger")
         do {
             client = try RedisClient(
                 url: RedisURL(parsing: url),
-                scripts: scripts.all,
+                scripts: RedisLedgerScript.sources(clock: fixedTime == nil ? .server : .argument),
                 configuration: configuration.connection,
                 onEvictionPolicy: { policy in
                     guard policy != "noeviction" else { return }
@@ -61,21 +59,19 @@ public struct RedisLedger: JobLedger {
     }
 
     public func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
-        guard let first = requests.first else { return [] }
-        var batch = RedisCallBatch(reserving: requests.count)
-        var answers: [RedisLedgerScripts.Answer] = []
-        answers.reserveCapacity(requests.count)
-        var words = timingWords.words(for: first.timing)
-        // By index, as a loop over the elements copies each.
-        for index in requests.indices {
-            if requests[index].timing != words.timing { words = timingWords.words(for: requests[index].timing) }
-            answers.append(scripts.append(requests[index], words, time: fixedTime?(), to: &batch))
-        }
-        let replies = await client.evaluate(batch, timeout: timeout) { [answers] index, value in
-            RedisLedgerScripts.accepts(value, for: answers[index])
+        guard !requests.isEmpty else { return [] }
+        let replies = await client.send(
+            reserving: requests.count, timeout: timeout, accepts: RedisLedgerCall.accepts
+        ) { [timingWords, fixedTime] batch in
+            var words = timingWords.words(for: requests[0].timing)
+            // By index, as a loop over the elements copies each.
+            for index in requests.indices {
+                if requests[index].timing != words.timing { words = timingWords.words(for: requests[index].timing) }
+                RedisLedgerCall.append(requests[index], words, time: fixedTime?(), to: &batch)
+            }
         }
         return requests.indices.map { index in
-            if let reply = RedisLedgerScripts.reply(replies.values[index]) { return .success(reply) }
+            if let reply = RedisLedgerCall.reply(replies.values[index]) { return .success(reply) }
             if let error = replies.failures[index] { return .failure(DelayQueueError(ledger: error)) }
             return .failure(Self.refusal(of: replies.values[index], to: requests[index]))
         }
@@ -86,15 +82,15 @@ public struct RedisLedger: JobLedger {
         await client.close()
     }
 
-    /// Appends a request as it goes over the wire, for measurements without this client.
-    package func encode(_ request: LedgerRequest, into buffer: inout ByteBuffer) {
-        var batch = RedisCallBatch(reserving: 1)
-        _ = scripts.append(request, timingWords.words(for: request.timing), time: fixedTime?(), to: &batch)
-        buffer.writeImmutableBuffer(batch.bytes)
+    /// A request as it goes over the wire, for measurements without this client: with digests once it was connected.
+    package func encoded(_ request: LedgerRequest) async -> ByteBuffer {
+        await client.written { [timingWords, fixedTime] batch in
+            RedisLedgerCall.append(request, timingWords.words(for: request.timing), time: fixedTime?(), to: &batch)
+        }
     }
 
     private static func refusal(of value: RedisValue, to request: LedgerRequest) -> DelayQueueError {
-        if value.string == RedisLedgerScripts.unreadable { return .unreadableRecord(request.key) }
+        if value.string == RedisLedgerScript.unreadable { return .unreadableRecord(request.key) }
         return DelayQueueError(
             .ledgerUnavailable, "the ledger's server gave no reply of its scripts", isRetriable: true)
     }

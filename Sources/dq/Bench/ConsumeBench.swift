@@ -77,9 +77,9 @@ struct ConsumeBench: Sendable {
 
     private func measureCeiling(_ receipts: [Receipt]) async throws -> Measurement {
         let ledger = try cluster.ledger()
-        // Loads the scripts.
+        // Loads the scripts, and learns their digests.
         _ = try await ledger.perform(LedgerRequest(key: receipts[0].ledgerKey, operation: .status))
-        let calls = try ledger.encodedClaimsAndCompletions(of: receipts)
+        let calls = try await ledger.encodedClaimsAndCompletions(of: receipts)
         let measurement = try await Measurement.of(cluster.probe) {
             _ = try await cluster.raw.onThread { [jobs] in try $0.consume(jobs: jobs, calls: calls) }
             return (jobs, [])

@@ -23,14 +23,11 @@ struct LedgerStatus: Sendable {
 
     static func ask(_ client: RedisClient) async -> LedgerStatus {
         let url = client.url.description
-        let results = await client.execute([RedisCommand(["INFO"])], timeout: timeout).results
-        switch results.first {
-        case .success(let value):
-            return LedgerStatus(url: url, answer: Answer(information: value.string ?? ""))
-        case .failure(let error):
+        do throws(RedisError) {
+            let information = try await client.command("INFO", timeout: timeout)
+            return LedgerStatus(url: url, answer: Answer(information: information.string ?? ""))
+        } catch {
             return LedgerStatus(url: url, problem: "\(error)")
-        case nil:
-            return LedgerStatus(url: url, problem: "no reply")
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
 /// What a user of the ledger's server must be allowed to do, and nothing else.
 @Suite("Permissions of the ledger's user", .serialized, .timeLimit(.minutes(1)))
 struct LedgerPermissionTests {
-    private static let commands = ["+script|load", "+evalsha", "+time", "+get", "+set", "+pexpire"]
+    private static let commands = ["+script|load", "+eval", "+evalsha", "+time", "+get", "+set", "+pexpire"]
     private static let nativeKeys = "~dq:default:*"
     private static let goQueueKeys = "~????????????????????????????????"
 
@@ -55,7 +55,7 @@ struct LedgerPermissionTests {
         LedgerKey(goQueue: try JobID("eed9ca1b2163fe2e61f74cd7c1475c7a"))
     }
 
-    @Test func `six commands and two patterns of keys are enough`() async throws {
+    @Test func `seven commands and two patterns of keys are enough`() async throws {
         try await withRedis(
             options: Self.server(commands: Self.commands, keys: [Self.nativeKeys, Self.goQueueKeys])
         ) { server in

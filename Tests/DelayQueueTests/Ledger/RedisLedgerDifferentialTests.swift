@@ -138,10 +138,12 @@ import Testing
     private func compare(
         _ model: Model, _ keys: [LedgerKey], _ client: RedisClient, _ place: String
     ) async throws {
-        let commands =
-            keys.map { RedisCommand(["GET", .text($0.description)]) }
-            + keys.map { RedisCommand(["PTTL", .text($0.description)]) }
-        let results = try await client.execute(commands).results.map { try $0.get() }
+        let replies = await client.send { batch in
+            for command in ["GET", "PTTL"] {
+                for key in keys { batch.command(.text(command), .text(key.description)) }
+            }
+        }
+        let results = try (0..<replies.count).map { try replies[$0].get() }
         for (key, (value, ttl)) in zip(keys, zip(results, results.dropFirst(keys.count))) {
             #expect(value.string == model.records[key]?.text, "\(place), \(key)")
             if let text = value.string { #expect(try LedgerRecord(parsing: text, key: key) == model.records[key]) }

@@ -217,12 +217,94 @@ import Testing
                     == .granted(attempt: 1, failures: 0))
             _ = try await ledger.client.command("SCRIPT", "FLUSH")
             let replies = try await ledger.perform([
-                LedgerRequest(key: job(), operation: .complete(a, attempt: 1, copies: 1)),
-                LedgerRequest(key: job(), operation: .forget([0], of: 1)),
+                LedgerRequest(key: job(), operation: .complete(a, attempt: 1, copies: 2)),
+                LedgerRequest(key: job(), operation: .forget([0], of: 2)),
             ]).map { try $0.get() }
             #expect(replies == [.settled, .forgotten])
             await ledger.close()
         }
+    }
+
+    /// A command that is no script's call cannot be missed, and has run when a flush is seen.
+    @Test func aRequestThatAnotherOvertookInAFlushFailsUnperformed() async throws {
+        try await withRedis { server in
+            let ledger = try RedisLedger(server.url)
+            _ = try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a, copy: .index(0))))
+            _ = try await ledger.client.command("SCRIPT", "FLUSH")
+            let complete = LedgerRequest(key: job(), operation: .complete(a, attempt: 1, copies: 1))
+            let results = await ledger.perform([
+                complete, LedgerRequest(key: job(), operation: .forget([0], of: 1)),
+            ])
+            let error = #expect(throws: DelayQueueError.self) { try results[0].get() }
+            #expect(error?.code == .ledgerUnavailable && error?.isRetriable == true)
+            #expect(try results[1].get() == .forgotten)
+            guard case .held = try await ledger.perform(LedgerRequest(key: job(), operation: .status)) else {
+                Issue.record("completed")
+                return
+            }
+            #expect(try await ledger.perform(complete) == .settled)
+            await ledger.close()
+        }
+    }
+
+    /// Somebody takes the scripts away without pause while jobs are claimed, settled and forgotten, each in one batch and
+    /// by several at a time: every request is answered, and none is performed twice or out of its order.
+    @Test func losesAndRepeatsNothingUnderConstantFlushesOfScripts() async throws {
+        try await withRedis { server in
+            var configuration = RedisLedgerConfiguration()
+            configuration.timeout = .seconds(60)
+            let ledger = try RedisLedger(server.url, configuration: configuration)
+            let other = try RedisLedger(server.url)
+            async let flushes = flush(other.client, until: "stop")
+            try await withThrowingTaskGroup { group in
+                for worker in 0..<8 {
+                    group.addTask {
+                        for round in 0..<40 {
+                            let jobs = (0..<10).map { job("\(worker).\(round).\($0)") }
+                            let requests = jobs.flatMap { key in
+                                [
+                                    LedgerRequest(key: key, operation: .claim(a, copy: .index(0))),
+                                    LedgerRequest(key: key, operation: .claim(b, copy: .index(1))),
+                                    LedgerRequest(key: key, operation: .retry(a, attempt: 1, delay: .zero)),
+                                    LedgerRequest(key: key, operation: .claim(b, copy: .index(1))),
+                                    LedgerRequest(key: key, operation: .complete(b, attempt: 2, copies: 2)),
+                                    LedgerRequest(key: key, operation: .forget([1], of: 2)),
+                                ]
+                            }
+                            let replies = try await ledger.perform(requests).map { try $0.get() }
+                            for start in stride(from: 0, to: replies.count, by: 6) {
+                                var job = Array(replies[start..<start + 6])
+                                guard case .held = job.remove(at: 1) else {
+                                    Issue.record("\(replies[start + 1]) while another has the claim")
+                                    continue
+                                }
+                                #expect(
+                                    job == [
+                                        .granted(attempt: 1, failures: 0), .settled,
+                                        .granted(attempt: 2, failures: 1), .settled, .forgotten,
+                                    ])
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            _ = try await ledger.client.command("SET", "stop", "1")
+            #expect(try await flushes > 100)
+            let statistics = try await ledger.client.command("INFO", "commandstats").string ?? ""
+            #expect(statistics.contains("cmdstat_eval:"))
+            await other.close()
+            await ledger.close()
+        }
+    }
+
+    private func flush(_ client: RedisClient, until key: String) async throws -> Int {
+        var rounds = 0
+        while try await client.command("EXISTS", key).int == 0 {
+            _ = try await client.command("SCRIPT", "FLUSH")
+            rounds += 1
+        }
+        return rounds
     }
 
     @Test func wrongPasswordIsAConfigurationError() async throws {

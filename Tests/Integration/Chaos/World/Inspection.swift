@@ -83,11 +83,13 @@ struct Inspection: Sendable {
                 let next = page[0].string, let keys = page[1].array?.compactMap(\.string)
             else { return leftovers + ["ledger: SCAN was not answered as it should be"] }
             cursor = next
-            let lifetimes = await redis.execute(keys.map { RedisCommand([.text("PTTL"), .text($0)]) })
-            for (key, lifetime) in zip(keys, lifetimes.results) {
+            let lifetimes = await redis.send { batch in
+                for key in keys { batch.command("PTTL", .text(key)) }
+            }
+            for (index, key) in keys.enumerated() {
                 if !key.hasPrefix(Network.keyPrefix) { leftovers.append("ledger: the key \(key)") }
                 // -1 means without end; -2, that it ended between the two questions.
-                if try lifetime.get().int == -1 { leftovers.append("ledger: \(key) has no end") }
+                if try lifetimes[index].get().int == -1 { leftovers.append("ledger: \(key) has no end") }
             }
         } while cursor != "0"
         return leftovers

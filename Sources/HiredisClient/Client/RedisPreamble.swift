@@ -9,7 +9,7 @@ struct RedisPreamble: Sendable {
         case server
         case cluster
         case memory
-        case load(sha1: String)
+        case load
     }
 
     /// The requests as they are sent.
@@ -20,30 +20,26 @@ struct RedisPreamble: Sendable {
 
     var count: Int { steps.count }
 
-    init(url: RedisURL, scripts: [RedisScript]) throws(RedisError) {
+    init(url: RedisURL, scripts: [String]) throws(RedisError) {
         var steps: [Step] = []
-        var bytes = ByteBuffer()
+        var batch = RedisBatch()
+        func ask(_ step: Step, _ words: RedisArgument...) {
+            steps.append(step)
+            batch.command(words)
+        }
         if let username = url.username {
-            steps.append(.login)
-            try RedisCommand(["AUTH", .text(username), .text(url.password ?? "")]).encode(into: &bytes)
+            ask(.login, "AUTH", .text(username), .text(url.password ?? ""))
         } else if let password = url.password {
-            steps.append(.login)
-            try RedisCommand(["AUTH", .text(password)]).encode(into: &bytes)
+            ask(.login, "AUTH", .text(password))
         }
-        steps += [.server, .cluster, .memory]
-        try RedisCommand(["INFO", "server"]).encode(into: &bytes)
-        try RedisCommand(["INFO", "cluster"]).encode(into: &bytes)
-        try RedisCommand(["INFO", "memory"]).encode(into: &bytes)
-        if url.database != 0 {
-            steps.append(.selectDatabase)
-            try RedisCommand(["SELECT", .integer(url.database)]).encode(into: &bytes)
-        }
-        for script in scripts {
-            steps.append(.load(sha1: script.sha1))
-            try script.loadCommand.encode(into: &bytes)
-        }
+        ask(.server, "INFO", "server")
+        ask(.cluster, "INFO", "cluster")
+        ask(.memory, "INFO", "memory")
+        if url.database != 0 { ask(.selectDatabase, "SELECT", .integer(url.database)) }
+        for source in scripts { ask(.load, "SCRIPT", "LOAD", .text(source)) }
+        if let refusal = batch.refusals.values.first { throw refusal }
         self.steps = steps
-        self.bytes = bytes
+        self.bytes = batch.bytes
     }
 
     /// Judges the replies, one for each step.
@@ -59,11 +55,28 @@ struct RedisPreamble: Sendable {
                 guard try reply.orServerError() == .status("OK") else {
                     throw RedisError(.malformedReply, "the server did not say OK to the choice of a database")
                 }
-            case .load(let sha1):
-                guard try reply.orServerError().string == sha1 else {
-                    throw RedisError(.malformedReply, "the server knows a script by another digest")
+            case .load:
+                guard try Self.isDigest(reply.orServerError()) else {
+                    throw RedisError(.malformedReply, "the server did not tell the digest of a script")
                 }
             }
+        }
+    }
+
+    /// What the server calls each script by, in their order.
+    ///
+    /// - Parameter replies: as for ``verify(_:)``, which has accepted them.
+    func digests(in replies: [RedisValue]) -> [String] {
+        zip(steps, replies).compactMap { step, reply in
+            if case .load = step { reply.string } else { nil }
+        }
+    }
+
+    /// A SHA-1 as 40 lower-case hexadecimal digits.
+    private static func isDigest(_ reply: RedisValue) -> Bool {
+        guard case .bulk(let bytes) = reply, bytes.readableBytes == 40 else { return false }
+        return bytes.readableBytesView.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
         }
     }
 

@@ -12,19 +12,26 @@ extension ByteBuffer {
     }
 
     /// Begins a command with words that are written out already, and one more.
-    mutating func writeRESPCommand(words count: Int, opening: RedisWords, key: String) {
-        let isWritten: Void? = key.utf8.withContiguousStorageIfAvailable { key in
+    ///
+    /// - Returns: where that last word begins.
+    mutating func writeRESPCommand(words count: Int, opening: EncodedWords, key: String) -> Int {
+        let start = writerIndex
+        let length: Int? = key.utf8.withContiguousStorageIfAvailable { key in
             let most = opening.bytes.count + key.count + 2 * Self.wordOverhead
+            var length = 0
             writeWithUnsafeMutableBytes(minimumWritableBytes: most) { memory in
-                var end = memory.writeRESPLine(UInt8(ascii: "*"), UInt64(max(count, 0)), at: 0)
-                end = opening.bytes.withUnsafeBytes { memory.write($0, at: end) }
-                return memory.writeRESPWord(UnsafeRawBufferPointer(key), at: end)
+                length = memory.writeRESPLine(UInt8(ascii: "*"), UInt64(max(count, 0)), at: 0)
+                length = opening.bytes.withUnsafeBytes { memory.write($0, at: length) }
+                return memory.writeRESPWord(UnsafeRawBufferPointer(key), at: length)
             }
+            return length
         }
-        guard isWritten == nil else { return }
+        if let length { return start + length }
         writeRESPCommand(words: count)
         writeBytes(opening.bytes)
+        let keyStart = writerIndex
         writeRESPWord(key)
+        return keyStart
     }
 
     /// Writes a word of a command, whatever bytes it has.

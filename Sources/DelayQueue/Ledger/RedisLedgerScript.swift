@@ -1,5 +1,3 @@
-import HiredisClient
-
 /// The rules of `LedgerRecord` in Lua, a script for each operation.
 ///
 /// Each script touches its one key. What it writes replicates as effects, which is Redis's default from version 5 on.
@@ -7,43 +5,37 @@ import HiredisClient
 /// The server has one thread for everybody, so a script takes the straight way from reading to writing. Dear are, in
 /// this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where `+ 0`
 /// does as well; closures over local variables.
-struct RedisLedgerScripts: Sendable {
+enum RedisLedgerScript: Int, CaseIterable {
+    case claim, renew, complete, postpone, bury, revoke, forget, status
+
     /// What time the scripts decide by.
-    enum Clock: Sendable {
+    enum Clock {
         /// The server's.
         case server
         /// The last argument, in microseconds, for tests that compare the scripts with `LedgerRecord`.
         case argument
     }
 
-    let claim: RedisScript
-    let renew: RedisScript
-    let complete: RedisScript
-    let postpone: RedisScript
-    let bury: RedisScript
-    let revoke: RedisScript
-    let forget: RedisScript
-    let status: RedisScript
-
-    init(clock: Clock) {
-        let opening: String
-        switch clock {
-        case .server: opening = Self.looking + Self.reading + Self.serverTime
-        case .argument: opening = Self.looking + Self.reading + Self.argumentTime
-        }
-        let untimed = Self.looking + Self.reading
-        claim = RedisScript(opening + Self.claiming + Self.writing + Self.describing)
-        renew = RedisScript(opening + Self.checkingClaim + Self.renewing + Self.writing)
-        complete = RedisScript(
-            Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing)
-        postpone = RedisScript(opening + Self.checkingClaim + Self.postponing + Self.writing)
-        bury = RedisScript(untimed + Self.checkingClaim + Self.burying + Self.writing)
-        revoke = RedisScript(opening + Self.uniting + Self.revoking + Self.writing)
-        forget = RedisScript(opening + Self.uniting + Self.forgetting + Self.writing + Self.describing)
-        status = RedisScript(opening + Self.describing)
+    /// All scripts, in the order of the cases.
+    static func sources(clock: Clock) -> [String] {
+        allCases.map { $0.source(clock: clock) }
     }
 
-    var all: [RedisScript] { [claim, renew, complete, postpone, bury, revoke, forget, status] }
+    private func source(clock: Clock) -> String {
+        let untimed = Self.looking + Self.reading
+        let timed = untimed + (clock == .server ? Self.serverTime : Self.argumentTime)
+        return switch self {
+        case .claim: timed + Self.claiming + Self.writing + Self.describing
+        case .renew: timed + Self.checkingClaim + Self.renewing + Self.writing
+        case .complete:
+            Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing
+        case .postpone: timed + Self.checkingClaim + Self.postponing + Self.writing
+        case .bury: untimed + Self.checkingClaim + Self.burying + Self.writing
+        case .revoke: timed + Self.uniting + Self.revoking + Self.writing
+        case .forget: timed + Self.uniting + Self.forgetting + Self.writing + Self.describing
+        case .status: timed + Self.describing
+        }
+    }
 
     /// What a script answers where the value is no record; the key was left alone.
     static let unreadable = "unreadable"

@@ -10,6 +10,21 @@ public enum RedisArgument: Sendable, Hashable {
     public static func integer(_ number: some BinaryInteger) -> RedisArgument {
         .text(String(number))
     }
+
+    func write(into buffer: inout ByteBuffer) {
+        switch self {
+        case .text(let text): buffer.writeRESPWord(text)
+        case .bytes(let bytes): bytes.withUnsafeReadableBytes { buffer.writeRESPWord($0) }
+        }
+    }
+
+    /// In bytes, without what is written around them.
+    var length: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .bytes(let bytes): bytes.readableBytes
+        }
+    }
 }
 
 extension RedisArgument: ExpressibleByStringInterpolation {

@@ -1,102 +1,102 @@
 import HiredisClient
 import NIOCore
 
-extension RedisLedgerScripts {
-    /// What answers a call.
-    enum Answer: Sendable {
-        case script(LedgerRequest.Operation.Kind)
-        /// A plain `PEXPIRE`.
-        case expiry
-    }
+/// Requests as calls of ``RedisLedgerScript``, and what answers them.
+enum RedisLedgerCall {
+    private static let expiry = EncodedWords(["PEXPIRE"])
 
-    private static let expiry = RedisWords(["PEXPIRE"])
+    /// Told apart from those of scripts, which have the raw value of their request's kind.
+    private static let expiryTag = UInt8.max
 
     /// Writes the call for a request.
     ///
     /// - Parameters:
     ///   - timing: of the request's timing.
     ///   - time: the script's last argument, where it does not decide by the server's clock.
-    func append(
-        _ request: LedgerRequest, _ timing: LedgerTimingWords, time: Timestamp?, to batch: inout RedisCallBatch
-    ) -> Answer {
-        let key = request.key.description
-        let added = time == nil ? 0 : 1
+    static func append(
+        _ request: LedgerRequest, _ timing: LedgerTimingWords, time: Timestamp?, to batch: inout RedisBatch
+    ) {
+        func begin(_ script: RedisLedgerScript, arguments: Int) {
+            batch.begin(
+                script: script.rawValue, key: request.key.description, arguments: arguments + (time == nil ? 0 : 1),
+                tag: request.operation.kind.rawValue)
+        }
         switch request.operation {
         case .claim(let owner, let copy, let kicks, let createsRecord):
-            batch.begin(claim, key: key, arguments: 6 + added)
+            begin(.claim, arguments: 6)
             batch.append(owner.description)
-            Self.append(copy, to: &batch)
-            Self.append(count: kicks, to: &batch)
+            append(copy, to: &batch)
+            append(count: kicks, to: &batch)
             batch.append(createsRecord ? 1 : 0)
             batch.append(timing.leaseAndRetention)
         case .renew(let owner, let attempt, let failures):
-            batch.begin(renew, key: key, arguments: 5 + added)
+            begin(.renew, arguments: 5)
             batch.append(owner.description)
-            Self.append(count: attempt, to: &batch)
-            Self.append(count: failures, to: &batch)
+            append(count: attempt, to: &batch)
+            append(count: failures, to: &batch)
             batch.append(timing.leaseAndRetention)
         case .complete(let owner, let attempt, let copies):
-            batch.begin(complete, key: key, arguments: 3 + added)
+            begin(.complete, arguments: 3)
             batch.append(owner.description)
-            Self.append(count: attempt, to: &batch)
+            append(count: attempt, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
         case .retry(let owner, let attempt, let delay):
             let delay = max(delay, .zero)
-            batch.begin(postpone, key: key, arguments: 5 + added)
+            begin(.postpone, arguments: 5)
             batch.append(owner.description)
-            Self.append(count: attempt, to: &batch)
+            append(count: attempt, to: &batch)
             batch.append(LedgerTimingWords.microseconds(delay))
             batch.append(1)
             batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
         case .release(let owner, let attempt):
-            batch.begin(postpone, key: key, arguments: 5 + added)
+            begin(.postpone, arguments: 5)
             batch.append(owner.description)
-            Self.append(count: attempt, to: &batch)
+            append(count: attempt, to: &batch)
             batch.append(0)
             batch.append(0)
             batch.append(timing.retention)
         case .bury(let owner, let attempt, let copy, let kicks, let replaced):
-            batch.begin(bury, key: key, arguments: 6 + added)
+            begin(.bury, arguments: 6)
             batch.append(owner.description)
-            Self.append(count: attempt, to: &batch)
-            Self.append(copy, to: &batch)
-            Self.append(count: kicks, to: &batch)
+            append(count: attempt, to: &batch)
+            append(copy, to: &batch)
+            append(count: kicks, to: &batch)
             batch.append(timing.retention)
-            Self.append(replaced, to: &batch)
+            append(replaced, to: &batch)
         case .revoke(let fireDate, let copies):
             let fireTime = (try? Timestamp(fireDate)) ?? .latest
-            batch.begin(revoke, key: key, arguments: 4 + added)
+            begin(.revoke, arguments: 4)
             batch.append(max(fireTime.microseconds, 0))
-            Self.append(count: copies, to: &batch)
+            append(count: copies, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
             batch.append(timing.grace)
         case .forget(let deleted, let copies) where deleted.coversAll(of: copies):
             // Nothing is left to be written down, and this costs the server a fifth of what a script does. (A script
             // that does it to 64 keys at once costs it a fifth more than 64 of these.)
-            batch.begin(command: Self.expiry, key: key, arguments: 1)
+            batch.begin(command: expiry, key: request.key.description, arguments: 1, tag: expiryTag)
             batch.append(timing.grace)
             batch.end()
-            return .expiry
+            return
         case .forget(let deleted, let copies):
-            batch.begin(forget, key: key, arguments: 4 + added)
+            begin(.forget, arguments: 4)
             batch.append(deleted.description)
-            Self.append(count: copies, to: &batch)
+            append(count: copies, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
             batch.append(timing.grace)
         case .status:
-            batch.begin(status, key: key, arguments: added)
+            begin(.status, arguments: 0)
         }
         if let time { batch.append(time.microseconds) }
         batch.end()
-        return .script(request.operation.kind)
     }
 
-    /// Whether a call can have been answered so.
-    static func accepts(_ value: RedisValue, for answer: Answer) -> Bool {
-        switch answer {
-        case .expiry: if case .integer = value { true } else { false }
-        case .script(let kind): reply(value).map { kind.allows($0) } ?? (value.string == unreadable)
+    /// Whether the call with a tag can have been answered so.
+    @Sendable static func accepts(tag: UInt8, _ value: RedisValue) -> Bool {
+        guard let kind = LedgerRequest.Operation.Kind(rawValue: tag) else {
+            if case .integer = value { return tag == expiryTag }
+            return false
         }
+        return reply(value).map { kind.allows($0) } ?? (value.string == RedisLedgerScript.unreadable)
     }
 
     /// - Returns: nil for what neither a script nor `PEXPIRE` answers, or only about an unreadable record.
@@ -109,12 +109,12 @@ extension RedisLedgerScripts {
     }
 
     /// Within what records hold; `-` for none.
-    private static func append(count: Int?, to batch: inout RedisCallBatch) {
+    private static func append(count: Int?, to batch: inout RedisBatch) {
         guard let count else { return batch.append("-") }
         batch.append(Int64(min(max(count, 0), LedgerRecord.largestCount)))
     }
 
-    private static func append(_ copy: CopyIdentity?, to batch: inout RedisCallBatch) {
+    private static func append(_ copy: CopyIdentity?, to batch: inout RedisBatch) {
         switch copy {
         case nil: batch.append("-")
         case .index(let index): batch.append(Int64(index))
