@@ -21,10 +21,10 @@ extension ConsumerCore {
             touchAll(of: id)
             return
         }
-        guard let record = jobs.record(of: id) else { return }
+        guard let record = jobs[id]?.shared else { return }
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
         let owner = jobs[id]?.unansweredOwner ?? makeOwner()
-        setPhase(id, .claiming(owner: owner, copy: copy.id, node: copy.node))
+        jobs.enter(.claiming(owner: owner, copy: copy.id, node: copy.node), id)
         let createsRecord = jobs[id]?.mayRunWithoutRecord == true || !isLateBeyondRetention(record, now: now)
         let identity = identity(of: copy, copies: record.copies)
         ask(.claim(owner, copy: identity, kicks: kicks, createsRecord: createsRecord), id)
@@ -41,7 +41,7 @@ extension ConsumerCore {
         if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
         if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
             // The copies went with their connection while the claim was under way.
-            forgetJob(id)
+            jobs.remove(id)
             return
         }
         switch result {
@@ -61,18 +61,18 @@ extension ConsumerCore {
         case .success(.finished(.dead)), .success(.needsKicks), .success(.buryAgain), .success(.absent):
             guard let claimedCopy else {
                 // This was said of a reservation that is over. Somebody else may have had the copy meanwhile.
-                setPhase(id, .holding)
+                jobs.enter(.holding, id)
                 claimIfDue(id, now: now)
                 return
             }
             answered(result, about: claimedCopy, node: node, of: id, now: now)
         case .success:
-            let jobID = jobs.record(of: id)?.id
+            let jobID = jobs[id]?.id
             park(id, for: .seconds(1), tries: 1, now: now)
             effects.append(.warning("unexpected answer to a claim", jobID, nil))
         case .failure(let error):
             // Nothing runs without the ledger's word, and nothing is lost: the copy stays reserved.
-            let jobID = jobs.record(of: id)?.id
+            let jobID = jobs[id]?.id
             park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
             if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", jobID, error)) }
         }
@@ -86,7 +86,7 @@ extension ConsumerCore {
         switch result {
         case .success(.finished):
             effects.append(.duplicateCopy)
-            setPhase(id, .holding)
+            jobs.enter(.holding, id)
             // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
             markLeftOver(id) { $0.id == copy && $0.node == node }
             claimIfDue(id, now: now)
@@ -95,7 +95,7 @@ extension ConsumerCore {
         case .success(.absent):
             metNoRecord(id, copy: copy, node: node, now: now)
         default:
-            setPhase(id, .inspecting(copy: copy, node: node))
+            jobs.enter(.inspecting(copy: copy, node: node), id)
             send(.inspect(copy), to: node, for: id)
         }
     }
@@ -104,11 +104,12 @@ extension ConsumerCore {
     /// buried it.
     private mutating func buryAgain(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
         guard let job = jobs[id] else { return }
-        if let held = job.copies.first(where: { $0.id == copy && $0.node == node }) {
-            setPhase(id, .burying(nil, named: []))
+        if let index = job.index(of: copy, on: node) {
+            let held = job.copies[index]
+            jobs.enter(.burying(nil, named: []), id)
             send(.bury(held.id, priority: held.priority), to: held.node, for: id)
         } else {
-            setPhase(id, .holding)
+            jobs.enter(.holding, id)
             claimIfDue(id, now: now)
         }
     }
@@ -119,7 +120,7 @@ extension ConsumerCore {
             return
         }
         guard jobs[id]?.hasFreshCopy(now.uptime) == true else {
-            setPhase(id, .verifying(claim))
+            jobs.enter(.verifying(claim), id)
             touchAll(of: id)
             return
         }
@@ -127,9 +128,9 @@ extension ConsumerCore {
     }
 
     mutating func deliver(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
-        guard let record = jobs.record(of: id) else { return }
+        guard let record = jobs[id]?.shared else { return }
         if claim.failures >= settings.maximumFailures {
-            setPhase(id, .claimed(claim))
+            jobs.enter(.claimed(claim), id)
             settle(id, .bury(reason: "\(claim.failures) failures"), waiter: nil, now: now)
             return
         }
@@ -141,11 +142,11 @@ extension ConsumerCore {
         if settings.isAtMostOnce {
             var pending = PendingSettlement(settlement: .complete, giveUpAt: now.uptime + settings.settleTimeout)
             pending.deliversOnceSettled = true
-            setPhase(id, .settling(claim, pending))
+            jobs.enter(.settling(claim, pending), id)
             askSettle(id, now: now)
             return
         }
-        setPhase(id, .claimed(claim))
+        jobs.enter(.claimed(claim), id)
         // Given to the application: until it says how many more it will take, this one counts.
         demand = max(0, demand - 1)
         lastDelivery = now.uptime
@@ -156,7 +157,7 @@ extension ConsumerCore {
     // MARK: Waiting
 
     private mutating func wait(_ id: HeldJobID, for remaining: Duration, now: Moment) {
-        setPhase(id, .holding)
+        jobs.enter(.holding, id)
         jobs[id]?.due = now.wall + remaining
         guard let job = jobs[id] else { return }
         if isDraining || remaining > settings.holdHorizon {
@@ -177,7 +178,7 @@ extension ConsumerCore {
             releaseAll(id, delay: UInt32(clamping: max(1, delay.components.seconds)))
             return
         }
-        setPhase(id, .parked)
+        jobs.enter(.parked, id)
         jobs[id]?.parkTries = tries
         setAlarm(id, after: delay, now: now)
     }
@@ -200,7 +201,7 @@ extension ConsumerCore {
     mutating func markLeftOver(_ id: HeldJobID, where isLeftOver: (HeldCopy) -> Bool) {
         guard let job = jobs[id] else { return }
         for index in job.copies.indices where isLeftOver(job.copies[index]) {
-            jobs[id]?.copies[index].isLeftOver = true
+            job.changeCopy(at: index) { $0.isLeftOver = true }
             touch(copyAt: index, of: id)
         }
     }
@@ -220,7 +221,7 @@ extension ConsumerCore {
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
         // Further copies are known by its name.
-        guard let job = letGo(id) else { return }
+        guard let job = jobs.retire(id) else { return }
         finishedJobs.insert(
             id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)
         for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
@@ -238,7 +239,7 @@ extension ConsumerCore {
     }
 
     private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
-        if jobsByName[entry.name] == id { jobsByName[entry.name] = nil }
+        jobs.forgetName(entry.name, of: id)
         guard entry.copies > 0, !entry.deleted.isEmpty else { return }
         forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
         if isDraining || !pace.isBrisk(now) {
@@ -274,11 +275,11 @@ extension ConsumerCore {
                 inspectedLate(id, node: node, copy: copy, isKicked: kicks > 0, now: now)
                 return
             }
-            setPhase(id, .holding)
+            jobs.enter(.holding, id)
             claimIfDue(id, kicks: kicks, inspected: copy, now: now)
         case .settling(let claim, var pending):
             guard case .bury = pending.settlement, pending.burying == nil else { return }
-            guard let kicks, let held = job.copies.first(where: { $0.node == node && $0.id == copy }) else {
+            guard let kicks, let held = job.index(of: copy, on: node).map({ job.copies[$0] }) else {
                 removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
                 askSettle(id, now: now)
                 return
@@ -289,7 +290,7 @@ extension ConsumerCore {
                 return
             }
             pending.burying = (held, kicks)
-            setPhase(id, .settling(claim, pending))
+            jobs.enter(.settling(claim, pending), id)
             declareDead(id, claim, held, kicks: kicks, instead: pending.named.last)
         default:
             break

@@ -7,14 +7,12 @@ extension ConsumerCore {
     /// How many more jobs the application will take within the demand horizon.
     package mutating func setDemand(_ demand: Int, now: Moment) {
         self.demand = max(0, demand)
-        while room > 0, let next = queuedHeap.popMin() {
-            guard let job = jobs[next.job], job.isQueued else { continue }
-            unqueue(next.job)
+        while room > 0, let id = jobs.popQueued(), let job = jobs[id] {
             if job.due > now.wall {
                 // The clock was set back.
-                dueHeap.insert(DueJob(due: job.due, job: next.job))
+                dueHeap.insert(DueJob(due: job.due, job: id))
             } else {
-                claimIfDue(next.job, now: now)
+                claimIfDue(id, now: now)
             }
         }
     }
@@ -30,9 +28,7 @@ extension ConsumerCore {
             releaseAll(id, delay: 0)
             return
         }
-        jobs[id]?.isQueued = true
-        counts.queued += 1
-        queuedHeap.insert(DueJob(due: job.due, job: id))
+        jobs.queue(id)
         setAlarm(id, after: DemandMeter.window, now: now)
     }
 
@@ -40,13 +36,6 @@ extension ConsumerCore {
     mutating func giveUpQueued(_ id: HeldJobID) {
         guard jobs[id]?.isQueued == true else { return }
         releaseAll(id, delay: 0)
-    }
-
-    private mutating func unqueue(_ id: HeldJobID) {
-        jobs[id]?.isQueued = false
-        jobs[id]?.alarmAt = nil
-        counts.queued -= 1
-        if counts.queued == 0 { queuedHeap = [] }
     }
 
     /// The application had a job so short a time ago that it may be about to ask for the next one.

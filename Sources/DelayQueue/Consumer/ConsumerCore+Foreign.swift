@@ -17,19 +17,20 @@ extension ConsumerCore {
             confirmedAt: sentAt.uptime)
         let shared = HeldRecord(
             name: JobName(id: id, isGoQueue: false), queue: settings.queue, record: record, fireTime: now.wall)
-        let heldID = jobs.insert(HeldJob(shared, copies: [held], due: now.wall))
-        nodes[node].held += 1
-        setPhase(heldID, .inspecting(copy: copy, node: node))
+        let heldID = jobs.insert(shared, held, due: now.wall)
+        jobs.enter(.inspecting(copy: copy, node: node), heldID)
         send(.inspect(copy), to: node, for: heldID)
         if nextHeartbeat == nil { nextHeartbeat = now.uptime + heartbeatInterval }
     }
 
     mutating func inspectedForeign(_ id: HeldJobID, _ statistics: JobStatistics, now: Moment) {
-        guard let copy = jobs[id]?.copies.first else { return }
-        jobs[id]?.copies[0].timeToRun = Int64(UInt32(clamping: max(1, statistics.timeToRun))) * 1_000_000
-        jobs[id]?.copies[0].priority = statistics.priority
-        setPhase(id, .holding)
-        guard !isDraining, room > 0, let job = jobs[id] else {
+        guard let job = jobs[id], let copy = job.copies.first else { return }
+        job.changeCopy(at: 0) {
+            $0.timeToRun = Int64(UInt32(clamping: max(1, statistics.timeToRun))) * 1_000_000
+            $0.priority = statistics.priority
+        }
+        jobs.enter(.holding, id)
+        guard !isDraining, room > 0 else {
             releaseAll(id, delay: 0)
             return
         }
@@ -38,7 +39,7 @@ extension ConsumerCore {
         let claim = HeldClaim(
             owner: ClaimOwner(unchecked: "-"), attempt: attempt, failures: attempt - 1, leaseEnd: .distantFuture,
             renewAt: .distantFuture)
-        setPhase(id, .claimed(claim))
+        jobs.enter(.claimed(claim), id)
         demand = max(0, demand - 1)
         effects.append(.foreignJob(node: copy.node, copy.id, .deliver))
         effects.append(.deliver(id, job.shared, attempt: attempt, failures: attempt - 1))
@@ -61,8 +62,7 @@ extension ConsumerCore {
 
     /// - Returns: whether the answer was about a foreign job's settlement.
     mutating func settleForeignAnswered(_ id: HeldJobID, _ kind: NodeCall.Kind, _ reply: BeanstalkReply) -> Bool {
-        guard jobs.record(of: id)?.isForeign == true, let job = jobs[id], case .settling(_, let pending) = job.phase
-        else { return false }
+        guard let job = jobs[id], job.isForeign, case .settling(_, let pending) = job.phase else { return false }
         let isDone: Bool
         switch kind {
         case .delete: isDone = reply == .deleted
@@ -74,7 +74,7 @@ extension ConsumerCore {
             effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
         }
         effects.append(.settled(id, pending.settlement, waiter: pending.waiter, isDone ? nil : .claimLost))
-        forgetJob(id)
+        jobs.remove(id)
         return true
     }
 
@@ -87,6 +87,6 @@ extension ConsumerCore {
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
         default: break
         }
-        forgetJob(id)
+        jobs.remove(id)
     }
 }

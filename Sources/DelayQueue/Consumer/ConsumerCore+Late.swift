@@ -22,13 +22,13 @@ extension ConsumerCore {
         jobs[id]?.isLateWithoutRecord = true
         guard settings.latePolicy == .deliver else {
             // A person who kicks a copy wants it to run.
-            setPhase(id, .inspecting(copy: copy, node: node))
+            jobs.enter(.inspecting(copy: copy, node: node), id)
             send(.inspect(copy), to: node, for: id)
             return
         }
         effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), .deliver))
         jobs[id]?.mayRunWithoutRecord = true
-        setPhase(id, .holding)
+        jobs.enter(.holding, id)
         claimIfDue(id, now: now)
     }
 
@@ -36,23 +36,16 @@ extension ConsumerCore {
     mutating func inspectedLate(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
         guard let job = jobs[id] else { return }
         jobs[id]?.isLateWithoutRecord = false
-        setPhase(id, .holding)
+        jobs.enter(.holding, id)
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true
-        } else if let held = take(copy, on: node, from: id) {
+        } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.node == node }).first {
             switch settings.latePolicy {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: node, for: nil)
             case .discard: send(.delete(copy, index: nil), to: node, for: nil)
             }
             effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), settings.latePolicy))
         }
-        if jobs[id]?.copies.isEmpty ?? true { forgetJob(id) } else { claimIfDue(id, now: now) }
-    }
-
-    /// Takes one copy out of a job's hands.
-    mutating func take(_ copy: BeanstalkJobID, on node: Int, from id: HeldJobID) -> HeldCopy? {
-        guard let index = jobs[id]?.copies.firstIndex(where: { $0.id == copy && $0.node == node }) else { return nil }
-        nodes[node].held -= 1
-        return jobs[id]?.copies.remove(at: index)
+        if jobs[id]?.copies.isEmpty ?? true { jobs.remove(id) } else { claimIfDue(id, now: now) }
     }
 }

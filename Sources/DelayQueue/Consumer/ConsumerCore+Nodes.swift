@@ -27,9 +27,9 @@ extension ConsumerCore {
                 // A reserve that waits travels alone, so that the engine may cut it short and lose nothing.
                 batch.reserves = 1
                 // beanstalkd runs a connection's commands in order: a waiting reserve delays what is held there.
-                batch.block = nodes[node].held == 0 ? settings.idleBlock : 1
+                batch.block = jobs.heldCopies[node] == 0 ? settings.idleBlock : 1
             }
-            if nodes[node].held > 0 { batch.generation = nodes[node].generation }
+            if jobs.heldCopies[node] > 0 { batch.generation = nodes[node].generation }
             // Counted anew by what comes.
             nodes[node].duplicates = 0
         }
@@ -80,7 +80,8 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on node: Int, now: Moment) -> Int {
-        guard !isDraining, room > 0 || nodes[node].duplicates > 0, nodes[node].held - jobsInHand < settings.heldLimit
+        guard !isDraining, room > 0 || nodes[node].duplicates > 0,
+            jobs.heldCopies[node] - jobsInHand < settings.heldLimit
         else { return 0 }
         // A node behind the others brings copies of jobs that run or are done: they take no room, and it must catch
         // up, or its copies come when their jobs are forgotten here, and the ledger is asked about each.
@@ -98,10 +99,12 @@ extension ConsumerCore {
     ///
     /// - Parameter sentAt: read before the batch was sent; ages of reservations count from it.
     /// - Parameter isLost: the connection, and every reservation on it, is gone.
+    /// - Returns: how long the node is to be left alone, where it is.
+    @discardableResult
     package mutating func answered(
         _ batch: NodeBatch, node: Int, replies: [BeanstalkReply], isLost: Bool,
         generation: ConnectionGeneration, sentAt: Moment, now: Moment
-    ) {
+    ) -> Duration? {
         if !isLost { nodes[node].generation = generation }
         for (call, reply) in zip(batch.calls, replies) {
             answered(call, node: node, reply: reply, sentAt: sentAt, now: now)
@@ -111,6 +114,22 @@ extension ConsumerCore {
         }
         if isLost {
             lost(node: node, unanswered: Array(batch.calls.dropFirst(replies.count)), now: now)
+        }
+        return isRefusedWait(batch, node: node, replies.last, after: now.uptime - sentAt.uptime)
+            ? Self.pauseAfterRefusedWait : nil
+    }
+
+    private static let pauseAfterRefusedWait = Duration.milliseconds(100)
+
+    /// Whether a node answered at once, and with no job, what it should have waited for: a sick node, which would be
+    /// asked again without pause.
+    private func isRefusedWait(_ batch: NodeBatch, node: Int, _ reply: BeanstalkReply?, after time: Duration) -> Bool {
+        guard batch.block != nil, time < Self.pauseAfterRefusedWait, let reply else { return false }
+        switch reply {
+        case .reserved: return false
+        // What is in its last second is touched first, and at once.
+        case .deadlineSoon: return nodes[node].calls.isEmpty
+        default: return true
         }
     }
 
@@ -161,7 +180,7 @@ extension ConsumerCore {
         let copy = HeldCopy(
             node: node, id: id, index: facts.index, timeToRun: timeToRun, priority: facts.priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
-        if let held = jobsByName[name] {
+        if let held = jobs.named(name) {
             nodes[node].duplicates += 1
             attach(copy, to: held, now: now)
             return
@@ -178,9 +197,7 @@ extension ConsumerCore {
         }
         pace.step(now)
         let shared = HeldRecord(name: name, queue: settings.queue, record: record, fireTime: fireTime)
-        let heldID = jobs.insert(HeldJob(shared, copies: [copy], due: fireTime))
-        jobsByName[name] = heldID
-        nodes[node].held += 1
+        let heldID = jobs.insert(shared, copy, due: fireTime)
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
         if remaining > .zero {
             dueHeap.insert(DueJob(due: fireTime, job: heldID))
@@ -192,7 +209,7 @@ extension ConsumerCore {
 
     /// Another copy of a job that is here already: it shares that job's fate.
     private mutating func attach(_ copy: HeldCopy, to held: HeldJobID, now: Moment) {
-        guard let attachment = jobs[held]?.attach(copy) else {
+        guard let attachment = jobs.attach(copy, to: held) else {
             guard finishedJobs.addDelete(held) else { return }
             effects.append(.duplicateCopy)
             send(.delete(copy.id, index: copy.index), to: copy.node, for: held)
@@ -204,10 +221,8 @@ extension ConsumerCore {
         case .refused:
             effects.append(.duplicateCopy)
             send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.node, for: held)
-        case .added(let index, let isParked, let isWantedForBurial):
+        case .added(let index, let isWantedForBurial):
             effects.append(.duplicateCopy)
-            nodes[copy.node].held += 1
-            if isParked { counts.parkedCopies += 1 }
             if copy.confirmedAt == nil { touch(copyAt: index, of: held) }
             if isWantedForBurial { askSettle(held, now: now) } else { claimIfDue(held, now: now) }
         }
@@ -288,9 +303,9 @@ extension ConsumerCore {
     // MARK: Touching
 
     mutating func touch(copyAt index: Int, of id: HeldJobID) {
-        guard let copy = jobs[id]?.copies[index], !copy.isTouching else { return }
-        jobs[id]?.copies[index].isTouching = true
-        send(.touch(copy.id), to: copy.node, for: id)
+        guard let job = jobs[id], !job.copies[index].isTouching else { return }
+        job.changeCopy(at: index) { $0.isTouching = true }
+        send(.touch(job.copies[index].id), to: job.copies[index].node, for: id)
     }
 
     private mutating func touchAll(on node: Int) {
@@ -302,16 +317,15 @@ extension ConsumerCore {
     private mutating func touchAnswered(
         _ id: HeldJobID, node: Int, copy: BeanstalkJobID, isTouched: Bool, sentAt: Moment, now: Moment
     ) {
-        guard var job = jobs[id],
-            let index = job.copies.firstIndex(where: { $0.node == node && $0.id == copy })
-        else { return }
+        guard let job = jobs[id], let index = job.index(of: copy, on: node) else { return }
         guard isTouched else {
             removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
             return
         }
-        job.copies[index].isTouching = false
-        job.copies[index].confirmedAt = sentAt.uptime
-        jobs[id] = job
+        job.changeCopy(at: index) {
+            $0.isTouching = false
+            $0.confirmedAt = sentAt.uptime
+        }
         if job.copies[index].isLeftOver {
             deleteLeftOver(at: index, of: id, now: now)
             return
@@ -325,20 +339,16 @@ extension ConsumerCore {
 
     /// Copies are no longer ours; what becomes of the job depends on what it waits for.
     mutating func removeCopies(of id: HeldJobID, now: Moment, where isGone: (HeldCopy) -> Bool) {
-        guard var job = jobs[id] else { return }
-        let before = job.copies.count
-        for copy in job.copies where isGone(copy) { nodes[copy.node].held -= 1 }
-        job.copies.removeAll(where: isGone)
-        if case .parked = job.phase { counts.parkedCopies -= before - job.copies.count }
-        jobs[id] = job
+        guard let job = jobs[id] else { return }
+        jobs.takeCopies(of: id, where: isGone)
         if job.isForeign {
             loseForeign(id)
             return
         }
         guard job.copies.isEmpty else {
             switch job.phase {
-            case .inspecting(let copy, let node) where !job.copies.contains { $0.id == copy && $0.node == node }:
-                setPhase(id, .holding)
+            case .inspecting(let copy, let node) where job.index(of: copy, on: node) == nil:
+                jobs.enter(.holding, id)
                 claimIfDue(id, now: now)
             default: break
             }
@@ -346,7 +356,7 @@ extension ConsumerCore {
         }
         switch job.phase {
         case .holding, .parked, .inspecting:
-            forgetJob(id)
+            jobs.remove(id)
         case .verifying(let claim):
             // The right to run it is no use without a copy that would come back after a crash: it is given back unrun.
             giveBack(id, claim, now: now)

@@ -9,26 +9,26 @@ extension ConsumerCore {
     /// - Parameter waiter: told through ``Effect/settled(_:_:waiter:_:)``.
     package mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, now: Moment) {
         pace.step(now)
-        guard let claim = jobs[id]?.claimInHand() else {
+        guard let claim = jobs[id]?.claimInHand else {
             effects.append(.settled(id, settlement, waiter: waiter, .claimLost))
             return
         }
         let giveUpAt = now.uptime + settings.settleTimeout
-        setPhase(
-            id, .settling(claim, PendingSettlement(settlement: settlement, waiter: waiter, giveUpAt: giveUpAt)))
+        jobs.enter(
+            .settling(claim, PendingSettlement(settlement: settlement, waiter: waiter, giveUpAt: giveUpAt)), id)
         askSettle(id, now: now)
     }
 
     /// Gives up a claim whose job was not delivered.
     mutating func giveBack(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
         let giveUpAt = now.uptime + settings.settleTimeout
-        setPhase(id, .settling(claim, PendingSettlement(settlement: .giveBack, giveUpAt: giveUpAt)))
+        jobs.enter(.settling(claim, PendingSettlement(settlement: .giveBack, giveUpAt: giveUpAt)), id)
         askSettle(id, now: now)
     }
 
     /// Sends the settlement to the ledger, the commit point of every run.
     mutating func askSettle(_ id: HeldJobID, now: Moment) {
-        guard let (claim, pending) = jobs[id]?.settling(), let record = jobs.record(of: id) else { return }
+        guard let (claim, pending) = jobs[id]?.settling(), let record = jobs[id]?.shared else { return }
         if record.isForeign {
             settleForeign(id, pending)
             return
@@ -55,7 +55,7 @@ extension ConsumerCore {
             declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.named.last)
         } else if let index = copyToName(job, but: pending.named) {
             pending.isWaitingForCopy = false
-            setPhase(id, .settling(claim, pending))
+            jobs.enter(.settling(claim, pending), id)
             // Statistics are told to anybody. A copy that somebody else has by now may be about to be deleted.
             touch(copyAt: index, of: id)
             send(.inspect(job.copies[index].id), to: job.copies[index].node, for: id)
@@ -64,11 +64,11 @@ extension ConsumerCore {
         } else if pending.waiter == nil {
             // None is at hand, and nobody waits: the ledger counts a failure, and the next claim buries it.
             pending.settlement = .retry(after: .zero)
-            setPhase(id, .settling(claim, pending))
+            jobs.enter(.settling(claim, pending), id)
             ask(.retry(claim.owner, attempt: claim.attempt, delay: .zero), id)
         } else if now.uptime < pending.giveUpAt {
             pending.isWaitingForCopy = true
-            setPhase(id, .settling(claim, pending))
+            jobs.enter(.settling(claim, pending), id)
             setAlarm(id, after: .seconds(1), now: now)
         } else {
             handBack(
@@ -101,7 +101,7 @@ extension ConsumerCore {
         var claim = claim
         claim.isRenewing = false
         claim.renewAt = now.uptime
-        setPhase(id, .claimed(claim))
+        jobs.enter(.claimed(claim), id)
         effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
     }
 
@@ -175,7 +175,7 @@ extension ConsumerCore {
         case .failure(let error):
             pending.tries += 1
             if error.isRetriable, now.uptime < pending.giveUpAt {
-                setPhase(id, .settling(claim, pending))
+                jobs.enter(.settling(claim, pending), id)
                 setAlarm(id, after: ledgerRetryDelay, now: now)
             } else if pending.waiter != nil, error.leavesJobUnsettled {
                 handBack(id, claim, pending, error, now: now)
@@ -192,7 +192,7 @@ extension ConsumerCore {
     private mutating func settled(_ id: HeldJobID, _ pending: PendingSettlement, now: Moment) {
         switch pending.settlement {
         case .complete:
-            if pending.deliversOnceSettled, let claim = jobs[id]?.settling()?.claim, let record = jobs.record(of: id) {
+            if pending.deliversOnceSettled, let claim = jobs[id]?.settling()?.claim, let record = jobs[id]?.shared {
                 demand = max(0, demand - 1)
                 lastDelivery = now.uptime
                 effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
@@ -214,26 +214,25 @@ extension ConsumerCore {
                 effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
             }
             let named = pending.named + [identity(of: burying.copy, job)]
-            guard job.copies.contains(where: { $0.node == burying.copy.node && $0.id == burying.copy.id }) else {
+            guard job.index(of: burying.copy.id, on: burying.copy.node) != nil else {
                 // It went with its connection.
                 buryAnother(id, claim, than: named, now: now)
                 return
             }
-            setPhase(id, .burying(claim, named: named))
+            jobs.enter(.burying(claim, named: named), id)
             send(.bury(burying.copy.id, priority: burying.copy.priority), to: burying.copy.node, for: id)
         }
     }
 
     /// A job to be run again after a delay: short waits are held here, long ones go back to the nodes.
     private mutating func hold(_ id: HeldJobID, for delay: Duration, now: Moment) {
-        guard var job = jobs[id] else { return }
+        guard let job = jobs[id] else { return }
         guard !job.copies.isEmpty else {
-            forgetJob(id)
+            jobs.remove(id)
             return
         }
         job.due = now.wall + delay
-        jobs[id] = job
-        setPhase(id, .holding)
+        jobs.enter(.holding, id)
         if isDraining || delay > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else if delay > .zero {
@@ -244,15 +243,11 @@ extension ConsumerCore {
     }
 
     mutating func buryAnswered(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isBuried: Bool, now: Moment) {
-        guard var job = jobs[id], case .burying(let claim, let named) = job.phase else { return }
-        if let index = job.copies.firstIndex(where: { $0.node == node && $0.id == copy }) {
-            job.copies.remove(at: index)
-            nodes[node].held -= 1
-            jobs[id] = job
-        }
+        guard let job = jobs[id], case .burying(let claim, let named) = job.phase else { return }
+        jobs.takeCopies(of: id) { $0.node == node && $0.id == copy }
         if isBuried {
             // Only now may the other copies go: the buried one is the job, and no longer in our hands.
-            if job.copies.isEmpty { forgetJob(id) } else { setPhase(id, .holding) }
+            if job.copies.isEmpty { jobs.remove(id) } else { jobs.enter(.holding, id) }
             markLeftOver(id) { _ in true }
         } else if let claim {
             buryAnother(id, claim, than: named, now: now)
@@ -271,16 +266,16 @@ extension ConsumerCore {
         var pending = PendingSettlement(
             settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)
         pending.named = named
-        setPhase(id, .settling(claim, pending))
+        jobs.enter(.settling(claim, pending), id)
         askSettle(id, now: now)
     }
 
     /// The copies at hand of a dead job ask what becomes of them. The named one comes back when its reservation ends, and
     /// is buried then.
     private mutating func askForThemselves(_ id: HeldJobID, now: Moment) {
-        setPhase(id, .holding)
+        jobs.enter(.holding, id)
         if jobs[id]?.copies.isEmpty ?? true {
-            forgetJob(id)
+            jobs.remove(id)
         } else {
             park(id, for: .milliseconds(100), tries: 1, now: now)
         }
@@ -291,24 +286,23 @@ extension ConsumerCore {
     private mutating func renewAnswered(
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
     ) {
-        guard var job = jobs[id], case .claimed(var claim) = job.phase, claim.owner == owner else { return }
-        claim.isRenewing = false
+        guard let job = jobs[id], job.claimInHand?.owner == owner else { return }
         switch result {
         case .success(.renewed):
-            claim.leaseEnd = sentAt.uptime + settings.lease
-            claim.renewAt = sentAt.uptime + renewalInterval
-            claim.gaveCopiesBack = false
-            job.phase = .claimed(claim)
-            jobs[id] = job
+            job.changeClaim {
+                $0.isRenewing = false
+                $0.leaseEnd = sentAt.uptime + settings.lease
+                $0.renewAt = sentAt.uptime + renewalInterval
+                $0.gaveCopiesBack = false
+            }
         case .success:
-            job.phase = .claimed(claim)
-            jobs[id] = job
             loseClaim(id, now: now)
         case .failure:
             // Asked again at the next heartbeat; when the lease ends here first, the job is told.
-            claim.renewAt = now.uptime
-            job.phase = .claimed(claim)
-            jobs[id] = job
+            job.changeClaim {
+                $0.isRenewing = false
+                $0.renewAt = now.uptime
+            }
         }
     }
 
@@ -320,17 +314,10 @@ extension ConsumerCore {
             if !claim.isReportedLost { effects.append(.leaseLost(id)) }
         default: break
         }
-        setPhase(id, .holding)
         // The application's handle keeps the old number, which settles nothing from now on.
-        var moved = job
-        moved.phase = .holding
-        // Answers to touches under way go to the old number.
-        for index in moved.copies.indices { moved.copies[index].isTouching = false }
-        _ = jobs.remove(id)
-        let next = jobs.insert(moved)
-        jobsByName[job.shared.name] = next
+        guard let next = jobs.renumber(id) else { return }
         if job.copies.isEmpty {
-            forgetJob(next)
+            jobs.remove(next)
         } else {
             park(next, for: .milliseconds(100), tries: 1, now: now)
         }

@@ -50,7 +50,7 @@ extension ConsumerCore {
         guard let job = jobs[id] else { return }
         switch job.phase {
         case .parked:
-            setPhase(id, .holding)
+            jobs.enter(.holding, id)
             if job.due > now.wall {
                 // The clock was set back.
                 dueHeap.insert(DueJob(due: job.due, job: id))
@@ -90,20 +90,20 @@ extension ConsumerCore {
                     touch(copyAt: index, of: id)
                 }
             }
-            guard case .claimed(var claim) = job.phase, !job.isForeign else { continue }
+            guard let claim = job.claimInHand, !job.isForeign else { continue }
             if now.uptime >= claim.leaseEnd, !claim.isReportedLost {
                 // No confirmation arrived in time: another owner may have the job by now.
-                claim.isReportedLost = true
                 effects.append(.leaseLost(id))
-                claim.gaveCopiesBack = true
-                setPhase(id, .claimed(claim))
+                job.changeClaim {
+                    $0.isReportedLost = true
+                    $0.gaveCopiesBack = true
+                }
                 // Whoever can reach the ledger must be able to reserve the job: its copies go back, the run goes on,
                 // and may still complete if nobody takes over.
                 releaseCopies(of: id)
             }
             if now.uptime >= claim.renewAt, !claim.isRenewing {
-                claim.isRenewing = true
-                setPhase(id, .claimed(claim))
+                job.changeClaim { $0.isRenewing = true }
                 ask(
                     .renew(
                         claim.owner, attempt: claim.attempt,

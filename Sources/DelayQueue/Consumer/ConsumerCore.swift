@@ -7,7 +7,9 @@ import PipelinedTransport
 /// Reserved copies come in, and so do answers of nodes and ledger, settlements and the passing of time; out go
 /// commands for each node, requests for the ledger, and effects for the application. No clock, socket or task inside,
 /// so a simulator can run it through any interleaving.
-package struct ConsumerCore {
+///
+/// It is not copied: its jobs are its own, and to ask it something many times a second costs nothing.
+package struct ConsumerCore: ~Copyable {
     package struct Settings: Sendable {
         package var queue: TubeName
         package var nodes: [BeanstalkNode]
@@ -81,7 +83,6 @@ package struct ConsumerCore {
     struct Node {
         var generation: ConnectionGeneration?
         var calls: [NodeCall] = []
-        var held = 0
         /// The next burst of reserves that do not wait.
         var burst = Self.firstBurst
         /// The last reserve found nothing, so the next one may wait.
@@ -128,13 +129,9 @@ package struct ConsumerCore {
 
     let settings: Settings
     var nodes: [Node]
-    var jobs = HeldJobs()
-    /// By what copies of one job have in common; also of finished ones that are remembered.
-    var jobsByName: [JobName: HeldJobID] = [:]
+    var jobs: HeldJobs
     var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
-    /// Due jobs that wait for the application; some have moved on meanwhile.
-    var queuedHeap: Heap<DueJob> = []
     var lastDelivery: Uptime?
     var pace: Pace
     var alarms: Heap<Alarm> = []
@@ -146,7 +143,6 @@ package struct ConsumerCore {
 
     /// Jobs the application will take soon, beyond those it was given already.
     var demand = 0
-    var counts = PhaseCounts()
     var isDraining = false
     /// While the ledger is away no more copies are reserved, but for one now and then to ask it about.
     var ledgerFailures = 0
@@ -162,6 +158,7 @@ package struct ConsumerCore {
     package init(settings: Settings) {
         self.settings = settings
         self.nodes = settings.nodes.map { _ in Node() }
+        self.jobs = HeldJobs(nodes: settings.nodes.count)
         self.pace = Pace(threshold: settings.briskSteps)
         self.renewalInterval = settings.lease / 3
         self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
@@ -209,14 +206,12 @@ package struct ConsumerCore {
     /// Whether a node's connection may be dropped with no other effect than what is wanted: all that waits to be sent
     /// is to put copies back in the queue, which the end of a connection does too.
     package func mayDisconnect(from node: Int) -> Bool {
-        nodes[node].held == 0
+        jobs.heldCopies[node] == 0
             && nodes[node].calls.allSatisfy { if case .release(_, _, delay: 0) = $0.kind { true } else { false } }
     }
 
     /// How many copies are held on all nodes.
-    package var heldCopies: Int { nodes.reduce(0) { $0 + $1.held } }
-
-    package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty }
+    package var heldCopies: Int { jobs.heldCopies.reduce(0, +) }
 
     /// Gives back the jobs the application still holds; settling them fails from now on.
     package mutating func abandon(now: Moment) {
@@ -228,17 +223,10 @@ package struct ConsumerCore {
 
     // MARK: Output
 
-    // Asked for many times a second. Calls that change nothing work on a copy of a value that a class holds, and a copy
-    // of this one retains all it is made of; these two change nothing either, but are called in place.
+    package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty }
 
-    package mutating func forEachNodeWithWork(now: Moment, _ body: (Int) -> Void) {
-        for node in nodes.indices where hasWork(for: node, now: now) { body(node) }
-    }
-
-    /// As ``timeUntilTick(now:)``.
-    package mutating func takeTimeUntilTick(now: Moment) -> Duration? {
-        timeUntilTick(now: now)
-    }
+    /// Whether the ledger failed to answer last time.
+    package var isLedgerAway: Bool { ledgerFailures > 0 }
 
     package mutating func takeLedgerCalls() -> [LedgerCall] {
         if !ledgerCalls.isEmpty { sendForgets() }
@@ -283,31 +271,6 @@ package struct ConsumerCore {
         }
     }
 
-    /// The one way a phase changes, so that what is counted by phase stays right.
-    mutating func setPhase(_ id: HeldJobID, _ phase: HeldPhase) {
-        guard let change = jobs[id]?.enter(phase) else { return }
-        count(change)
-    }
-
-    private mutating func count(_ change: PhaseCounts) {
-        counts += change
-        // What is left in it has moved on.
-        if change.queued < 0, counts.queued == 0 { queuedHeap = [] }
-    }
-
-    mutating func forgetJob(_ id: HeldJobID) {
-        guard let job = letGo(id) else { return }
-        if jobsByName[job.shared.name] == id { jobsByName[job.shared.name] = nil }
-    }
-
-    /// Its name still leads to its number.
-    mutating func letGo(_ id: HeldJobID) -> HeldJob? {
-        guard var job = jobs.remove(id) else { return nil }
-        count(PhaseCounts() - job.counts())
-        for copy in job.copies { nodes[copy.node].held -= 1 }
-        return job
-    }
-
     /// What the ledger knows a copy by.
     func identity(of copy: HeldCopy, _ job: HeldJob) -> CopyIdentity {
         identity(of: copy, copies: job.shared.copies)
@@ -325,18 +288,14 @@ package struct ConsumerCore {
     /// Gives every copy of a job back to its node and lets go of the job.
     mutating func releaseAll(_ id: HeldJobID, delay: UInt32) {
         releaseCopies(of: id, delay: delay)
-        forgetJob(id)
+        jobs.remove(id)
     }
 
     mutating func releaseCopies(of id: HeldJobID, delay: UInt32 = 0) {
-        guard let job = jobs[id] else { return }
-        for copy in job.copies {
-            nodes[copy.node].held -= 1
+        for copy in jobs.takeCopies(of: id) {
             let delay = nodes[copy.node].isDegraded ? 0 : delay
             send(.release(copy.id, priority: copy.priority, delay: delay), to: copy.node, for: id)
         }
-        if case .parked = job.phase { counts.parkedCopies -= job.copies.count }
-        jobs[id]?.copies = []
     }
 
     mutating func send(_ kind: NodeCall.Kind, to node: Int, for job: HeldJobID?) {
@@ -346,21 +305,20 @@ package struct ConsumerCore {
     }
 
     mutating func ask(_ operation: LedgerRequest.Operation, _ id: HeldJobID) {
-        guard let key = jobs.record(of: id)?.key else { return }
+        guard let key = jobs[id]?.key else { return }
         ledgerCalls.append(LedgerCall(job: id, key: key, operation: operation))
     }
 }
 
-// Kept right by ``setPhase(_:_:)``, and by whoever changes a parked job's copies or queues a job.
 extension ConsumerCore {
-    var claimsUnderway: Int { counts.claims }
+    var claimsUnderway: Int { jobs.counts.claims }
 
-    var jobsInHand: Int { counts.inHand }
+    var jobsInHand: Int { jobs.counts.inHand }
 
     /// Jobs whose copies can go once the ledger has answered.
-    var settlementsUnderway: Int { counts.settlements }
+    var settlementsUnderway: Int { jobs.counts.settlements }
 
-    var parkedCopies: Int { counts.parkedCopies }
+    var parkedCopies: Int { jobs.counts.parkedCopies }
 
-    var queuedJobs: Int { counts.queued }
+    var queuedJobs: Int { jobs.counts.queued }
 }

@@ -27,33 +27,13 @@ extension ConsumerEngine {
             if let wait = outcome.failure?.retryAfter { backOff(from: node, for: wait) }
             let now = Moment.now()
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
-            core.answered(
+            let pause = core.answered(
                 batch, node: node, replies: outcome.replies, isLost: outcome.failure != nil,
                 generation: outcome.generation, sentAt: sentAt, now: now)
-            if isRefusedWait(batch, outcome, of: node, after: now.uptime - sentAt.uptime) {
-                backOff(from: node, for: Self.pauseAfterRefusedWait)
-            }
+            if let pause { backOff(from: node, for: pause) }
             flush(now: now)
         }
         wakeAll()
-    }
-
-    private static let pauseAfterRefusedWait = Duration.milliseconds(100)
-
-    /// Whether a node answered at once, and with no job, what it should have waited for: a sick node, which would be
-    /// asked again without pause.
-    private func isRefusedWait(
-        _ batch: NodeBatch, _ outcome: BatchOutcome<BeanstalkReply>, of node: Int, after time: Duration
-    ) -> Bool {
-        guard batch.block != nil, time < Self.pauseAfterRefusedWait, let reply = outcome.replies.last else {
-            return false
-        }
-        switch reply {
-        case .reserved: return false
-        // What is in its last second is touched first, and at once.
-        case .deadlineSoon: return core.nodes[node].calls.isEmpty
-        default: return true
-        }
     }
 
     private func mayConnect(to node: Int) -> Bool {
@@ -78,7 +58,7 @@ extension ConsumerEngine {
     }
 
     private func reportLedger() {
-        let isAway = core.ledgerFailures > 0
+        let isAway = core.isLedgerAway
         guard isAway != isLedgerAway else { return }
         isLedgerAway = isAway
         if isAway {

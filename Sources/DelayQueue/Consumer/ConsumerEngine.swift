@@ -167,7 +167,7 @@ actor ConsumerEngine {
         // Only now, when jobs on their way have found the application that waits: it wants no second one for itself.
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         if core.isDraining { dropIdleConnections() }
-        core.forEachNodeWithWork(now: now) { nodeSignals[$0].wake() }
+        for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }
         if core.hasLedgerCalls { for signal in ledgerSignals { signal.wake() } }
         if checkDone() { wakeAll() }
         armTimer(now: now)
@@ -264,7 +264,7 @@ actor ConsumerEngine {
     // MARK: Time
 
     func armTimer(now: Moment) {
-        var wait = core.takeTimeUntilTick(now: now)
+        var wait = core.timeUntilTick(now: now)
         // Jobs fetched ahead are looked at until they are taken.
         if deliveries.mayGoStale { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
         guard let wait else {

@@ -1,4 +1,75 @@
-/// Every job in a consumer's hands.
+import Beanstalk
+import HeapModule
+
+/// One job this consumer holds copies of.
+///
+/// A class, so that to look at one copies nothing: this is done several times a job. It is confined to the core, and what
+/// is counted of all jobs changes through ``HeldJobs`` only.
+final class HeldJob {
+    let shared: HeldRecord
+    fileprivate(set) var copies: [HeldCopy]
+    fileprivate(set) var phase = HeldPhase.holding
+    /// Due, and waiting for the application to want one more.
+    fileprivate(set) var isQueued = false
+    /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
+    var due: Timestamp
+    /// When it is to be looked at again; alarms for other instants are of what it waited for before.
+    var alarmAt: Uptime?
+    /// How often it was parked in a row, for the backoff.
+    var parkTries = 0
+    /// The owner of a claim whose answer did not arrive.
+    var unansweredOwner: ClaimOwner?
+    /// The ledger has no record of it, though it is later than records last.
+    var isLateWithoutRecord = false
+    /// It shall run though it is later than records last: it was kicked, or the policy says so.
+    var mayRunWithoutRecord = false
+
+    fileprivate init(_ shared: HeldRecord, copies: [HeldCopy], due: Timestamp) {
+        self.shared = shared
+        self.copies = copies
+        self.due = due
+    }
+
+    var id: JobID { shared.id }
+    var key: LedgerKey { shared.key }
+    var fireTime: Timestamp { shared.fireTime }
+    var isForeign: Bool { shared.isForeign }
+
+    /// Which of its copies this is, if it is one.
+    func index(of copy: BeanstalkJobID, on node: Int) -> Int? {
+        copies.firstIndex { $0.id == copy && $0.node == node }
+    }
+
+    /// Changes what is known of a copy that is held, and goes on being so.
+    func changeCopy(at index: Int, _ change: (inout HeldCopy) -> Void) {
+        change(&copies[index])
+    }
+
+    /// Changes what is known of a claim that the application has, and goes on having.
+    func changeClaim(_ change: (inout HeldClaim) -> Void) {
+        guard case .claimed(var claim) = phase else { return }
+        change(&claim)
+        phase = .claimed(claim)
+    }
+
+    fileprivate var counts: PhaseCounts {
+        var counts = PhaseCounts()
+        if isQueued { counts.queued = 1 }
+        switch phase {
+        case .claiming, .inspecting, .verifying: counts.claims = 1
+        case .claimed: counts.inHand = 1
+        case .parked: counts.parkedCopies = copies.count
+        case .settling(_, let pending):
+            if pending.deliversOnceSettled { counts.claims = 1 }
+            if case .bury = pending.settlement {} else { counts.settlements = 1 }
+        case .holding, .burying: break
+        }
+        return counts
+    }
+}
+
+/// Every job in a consumer's hands: the one owner of what each waits for, of its copies and its name, and so of what is
+/// counted by them.
 ///
 /// A job's number says where it is kept, so looking it up hashes nothing, and changing it moves nothing.
 struct HeldJobs {
@@ -8,70 +79,199 @@ struct HeldJobs {
         var job: HeldJob?
     }
 
+    private struct QueuedJob: Comparable {
+        let due: Timestamp
+        let job: HeldJobID
+
+        static func < (a: QueuedJob, b: QueuedJob) -> Bool { (a.due, a.job) < (b.due, b.job) }
+    }
+
     private var slots: [Slot] = []
     /// Slots without a job.
     private var free: [Int32] = []
     private var lastNumber: UInt64 = 0
+    /// By what copies of one job have in common; also of jobs that were retired.
+    private var names: [JobName: HeldJobID] = [:]
+    /// Due jobs that wait for the application; some have moved on meanwhile.
+    private var queue: Heap<QueuedJob> = []
 
     private(set) var count = 0
+    private(set) var counts = PhaseCounts()
+    /// How many copies are held on each node.
+    private(set) var heldCopies: [Int]
+
+    init(nodes: Int) {
+        heldCopies = Array(repeating: 0, count: nodes)
+    }
 
     var isEmpty: Bool { count == 0 }
 
-    /// Takes a job in.
+    /// How many names lead to a job.
+    var nameCount: Int { names.count }
+
+    // MARK: Jobs
+
+    /// Takes a job in with its first copy. Other copies find it by its name, unless nobody here wrote it.
     ///
     /// - Returns: its number, which rises from job to job.
-    mutating func insert(_ job: HeldJob) -> HeldJobID {
+    mutating func insert(_ record: HeldRecord, _ copy: HeldCopy, due: Timestamp) -> HeldJobID {
         lastNumber += 1
         count += 1
+        heldCopies[copy.node] += 1
+        let job = HeldJob(record, copies: [copy], due: due)
         let slot: Int32
         if let known = free.popLast() {
             slot = known
+            slots[Int(slot)] = Slot(number: lastNumber, job: job)
         } else {
             slot = Int32(slots.count)
-            slots.append(Slot())
+            slots.append(Slot(number: lastNumber, job: job))
         }
-        slots[Int(slot)] = Slot(number: lastNumber, job: job)
-        return HeldJobID(lastNumber, slot: slot)
+        let id = HeldJobID(lastNumber, slot: slot)
+        if !record.isForeign { names[record.name] = id }
+        return id
     }
 
-    /// - Returns: nil where it was not there.
-    mutating func remove(_ id: HeldJobID) -> HeldJob? {
-        guard holds(id) else { return nil }
-        let job = slots[Int(id.slot)].job.take()
-        count -= 1
+    subscript(id: HeldJobID) -> HeldJob? {
+        let slot = Int(id.slot)
+        return slot < slots.count && slots[slot].number == id.number ? slots[slot].job : nil
+    }
+
+    /// The number of a job that is here, or was retired.
+    func named(_ name: JobName) -> HeldJobID? { names[name] }
+
+    /// Lets go of a job, with the copies it still has.
+    mutating func remove(_ id: HeldJobID) {
+        guard let job = retire(id) else { return }
+        forgetName(job.shared.name, of: id)
+    }
+
+    /// Lets go of a job, with the copies it still has; its name leads to its number until ``forgetName(_:of:)``.
+    mutating func retire(_ id: HeldJobID) -> HeldJob? {
+        guard let job = self[id] else { return nil }
+        count(from: job.counts, to: PhaseCounts())
+        for copy in job.copies { heldCopies[copy.node] -= 1 }
+        slots[Int(id.slot)].job = nil
         free.append(id.slot)
+        count -= 1
         return job
     }
 
-    /// To change a job. One that is not there is nil and stays nil, whatever is assigned; one that is there goes by
-    /// ``remove(_:)`` only.
-    subscript(id: HeldJobID) -> HeldJob? {
-        _read {
-            if holds(id) { yield slots[Int(id.slot)].job } else { yield nil }
-        }
-        _modify {
-            if holds(id) {
-                yield &slots[Int(id.slot)].job
-                assert(slots[Int(id.slot)].job != nil, "a job was removed where it is only changed")
-            } else {
-                var none: HeldJob?
-                yield &none
-            }
-        }
+    mutating func forgetName(_ name: JobName, of id: HeldJobID) {
+        if names[name] == id { names[name] = nil }
     }
 
-    func record(of id: HeldJobID) -> HeldRecord? {
-        holds(id) ? slots[Int(id.slot)].job?.shared : nil
+    /// Holds a job under a new number: whoever knows the old one has to do with it no more.
+    mutating func renumber(_ id: HeldJobID) -> HeldJobID? {
+        guard let job = self[id] else { return nil }
+        change(job, to: .holding)
+        // Answers to touches under way go to the old number.
+        for index in job.copies.indices { job.copies[index].isTouching = false }
+        lastNumber += 1
+        slots[Int(id.slot)].number = lastNumber
+        let next = HeldJobID(lastNumber, slot: id.slot)
+        if !job.isForeign { names[job.shared.name] = next }
+        return next
     }
 
-    private func holds(_ id: HeldJobID) -> Bool {
-        let slot = Int(id.slot)
-        return slot < slots.count && slots[slot].number == id.number && slots[slot].job != nil
+    // MARK: What it waits for
+
+    /// From now on a job waits for something else. It is not queued, and has no alarm, until somebody says so.
+    mutating func enter(_ phase: HeldPhase, _ id: HeldJobID) {
+        if let job = self[id] { change(job, to: phase) }
+    }
+
+    private mutating func change(_ job: HeldJob, to phase: HeldPhase) {
+        let before = job.counts
+        job.phase = phase
+        job.isQueued = false
+        job.alarmAt = nil
+        count(from: before, to: job.counts)
+    }
+
+    private mutating func count(from before: PhaseCounts, to after: PhaseCounts) {
+        counts += after - before
+        // What is left in it has moved on.
+        if counts.queued == 0, before.queued > 0 { queue = [] }
+    }
+
+    /// A due job that is held waits for the application to want one more.
+    mutating func queue(_ id: HeldJobID) {
+        guard let job = self[id], case .holding = job.phase, !job.isQueued else { return }
+        job.isQueued = true
+        counts.queued += 1
+        queue.insert(QueuedJob(due: job.due, job: id))
+    }
+
+    /// Ends the wait of the job that has been due for the longest time.
+    mutating func popQueued() -> HeldJobID? {
+        while let next = queue.popMin() {
+            guard let job = self[next.job], job.isQueued else { continue }
+            job.isQueued = false
+            job.alarmAt = nil
+            counts.queued -= 1
+            if counts.queued == 0 { queue = [] }
+            return next.job
+        }
+        return nil
+    }
+
+    // MARK: Copies
+
+    /// What follows from one more copy.
+    enum Attachment {
+        /// It was known; its reservation is a new one.
+        case reserved(index: Int)
+        /// Given back for others to claim; they shall have their chance.
+        case refused
+        case added(index: Int, isWantedForBurial: Bool)
+    }
+
+    /// Another copy of a job was reserved: it shares the job's fate.
+    ///
+    /// - Returns: nil where the job is not here.
+    mutating func attach(_ copy: HeldCopy, to id: HeldJobID) -> Attachment? {
+        guard let job = self[id] else { return nil }
+        if case .claiming(let owner, copy.id, copy.node) = job.phase {
+            job.phase = .claiming(owner: owner, copy: nil, node: copy.node)
+        }
+        if let index = job.index(of: copy.id, on: copy.node) {
+            // Its reservation had run out, and we got it again.
+            job.copies[index].confirmedAt = copy.confirmedAt
+            job.copies[index].isTouching = false
+            job.copies[index].isLeftOver = false
+            return .reserved(index: index)
+        }
+        var isWantedForBurial = false
+        switch job.phase {
+        case .claimed(let claim) where claim.gaveCopiesBack: return .refused
+        case .settling(_, let pending): isWantedForBurial = pending.isWaitingForCopy
+        case .parked: counts.parkedCopies += 1
+        default: break
+        }
+        heldCopies[copy.node] += 1
+        job.copies.append(copy)
+        return .added(index: job.copies.count - 1, isWantedForBurial: isWantedForBurial)
+    }
+
+    /// Takes copies out of a job's hands.
+    ///
+    /// - Returns: those that were there.
+    @discardableResult
+    mutating func takeCopies(of id: HeldJobID, where isTaken: (HeldCopy) -> Bool = { _ in true }) -> [HeldCopy] {
+        guard let job = self[id] else { return [] }
+        let taken = job.copies.filter(isTaken)
+        guard !taken.isEmpty else { return [] }
+        let before = job.counts
+        job.copies.removeAll(where: isTaken)
+        count(from: before, to: job.counts)
+        for copy in taken { heldCopies[copy.node] -= 1 }
+        return taken
     }
 }
 
 extension HeldJobs: Sequence {
-    /// In no particular order, of the jobs that are there when it begins.
+    /// In no particular order, the jobs that are there when it begins.
     func makeIterator() -> AnyIterator<(id: HeldJobID, job: HeldJob)> {
         var index = 0
         let slots = slots

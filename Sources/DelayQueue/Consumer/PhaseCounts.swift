@@ -1,5 +1,5 @@
 /// What is counted of jobs by what they wait for.
-struct PhaseCounts {
+struct PhaseCounts: Equatable {
     /// Between reservation and delivery: the application's demand is used up by them.
     var claims = 0
     /// The application has them.

@@ -8,7 +8,7 @@ import Testing
 struct ConsumerCoreClaimTests {
     @Test(arguments: [0, 3])
     func `a claim names its copy by the index where copies are counted, else by its place`(copies: Int) throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 2, copies: copies))])
         let place = CopyIdentity.stored(world.core.settings.nodes[1].address, BeanstalkJobID(9))
         guard case .claim(_, let copy, _, _) = world.core.ledgerCalls.first?.operation else {
@@ -21,12 +21,12 @@ struct ConsumerCoreClaimTests {
     // MARK: Claims held elsewhere
 
     @Test func `a copy whose job runs elsewhere is parked, touched, and asked for again`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         _ = world.perform(.claim(try ClaimOwner("other"), copy: .index(0)), on: key)
         world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()
-        #expect(world.core.parkedCopies == 1)
+        #expect(world.parkedCopies == 1)
         var touches = 0
         for _ in 0..<62 {
             world.advance(by: .milliseconds(500))
@@ -39,12 +39,12 @@ struct ConsumerCoreClaimTests {
         #expect(world.delivered.map(\.attempt) == [2])
         #expect(world.delivered.map(\.failures) == [1])
         #expect(touches >= 1)
-        #expect(world.core.parkedCopies == 0)
+        #expect(world.parkedCopies == 0)
         #expect(!world.sent[1].contains { if case .release = $0 { true } else { false } })
     }
 
     @Test func `copies of a waiting job are released once, with the delay`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = try ClaimOwner("other")
         _ = world.perform(.claim(owner, copy: .index(0)), on: key)
@@ -59,24 +59,24 @@ struct ConsumerCoreClaimTests {
     // MARK: Stale reservations
 
     @Test func `after a long wait the reservation is touched before it is claimed on`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))], after: .seconds(50))
-        #expect(!world.core.hasLedgerCalls)
+        #expect(!world.hasLedgerCalls)
         world.answer(node: 0)
         #expect(world.sent[0] == [.touch(BeanstalkJobID(5))])
-        #expect(world.core.hasLedgerCalls)
+        #expect(world.hasLedgerCalls)
     }
 
     @Test func `a reservation that turns out to be gone is neither claimed nor run`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))], after: .seconds(50))
         world.answer(node: 0) { _ in .notFound }
-        #expect(!world.core.hasLedgerCalls)
+        #expect(!world.hasLedgerCalls)
         #expect(world.core.jobs.isEmpty)
     }
 
     @Test func `a grant that arrives after the reservation ran out is given back unrun`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, timeToRun: 10))])
         world.advance(by: .seconds(11))
         world.answerLedger()
@@ -91,7 +91,7 @@ struct ConsumerCoreClaimTests {
     }
 
     @Test func `nothing is sent for a copy whose connection is gone`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
         world.answer(node: 1, reserved: [(6, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()

@@ -7,7 +7,7 @@ import Testing
 @Suite("Consumer decisions about several copies")
 struct ConsumerCoreCopyTests {
     @Test func `copies on all nodes make one claim, one run, three deletes and one forget`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<3 {
             world.answer(node: node, reserved: [(UInt64(node + 1), try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -25,7 +25,7 @@ struct ConsumerCoreCopyTests {
     }
 
     @Test func `only a confirmed delete is told to the ledger`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<2 {
             world.answer(node: node, reserved: [(UInt64(node + 1), try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -33,23 +33,23 @@ struct ConsumerCoreCopyTests {
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
         world.answer(node: 0) { if case .delete = $0 { .notFound } else { nil } }
-        #expect(!world.core.hasLedgerCalls, "the other delete is under way")
+        #expect(!world.hasLedgerCalls, "the other delete is under way")
         world.answer(node: 1)
         world.passFinishedHorizon()
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([1], of: 3)])
     }
 
     @Test func `a copy that comes soon after its job is done is deleted without asking`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
         world.answerLedger()
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
         world.answer(node: 0)
         for node in 1...2 {
-            #expect(!world.core.hasLedgerCalls, "its other copies are still to come")
+            #expect(!world.hasLedgerCalls, "its other copies are still to come")
             world.answer(node: node, reserved: [(7, try CoreWorld.record("a", due: .zero, copy: node))])
-            #expect(!world.core.hasLedgerCalls, "the ledger has said all it can")
+            #expect(!world.hasLedgerCalls, "the ledger has said all it can")
             world.answer(node: node)
             #expect(world.sent[node] == [.delete(BeanstalkJobID(7), index: node)])
         }
@@ -57,25 +57,25 @@ struct ConsumerCoreCopyTests {
         #expect(world.delivered.count == 1)
         world.answerLedger()
         world.core.drain(now: world.now)
-        #expect(world.core.isIdle)
+        #expect(world.isIdle)
     }
 
     @Test func `draining waits for no further copies`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
         world.answerLedger()
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
         world.core.drain(now: world.now)
-        #expect(!world.core.isIdle, "the delete is to be confirmed")
+        #expect(!world.isIdle, "the delete is to be confirmed")
         world.answer(node: 0)
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([0], of: 3)])
         world.answerLedger()
-        #expect(world.core.isIdle)
+        #expect(world.isIdle)
     }
 
     @Test func `the copy of a finished job is deleted unrun`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = try ClaimOwner("other")
         let reply1 = world.perform(.claim(owner, copy: .index(0)), on: key)

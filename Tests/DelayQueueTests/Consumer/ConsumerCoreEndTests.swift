@@ -8,14 +8,14 @@ import Testing
 @Suite("Consumer decisions about how runs end")
 struct ConsumerCoreEndTests {
     @Test func `a retried job runs again after its delay, with its failures`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.settle(world.delivered[0].id, .retry(after: .milliseconds(1500)))
         world.answerLedger()
         world.advance(by: .milliseconds(1499))
         world.tick()
-        #expect(!world.core.hasLedgerCalls)
+        #expect(!world.hasLedgerCalls)
         world.advance(by: .milliseconds(1))
         world.tick()
         world.answerLedger()
@@ -24,7 +24,7 @@ struct ConsumerCoreEndTests {
     }
 
     @Test func `a dropped job is claimed again at once where there is demand, without a failure`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.settle(world.delivered[0].id, .giveBack, waiter: nil)
@@ -36,7 +36,7 @@ struct ConsumerCoreEndTests {
     }
 
     @Test func `a dropped job nobody here wants goes back to its node at once`() throws {
-        var world = try CoreWorld(demand: 1)
+        let world = try CoreWorld(demand: 1)
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.core.setDemand(0, now: world.now)
@@ -50,7 +50,7 @@ struct ConsumerCoreEndTests {
     }
 
     @Test func `other copies of a buried job go only after the node has buried one`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<3 {
             world.answer(node: node, reserved: [(UInt64(node + 1), try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -72,7 +72,7 @@ struct ConsumerCoreEndTests {
     }
 
     @Test func `a buried copy that comes back without a kick is buried again, with one it runs`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = try ClaimOwner("other")
         _ = world.perform(.claim(owner, copy: .index(0)), on: key)
@@ -94,7 +94,7 @@ struct ConsumerCoreEndTests {
     }
 
     @Test func `a job with its failures used up is buried instead of run`() throws {
-        var world = try CoreWorld(maximumFailures: 2)
+        let world = try CoreWorld(maximumFailures: 2)
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         for attempt in 1...2 {
             let owner = try ClaimOwner("other\(attempt)")

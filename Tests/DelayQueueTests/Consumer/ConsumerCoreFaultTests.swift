@@ -9,13 +9,13 @@ import Testing
 struct ConsumerCoreFaultTests {
     /// A world in which one job is with the application.
     private func withDeliveredJob(lease: Duration = .seconds(30), nodes: Int = 3) throws -> (CoreWorld, HeldJobID) {
-        var world = try CoreWorld(nodes: nodes, lease: lease)
+        let world = try CoreWorld(nodes: nodes, lease: lease)
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         return (world, try #require(world.delivered.first?.id))
     }
 
-    private func pass(_ seconds: Int, in world: inout CoreWorld) {
+    private func pass(_ seconds: Int, in world: CoreWorld) {
         for _ in 0..<seconds {
             world.advance(by: .seconds(1))
             world.tick()
@@ -25,23 +25,23 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `a consumer left with no job finds out that the ledger is back`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.isLedgerAway = true
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.lose(node: 0)
         #expect(world.core.jobs.isEmpty)
-        #expect(!world.core.hasWork(for: 1, now: world.now), "not at once")
-        let wait = try #require(world.core.timeUntilTick(now: world.now))
+        #expect(!world.hasWork(for: 1), "not at once")
+        let wait = try #require(world.timeUntilTick)
         world.advance(by: wait)
         world.tick()
-        #expect(world.core.timeUntilTick(now: world.now) != .zero, "no spinning while a reserve waits")
-        let batch = world.core.nextBatch(for: 1, now: world.now)
+        #expect(world.timeUntilTick != .zero, "no spinning while a reserve waits")
+        let batch = world.nextBatch(for: 1)
         #expect(batch?.reserves == 1)
     }
 
     @Test func `a consumer iterated again after an outage reserves`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.isLedgerAway = true
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
@@ -49,11 +49,11 @@ struct ConsumerCoreFaultTests {
         world.answerAll()
         world.core.resume()
         world.core.setDemand(10, now: world.now)
-        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(world.hasWork(for: 0))
     }
 
     @Test func `draining while a dead job's copy is inspected leaves no demand used up`() throws {
-        var (world, id) = try withDeliveredJob()
+        let (world, id) = try withDeliveredJob()
         let record = try CoreWorld.record("a", due: .zero)
         world.settle(id, .bury(reason: "x"))
         world.answerAll()
@@ -67,21 +67,21 @@ struct ConsumerCoreFaultTests {
         world.answerAll()
         world.core.resume()
         world.core.setDemand(1, now: world.now)
-        #expect(world.core.claimsUnderway == 0)
-        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(world.claimsUnderway == 0)
+        #expect(world.hasWork(for: 0))
     }
 
     @Test func `a claim is renewed again after a settlement that gave up`() throws {
-        var (world, id) = try withDeliveredJob(lease: .seconds(90))
+        let (world, id) = try withDeliveredJob(lease: .seconds(90))
         world.isLedgerAway = true
         world.advance(by: .seconds(31))
         world.tick()
         world.settle(id, .complete)
         world.answerLedger()
-        pass(32, in: &world)
+        pass(32, in: world)
         #expect(world.settled.last?.error == .ledgerUnavailable)
         world.isLedgerAway = false
-        pass(60, in: &world)
+        pass(60, in: world)
         #expect(world.leasesLost.isEmpty)
     }
 
@@ -102,7 +102,7 @@ struct ConsumerCoreFaultTests {
         (world, id) = try withDeliveredJob()
         world.lose(node: 0)
         world.settle(id, .bury(reason: "x"))
-        pass(40, in: &world)
+        pass(40, in: world)
         #expect(world.settled.map(\.error) == [.nodeFailed])
         world.settle(id, .complete)
         world.answerLedger()
@@ -110,7 +110,7 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `when the copy to bury goes with its node another one is buried, none deleted before`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<3 {
             world.answer(node: node, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -132,7 +132,7 @@ struct ConsumerCoreFaultTests {
     /// Found by the simulator: such a job counted as one in hand, or under way, for ever.
     @Test(arguments: [false, true])
     func `a job whose claim is lost is not counted any more`(isAtMostOnce: Bool) throws {
-        var world = try CoreWorld { $0.isAtMostOnce = isAtMostOnce }
+        let world = try CoreWorld { $0.isAtMostOnce = isAtMostOnce }
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
@@ -143,13 +143,13 @@ struct ConsumerCoreFaultTests {
         world.answerLedger()
         #expect(world.delivered.count == (isAtMostOnce ? 0 : 1))
         #expect(world.core.jobs.count == 1)
-        #expect(world.core.jobsInHand == 0)
-        #expect(world.core.claimsUnderway == 0)
+        #expect(world.jobsInHand == 0)
+        #expect(world.claimsUnderway == 0)
     }
 
     /// Found by the simulator: a request to bury that comes late took the name back from the copy that was buried.
     @Test func `a late request to bury names no copy that is gone`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<2 {
             world.answer(node: node, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -172,7 +172,7 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `a buried copy that is kicked at once is not taken for a leftover`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<2 {
             world.answer(node: node, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -192,7 +192,7 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `a touch under way when the claim is lost does not freeze the copy`() throws {
-        var (world, id) = try withDeliveredJob()
+        let (world, id) = try withDeliveredJob()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         world.advance(by: .seconds(15))
         world.tick()
@@ -206,20 +206,20 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `a job whose record cannot be used is let go of`() throws {
-        var (world, id) = try withDeliveredJob()
+        let (world, id) = try withDeliveredJob()
         world.settle(id, .complete)
-        let calls = world.core.takeLedgerCalls()
+        let calls = world.takeLedgerCalls()
         world.core.ledgerAnswered(
             calls, calls.map { _ in .failure(DelayQueueError(.ledgerRecordUnreadable, "x")) }, sentAt: world.now,
             now: world.now)
         #expect(world.core.jobs.isEmpty)
-        #expect(world.core.heldCopies == 0)
+        #expect(world.heldCopies == 0)
     }
 
     @Test func `a grant that arrives after its lease is not run`() throws {
-        var world = try CoreWorld(lease: .seconds(2))
+        let world = try CoreWorld(lease: .seconds(2))
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
-        let calls = world.core.takeLedgerCalls()
+        let calls = world.takeLedgerCalls()
         let sentAt = world.now
         var results: [Result<LedgerReply, DelayQueueError>] = []
         for call in calls { results.append(.success(world.perform(call.operation, on: call.key))) }
@@ -230,19 +230,19 @@ struct ConsumerCoreFaultTests {
     }
 
     @Test func `a lease renewed after it was reported lost keeps its copies again`() throws {
-        var (world, _) = try withDeliveredJob(nodes: 1)
+        let (world, _) = try withDeliveredJob(nodes: 1)
         let record = try CoreWorld.record("a", due: .zero)
         world.isLedgerAway = true
-        pass(31, in: &world)
+        pass(31, in: world)
         #expect(world.leasesLost.count == 1)
         world.isLedgerAway = false
         for _ in 0..<10 {
-            pass(1, in: &world)
+            pass(1, in: world)
             world.core.setDemand(10, now: world.now)
             world.answer(node: 0, reserved: [(1, record)])
         }
         let releases = world.allSent.count { if case .release(_, _, delay: 1) = $0 { true } else { false } }
         #expect(releases < 3)
-        #expect(world.core.heldCopies == 1)
+        #expect(world.heldCopies == 1)
     }
 }

@@ -10,7 +10,7 @@ struct ConsumerCoreLeaseTests {
     // MARK: Leases
 
     @Test func `claims are renewed while a job runs, and its reservations touched`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         for _ in 0..<600 {
@@ -32,7 +32,7 @@ struct ConsumerCoreLeaseTests {
 
     @Test func `a lease that ends unconfirmed is told to the job, which may still complete if nobody took over`() throws
     {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.isLedgerAway = true
@@ -49,7 +49,7 @@ struct ConsumerCoreLeaseTests {
     }
 
     @Test func `a job taken over by another owner can not be completed`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.now.wall = world.now.wall + .seconds(31)
@@ -63,7 +63,7 @@ struct ConsumerCoreLeaseTests {
     }
 
     @Test func `when a lease ends unconfirmed the copies go back, so that others can reserve the job`() throws {
-        var world = try CoreWorld(lease: .seconds(6))
+        let world = try CoreWorld(lease: .seconds(6))
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.isLedgerAway = true
@@ -75,13 +75,13 @@ struct ConsumerCoreLeaseTests {
         }
         #expect(world.leasesLost.count == 1)
         #expect(world.sent[0].last == .release(BeanstalkJobID(5), priority: 7, delay: 0))
-        #expect(world.core.heldCopies == 0)
+        #expect(world.heldCopies == 0)
     }
 
     // MARK: Ledger away
 
     @Test func `while the ledger is away nothing runs, nothing is deleted, and the same claim is repeated`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.isLedgerAway = true
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         var owners: Set<ClaimOwner> = []
@@ -107,7 +107,7 @@ struct ConsumerCoreLeaseTests {
     }
 
     @Test func `a settlement is repeated until the ledger answers`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.isLedgerAway = true
@@ -125,7 +125,7 @@ struct ConsumerCoreLeaseTests {
     }
 
     @Test func `a settlement that finds no ledger for too long is handed back to the application`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         let job = world.delivered[0].id

@@ -9,7 +9,7 @@ import Testing
 struct ConsumerCorePaceTests {
     /// So many jobs, delivered and completed, whose copies on the first node are still to be deleted.
     private func withCompletedJobs(_ count: Int, briskSteps: Int) throws -> CoreWorld {
-        var world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
+        let world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
         let jobs = try (1...count).map { (UInt64($0), try CoreWorld.record("job-\($0)", due: .zero)) }
         world.answer(node: 0, reserved: jobs)
         world.answerLedger()
@@ -23,97 +23,97 @@ struct ConsumerCorePaceTests {
     }
 
     @Test func `a node is not asked to wait while a job is about to end, so its delete is not held up`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 0)
-        #expect(world.core.nodes[0].isDry && world.core.claimsUnderway == 1)
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
-        #expect(!world.core.hasWork(for: 0, now: world.now))
+        #expect(world.core.nodes[0].isDry && world.claimsUnderway == 1)
+        #expect(world.nextBatch(for: 0) == nil)
+        #expect(!world.hasWork(for: 0))
         world.answerLedger()
         world.settle(world.delivered[0].id, .complete)
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(world.nextBatch(for: 0) == nil)
         world.answerLedger()
-        #expect(world.core.hasWork(for: 0, now: world.now))
-        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 1)
-        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 60)
+        #expect(world.hasWork(for: 0))
+        #expect(deletes(in: world.nextBatch(for: 0)) == 1)
+        #expect(world.nextBatch(for: 0)?.block == 60)
     }
 
     @Test func `a ledger that does not answer keeps no node from being asked`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 0)
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
-        #expect(world.core.timeUntilTick(now: world.now) == Pace.rest)
+        #expect(world.nextBatch(for: 0) == nil)
+        #expect(world.timeUntilTick == Pace.rest)
         world.advance(by: Pace.rest)
         world.tick()
-        #expect(world.core.hasWork(for: 0, now: world.now))
-        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 1)
+        #expect(world.hasWork(for: 0))
+        #expect(world.nextBatch(for: 0)?.block == 1)
     }
 
     @Test func `deletes and the next reserves gather for a moment, and no longer`() throws {
-        var world = try withCompletedJobs(3, briskSteps: 1)
+        let world = try withCompletedJobs(3, briskSteps: 1)
         world.core.nodes[0].isDry = true
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
-        #expect(world.core.timeUntilTick(now: world.now) == Pace.rest)
+        #expect(world.nextBatch(for: 0) == nil)
+        #expect(world.timeUntilTick == Pace.rest)
         world.advance(by: Pace.rest)
         world.tick()
-        let batch = world.core.nextBatch(for: 0, now: world.now)
+        let batch = world.nextBatch(for: 0)
         #expect(deletes(in: batch) == 3)
         #expect(try #require(batch?.reserves) > 0 && batch?.block == nil)
     }
 
     @Test func `at a slow pace a delete is sent at once`() throws {
-        var world = try withCompletedJobs(1, briskSteps: 100)
+        let world = try withCompletedJobs(1, briskSteps: 100)
         world.core.nodes[0].isDry = true
-        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 1)
+        #expect(deletes(in: world.nextBatch(for: 0)) == 1)
     }
 
     @Test func `what somebody waits for does not gather, and takes the deletes along`() throws {
-        var world = try withCompletedJobs(3, briskSteps: 1)
+        let world = try withCompletedJobs(3, briskSteps: 1)
         world.core.nodes[0].isDry = true
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(world.nextBatch(for: 0) == nil)
         world.core.send(.touch(BeanstalkJobID(9)), to: 0, for: nil)
-        #expect(world.core.hasWork(for: 0, now: world.now))
-        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 3)
+        #expect(world.hasWork(for: 0))
+        #expect(deletes(in: world.nextBatch(for: 0)) == 3)
     }
 
     @Test func `forgets go with the ledger's next calls, or a moment later`() throws {
-        var world = try withCompletedJobs(3, briskSteps: 1)
+        let world = try withCompletedJobs(3, briskSteps: 1)
         // Nothing is known of their other copies any more.
         world.core.forgetExpired(nil, now: world.now)
         world.answer(node: 0)
         #expect(world.core.forgets.count == 3)
-        #expect(!world.core.hasLedgerCalls)
+        #expect(!world.hasLedgerCalls)
         world.advance(by: Pace.rest)
         world.tick()
-        #expect(world.core.takeLedgerCalls().count == 3)
+        #expect(world.takeLedgerCalls().count == 3)
         #expect(world.core.forgets.isEmpty)
     }
 
     @Test func `a node behind the others catches up, whatever room there is`() throws {
-        var world = try CoreWorld(demand: 3) { $0.briskSteps = 1 }
+        let world = try CoreWorld(demand: 3) { $0.briskSteps = 1 }
         let copies = try (0...1).map { node in
             try (1...3).map { (UInt64($0), try CoreWorld.record("job-\($0)", due: .zero, copy: node)) }
         }
         world.answer(node: 0, reserved: copies[0])
-        #expect(world.core.room == 0)
-        #expect(!world.core.hasWork(for: 1, now: world.now))
+        #expect(world.room == 0)
+        #expect(!world.hasWork(for: 1))
         world.core.setDemand(4, now: world.now)
         world.answer(node: 1, reserved: [copies[1][0]])
         world.core.setDemand(3, now: world.now)
-        #expect(world.core.room == 0)
+        #expect(world.room == 0)
         // More each time, or it would never be level with them.
-        #expect(world.core.nextBatch(for: 1, now: world.now)?.reserves == 2)
+        #expect(world.nextBatch(for: 1)?.reserves == 2)
         world.core.setDemand(0, now: world.now)
         world.advance(by: .seconds(1))
-        #expect(!world.core.hasWork(for: 1, now: world.now), "the application takes no more")
+        #expect(!world.hasWork(for: 1), "the application takes no more")
     }
 
     @Test func `draining sends what has gathered`() throws {
-        var world = try withCompletedJobs(3, briskSteps: 1)
+        let world = try withCompletedJobs(3, briskSteps: 1)
         world.core.nodes[0].isDry = true
-        #expect(world.core.nextBatch(for: 0, now: world.now) == nil)
+        #expect(world.nextBatch(for: 0) == nil)
         world.core.drain(now: world.now)
-        #expect(deletes(in: world.core.nextBatch(for: 0, now: world.now)) == 3)
+        #expect(deletes(in: world.nextBatch(for: 0)) == 3)
     }
 }

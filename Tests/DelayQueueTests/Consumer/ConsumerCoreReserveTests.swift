@@ -8,29 +8,29 @@ import Testing
 @Suite("Consumer decisions about reserving")
 struct ConsumerCoreReserveTests {
     @Test func `an idle consumer waits long, one that holds copies a second at most`() throws {
-        var world = try CoreWorld()
-        let idle = world.core.nextBatch(for: 0, now: world.now)
+        let world = try CoreWorld()
+        let idle = world.nextBatch(for: 0)
         #expect(idle?.block == 60)
         world.answer(node: 1, reserved: [(1, try CoreWorld.record("a", due: .seconds(1)))])
         // After a hit: a burst that does not wait, then, when it is dry, a short wait.
-        let burst = world.core.nextBatch(for: 1, now: world.now)
+        let burst = world.nextBatch(for: 1)
         #expect(burst?.block == nil)
         #expect(try #require(burst?.reserves) > 1)
         world.answer(node: 1)
         #expect(world.core.nodes[1].isDry)
-        let short = world.core.nextBatch(for: 1, now: world.now)
+        let short = world.nextBatch(for: 1)
         #expect(short?.block == 1)
     }
 
     @Test func `without demand nothing is reserved`() throws {
-        var world = try CoreWorld(demand: 0)
-        let batch = world.core.nextBatch(for: 0, now: world.now)
+        let world = try CoreWorld(demand: 0)
+        let batch = world.nextBatch(for: 0)
         #expect(batch == nil)
-        #expect(!world.core.hasWork(for: 0, now: world.now))
+        #expect(!world.hasWork(for: 0))
     }
 
     @Test func `a copy due later than the horizon is released with the whole seconds that remain`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .milliseconds(7_500)))])
         world.answer(node: 0)
         #expect(world.sent[0] == [.release(BeanstalkJobID(5), priority: 7, delay: 7)])
@@ -38,21 +38,21 @@ struct ConsumerCoreReserveTests {
     }
 
     @Test func `a job is claimed at its due time and not a microsecond earlier`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .milliseconds(800)))])
-        #expect(world.core.timeUntilTick(now: world.now) == .milliseconds(800))
+        #expect(world.timeUntilTick == .milliseconds(800))
         world.advance(by: .microseconds(799_999))
         world.tick()
-        #expect(!world.core.hasLedgerCalls)
+        #expect(!world.hasLedgerCalls)
         world.advance(by: .microseconds(1))
         world.tick()
-        #expect(world.core.hasLedgerCalls)
+        #expect(world.hasLedgerCalls)
         world.answerLedger()
         #expect(world.delivered.map(\.attempt) == [1])
     }
 
     @Test func `a job that falls due while the application has one goes to it next, not back to its node`() throws {
-        var world = try CoreWorld(demand: 1)
+        let world = try CoreWorld(demand: 1)
         world.answer(
             node: 0,
             reserved: [
@@ -62,7 +62,7 @@ struct ConsumerCoreReserveTests {
             ])
         // A reserve that waits for a second is under way: what is sent meanwhile waits behind it.
         world.answer(node: 0)
-        #expect(world.core.nextBatch(for: 0, now: world.now)?.block == 1)
+        #expect(world.nextBatch(for: 0)?.block == 1)
         world.advance(by: .milliseconds(301))
         world.tick()
         for count in 1...3 {
@@ -78,7 +78,7 @@ struct ConsumerCoreReserveTests {
     }
 
     @Test func `a job that falls due goes back when the application does not come for it`() throws {
-        var world = try CoreWorld(demand: 1)
+        let world = try CoreWorld(demand: 1)
         world.answer(
             node: 0,
             reserved: [
@@ -88,23 +88,23 @@ struct ConsumerCoreReserveTests {
         world.advance(by: .milliseconds(300))
         world.tick()
         world.answer(node: 0)
-        #expect(world.core.queuedJobs == 1)
-        #expect(!world.core.hasWork(for: 1, now: world.now), "no reserve for what has no room")
+        #expect(world.queuedJobs == 1)
+        #expect(!world.hasWork(for: 1), "no reserve for what has no room")
         world.advance(by: DemandMeter.window)
         world.tick()
         world.answer(node: 0)
         #expect(world.sent[0].last == .release(BeanstalkJobID(2), priority: 7, delay: 0))
-        #expect(world.core.queuedJobs == 0)
+        #expect(world.queuedJobs == 0)
     }
 
     @Test func `without room for more jobs nothing more is reserved`() throws {
-        var world = try CoreWorld(demand: 1)
+        let world = try CoreWorld(demand: 1)
         world.answer(
             node: 0,
             reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 1, reserved: [(2, try CoreWorld.record("b", due: .zero))])
-        #expect(world.core.room == 0)
-        #expect(!world.core.hasWork(for: 2, now: world.now), "no room, no reserve")
+        #expect(world.room == 0)
+        #expect(!world.hasWork(for: 2), "no room, no reserve")
         world.answerLedger()
         #expect(world.delivered.count == 1)
         world.answerAll()
@@ -112,7 +112,7 @@ struct ConsumerCoreReserveTests {
     }
 
     @Test func `copies not due are held whatever the demand, so a job due earlier is seen`() throws {
-        var world = try CoreWorld(demand: 1)
+        let world = try CoreWorld(demand: 1)
         world.answer(
             node: 0,
             reserved: [
@@ -126,7 +126,7 @@ struct ConsumerCoreReserveTests {
     }
 
     @Test func `a record nobody here wrote is buried with its own priority, never deleted`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, .init(string: "hello"))])
         world.answer(node: 0)
         world.answer(node: 0)
@@ -136,7 +136,7 @@ struct ConsumerCoreReserveTests {
 
     @Test func `draining releases what is held, gives back what is granted, and keeps what the application has`() throws
     {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(
             node: 0,
             reserved: [
@@ -150,12 +150,12 @@ struct ConsumerCoreReserveTests {
         world.answerAll()
         #expect(world.delivered.count == 1)
         #expect(world.core.jobs.values.map(\.id.description) == ["taken"])
-        #expect(!world.core.isIdle)
+        #expect(!world.isIdle)
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
         world.answerAll()
         world.answerLedger()
-        #expect(world.core.isIdle)
-        #expect(world.core.heldCopies == 0)
+        #expect(world.isIdle)
+        #expect(world.heldCopies == 0)
     }
 }

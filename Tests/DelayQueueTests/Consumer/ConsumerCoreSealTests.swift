@@ -21,13 +21,13 @@ struct ConsumerCoreSealTests {
     }
 
     /// The node is asked for the priority, then buries.
-    private func bury(on node: Int, in world: inout CoreWorld) {
+    private func bury(on node: Int, in world: CoreWorld) {
         world.answer(node: node)
         world.answer(node: node)
     }
 
     @Test func `a sealed job is opened, claimed and delivered with what was scheduled`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(1, try sealed())])
         world.answerLedger()
         #expect(world.delivered.count == 1)
@@ -46,11 +46,11 @@ struct ConsumerCoreSealTests {
             (ByteBuffer(string: "1800000000000000000/go"), .notSealed), (ByteBuffer(string: "hello"), .notSealed),
             (try SealedJob.record(ring: try SealedJob.ring("k9")), .unknownKey(id: "k9")),
         ] {
-            var world = try world()
+            let world = try world()
             world.answer(node: 0, reserved: [(5, record)])
-            #expect(!world.core.hasLedgerCalls)
+            #expect(!world.hasLedgerCalls)
             #expect(world.core.jobs.isEmpty)
-            bury(on: 0, in: &world)
+            bury(on: 0, in: world)
             #expect(
                 world.sent[0] == [.inspectForeign(BeanstalkJobID(5)), .buryForeign(BeanstalkJobID(5), priority: 9)])
             #expect(world.unverified == [problem])
@@ -60,15 +60,15 @@ struct ConsumerCoreSealTests {
     }
 
     @Test func `a sealed job where there are no keys is buried, not run`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(5, try sealed())])
-        bury(on: 0, in: &world)
+        bury(on: 0, in: world)
         #expect(world.unverified == [.noKeys])
         #expect(world.delivered.isEmpty)
     }
 
     @Test func `a forged copy does not attach to the job it pretends to be`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(1, try sealed(due: .seconds(1), copy: 0))])
         // Says that it is due, that it is the other copies, and that there are no others.
         let real = String(buffer: try SealedJob.record(ring: try SealedJob.ring(mode: .sign)))
@@ -78,7 +78,7 @@ struct ConsumerCoreSealTests {
         ].enumerated() {
             world.answer(node: 1, reserved: [(UInt64(10 + number), forged)])
         }
-        bury(on: 1, in: &world)
+        bury(on: 1, in: world)
         #expect(world.unverified.count == 3)
         #expect(world.core.jobs.values.map(\.copies.count) == [1])
         #expect(world.delivered.isEmpty, "not early")
@@ -103,7 +103,7 @@ struct ConsumerCoreSealTests {
     }
 
     @Test func `real copies of one job meet, whatever forged ones came between`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(1, try sealed(copy: 0))])
         world.answer(node: 1, reserved: [(1, try sealed(copy: 1, key: 9)), (2, try sealed(copy: 1))])
         world.answerLedger()
@@ -112,7 +112,7 @@ struct ConsumerCoreSealTests {
     }
 
     @Test func `a copy put again while its job is known is deleted unrun`() throws {
-        var world = try world()
+        let world = try world()
         let copy = try sealed()
         world.answer(node: 0, reserved: [(1, copy)])
         world.answerLedger()
@@ -128,24 +128,24 @@ struct ConsumerCoreSealTests {
     }
 
     @Test func `a connection that ends forgets what it was about to bury`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "hello"))])
         world.lose(node: 0)
         #expect(world.core.nodes[0].unverified.isEmpty)
-        #expect(world.core.isIdle)
+        #expect(world.isIdle)
         #expect(world.unverified.isEmpty, "it was not buried, and is counted when it is")
     }
 
     @Test func `a copy whose priority the node does not tell is forgotten`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "hello"))])
         world.answer(node: 0) { _ in .notFound }
         #expect(world.core.nodes[0].unverified.isEmpty)
-        #expect(world.core.isIdle)
+        #expect(world.isIdle)
     }
 
     @Test func `unsealed jobs run where they are accepted, and foreign ones stay foreign`() throws {
-        var world = try world(unsealed: .accept)
+        let world = try world(unsealed: .accept)
         world.answer(
             node: 0,
             reserved: [
@@ -153,7 +153,7 @@ struct ConsumerCoreSealTests {
                 (3, ByteBuffer(string: "hello")), (4, try sealed("forged", key: 9)),
             ])
         world.answerLedger()
-        bury(on: 0, in: &world)
+        bury(on: 0, in: world)
         #expect(world.delivered.count == 2)
         #expect(world.foreignCount == 1)
         #expect(world.unverified == [.wrongSeal])

@@ -12,7 +12,7 @@ struct ConsumerPolicyTests {
     // MARK: At most once
 
     @Test func `at most once a job is delivered when it is known to be completed`() throws {
-        var world = try CoreWorld { $0.isAtMostOnce = true }
+        let world = try CoreWorld { $0.isAtMostOnce = true }
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         #expect(world.delivered.isEmpty, "only claimed")
@@ -30,11 +30,11 @@ struct ConsumerPolicyTests {
         world.passFinishedHorizon()
         world.answerLedger()
         #expect(world.sent[0] == [.delete(BeanstalkJobID(1), index: 0)])
-        #expect(world.core.isIdle)
+        #expect(world.isIdle)
     }
 
     @Test func `at most once nothing is delivered whose completion is in doubt`() throws {
-        var world = try CoreWorld { $0.isAtMostOnce = true }
+        let world = try CoreWorld { $0.isAtMostOnce = true }
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         world.isLedgerAway = true
@@ -46,12 +46,12 @@ struct ConsumerPolicyTests {
         }
         world.isLedgerAway = false
         #expect(world.delivered.isEmpty)
-        #expect(world.core.heldCopies == 0, "given up, and back in the queue")
+        #expect(world.heldCopies == 0, "given up, and back in the queue")
         #expect(world.sent[0].contains { if case .release = $0 { true } else { false } })
     }
 
     @Test func `at most once no more jobs are completed than tasks wait`() throws {
-        var world = try CoreWorld(demand: 2) { $0.isAtMostOnce = true }
+        let world = try CoreWorld(demand: 2) { $0.isAtMostOnce = true }
         let jobs = try (1...5).map { (UInt64($0), try CoreWorld.record("\($0)", due: .zero)) }
         world.answer(node: 0, reserved: jobs)
         for _ in 0..<4 { world.answerLedger() }
@@ -62,7 +62,7 @@ struct ConsumerPolicyTests {
     // MARK: Clocks
 
     @Test func `a clock set back keeps a job waiting, one set forward makes it due within a heartbeat`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .milliseconds(1500)))])
         world.advance(by: .milliseconds(1400))
         world.now.wall = world.now.wall - .seconds(1)
@@ -72,7 +72,7 @@ struct ConsumerPolicyTests {
         #expect(world.delivered.isEmpty, "1.5 s have passed, but by the clock it is not due")
         world.now.wall = world.now.wall + .seconds(1)
         // Nobody is told that a clock was set; the next look finds out.
-        let wait = try #require(world.core.timeUntilTick(now: world.now))
+        let wait = try #require(world.timeUntilTick)
         #expect(wait <= .seconds(1))
         world.advance(by: wait)
         world.tick()
@@ -81,7 +81,7 @@ struct ConsumerPolicyTests {
     }
 
     @Test func `reservations and leases are measured by a clock nobody sets`() throws {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         let id = try #require(world.delivered.first?.id)
@@ -96,7 +96,7 @@ struct ConsumerPolicyTests {
     // MARK: Limits
 
     @Test func `copies beyond the parking limit go back with a delay`() throws {
-        var world = try CoreWorld(nodes: 1) { $0.parkedLimit = 2 }
+        let world = try CoreWorld(nodes: 1) { $0.parkedLimit = 2 }
         for job in 1...3 {
             let key = LedgerKey(queue: .default, id: JobID(unchecked: "\(job)"))
             _ = world.perform(.claim(ClaimOwner.random(), copy: nil), on: key)
@@ -104,37 +104,37 @@ struct ConsumerPolicyTests {
             world.answerLedger()
         }
         world.answer(node: 0)
-        #expect(world.core.parkedCopies == 2)
+        #expect(world.parkedCopies == 2)
         #expect(world.sent[0] == [.release(BeanstalkJobID(3), priority: 7, delay: 1)])
     }
 
     @Test func `reserving stops at the held limit, which jobs in the application's hands do not count against`() throws
     {
-        var world = try CoreWorld(nodes: 1, demand: 100) { $0.heldLimit = 3 }
+        let world = try CoreWorld(nodes: 1, demand: 100) { $0.heldLimit = 3 }
         for job in 1...4 {
             world.answer(node: 0, reserved: [(UInt64(job), try CoreWorld.record("now\(job)", due: .zero))])
             world.answerLedger()
         }
         #expect(world.delivered.count == 4)
-        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(world.hasWork(for: 0))
         let later = try (5...7).map { (UInt64($0), try CoreWorld.record("later\($0)", due: .seconds(1))) }
         world.answer(node: 0, reserved: later)
-        #expect(world.core.heldCopies == 7)
-        #expect(!world.core.hasWork(for: 0, now: world.now))
+        #expect(world.heldCopies == 7)
+        #expect(!world.hasWork(for: 0))
         for job in world.delivered { world.settle(job.id, .complete) }
         world.answerLedger()
         world.answer(node: 0)
-        #expect(!world.core.hasWork(for: 0, now: world.now), "three are still held")
+        #expect(!world.hasWork(for: 0), "three are still held")
         world.advance(by: .seconds(1))
         world.tick()
         world.answerLedger()
-        #expect(world.core.hasWork(for: 0, now: world.now))
+        #expect(world.hasWork(for: 0))
     }
 
     // MARK: Full disk
 
     @Test func `a node that cannot write gets copies back without a delay`() throws {
-        var world = try CoreWorld(nodes: 1)
+        let world = try CoreWorld(nodes: 1)
         let later = try CoreWorld.record("later", due: .seconds(100))
         world.answer(node: 0, reserved: [(1, later)])
         world.answer(node: 0) { if case .release = $0 { .outOfMemory } else { nil } }
@@ -142,7 +142,7 @@ struct ConsumerPolicyTests {
         // From now on what is not due is kept here, and given back without a delay when it must go.
         world.answer(node: 0, reserved: [(2, later)])
         world.answer(node: 0)
-        #expect(world.core.heldCopies == 1)
+        #expect(world.heldCopies == 1)
         world.core.drain(now: world.now)
         world.answer(node: 0)
         #expect(world.sent[0].last == .release(BeanstalkJobID(2), priority: 7, delay: 0))

@@ -5,7 +5,7 @@ import PipelinedTransport
 @testable import DelayQueue
 
 /// A consumer core with hand-fed nodes and a ledger that follows the real rules, for tests that look at single decisions.
-struct CoreWorld {
+final class CoreWorld {
     static let start = Timestamp(microseconds: 1_800_000_000_000_000)
 
     var core: ConsumerCore
@@ -32,7 +32,27 @@ struct CoreWorld {
         sent = Array(repeating: [], count: nodes)
     }
 
-    mutating func advance(by duration: Duration) {
+    // MARK: The core
+
+    // Expectations copy what they look into, which a core does not let happen.
+
+    var isIdle: Bool { core.isIdle }
+    var heldCopies: Int { core.heldCopies }
+    var parkedCopies: Int { core.parkedCopies }
+    var claimsUnderway: Int { core.claimsUnderway }
+    var jobsInHand: Int { core.jobsInHand }
+    var queuedJobs: Int { core.queuedJobs }
+    var room: Int { core.room }
+    var hasLedgerCalls: Bool { core.hasLedgerCalls }
+    var timeUntilTick: Duration? { core.timeUntilTick(now: now) }
+
+    func hasWork(for node: Int) -> Bool { core.hasWork(for: node, now: now) }
+
+    func nextBatch(for node: Int) -> NodeBatch? { core.nextBatch(for: node, now: now) }
+
+    func takeLedgerCalls() -> [LedgerCall] { core.takeLedgerCalls() }
+
+    func advance(by duration: Duration) {
         now.wall = now.wall + duration
         now.uptime = now.uptime + duration
     }
@@ -51,7 +71,7 @@ struct CoreWorld {
     }
 
     /// The node answers the core's next batch: its commands well, its reserves with the given jobs, then with nothing.
-    mutating func answer(
+    func answer(
         node: Int, reserved: [(UInt64, ByteBuffer)] = [], after wait: Duration = .zero,
         replies replying: (NodeCall.Kind) -> BeanstalkReply? = { _ in nil }
     ) {
@@ -79,7 +99,7 @@ struct CoreWorld {
     }
 
     /// What the node would be sent a moment later.
-    private mutating func afterRest(_ node: Int) -> NodeBatch? {
+    private func afterRest(_ node: Int) -> NodeBatch? {
         guard case .until = core.nodes[node].rest else { return nil }
         core.nodes[node].rest = .over
         return core.nextBatch(for: node, now: now)
@@ -116,20 +136,20 @@ struct CoreWorld {
         """
     }
 
-    mutating func lose(node: Int) {
+    func lose(node: Int) {
         core.lost(node: node, now: now)
         collect()
     }
 
     /// Answers everything that waits on any node.
-    mutating func answerAll() {
+    func answerAll() {
         for node in core.nodes.indices { answer(node: node) }
     }
 
     // MARK: Ledger
 
     /// The ledger answers what the core has asked.
-    mutating func answerLedger() {
+    func answerLedger() {
         let calls = core.takeLedgerCalls()
         guard !calls.isEmpty else { return }
         let results: [Result<LedgerReply, DelayQueueError>] = calls.map { call in
@@ -141,7 +161,7 @@ struct CoreWorld {
     }
 
     /// Any consumer's or producer's request.
-    mutating func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey) -> LedgerReply {
+    func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey) -> LedgerReply {
         var timing = LedgerTiming()
         timing.lease = core.settings.lease
         let outcome = LedgerRecord.apply(
@@ -152,23 +172,23 @@ struct CoreWorld {
 
     // MARK: Application
 
-    mutating func tick() {
+    func tick() {
         core.tick(now: now)
         collect()
     }
 
     /// Until nobody waits for further copies of finished jobs.
-    mutating func passFinishedHorizon() {
+    func passFinishedHorizon() {
         advance(by: core.settings.finishedHorizon)
         tick()
     }
 
-    mutating func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64? = 1) {
+    func settle(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64? = 1) {
         core.settle(id, settlement, waiter: waiter, now: now)
         collect()
     }
 
-    private mutating func collect() {
+    private func collect() {
         effects += core.takeEffects()
     }
 

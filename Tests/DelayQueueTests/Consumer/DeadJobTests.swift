@@ -19,7 +19,7 @@ struct DeadJobTests {
 
     /// With a copy on each of the first nodes, delivered.
     private func withDeliveredJob(nodes: Int) throws -> (CoreWorld, HeldJobID) {
-        var world = try CoreWorld()
+        let world = try CoreWorld()
         for node in 0..<nodes {
             world.answer(node: node, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: node))])
         }
@@ -28,7 +28,7 @@ struct DeadJobTests {
     }
 
     /// Of which the given copy is the buried one.
-    private func declareDead(_ world: inout CoreWorld, copy: Int) throws {
+    private func declareDead(_ world: CoreWorld, copy: Int) throws {
         let owner = try ClaimOwner("other")
         world.records[key] = nil
         _ = world.perform(.claim(owner, copy: nil), on: key)
@@ -37,8 +37,8 @@ struct DeadJobTests {
 
     @Test(arguments: [BeanstalkReply.touched, .notFound])
     func `a copy left over is deleted once its node has said that it is ours`(_ answer: BeanstalkReply) throws {
-        var world = try CoreWorld()
-        try declareDead(&world, copy: 0)
+        let world = try CoreWorld()
+        try declareDead(world, copy: 0)
         world.answer(node: 1, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()
         world.answer(node: 1) { if case .touch = $0 { answer } else { nil } }
@@ -47,12 +47,12 @@ struct DeadJobTests {
         // A node deletes a copy that nobody holds, and a buried one, for anybody.
         #expect(world.sent[1].contains { isDelete($0) } == (answer == .touched))
         #expect(world.core.jobs.isEmpty)
-        #expect(world.core.heldCopies == 0)
+        #expect(world.heldCopies == 0)
     }
 
     @Test func `a node's word that is old by the time it comes deletes nothing`() throws {
-        var world = try CoreWorld()
-        try declareDead(&world, copy: 0)
+        let world = try CoreWorld()
+        try declareDead(world, copy: 0)
         world.answer(node: 1, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()
         world.answer(node: 1, after: .seconds(20))
@@ -66,7 +66,7 @@ struct DeadJobTests {
     }
 
     @Test func `the other copies are deleted once theirs is buried and they are known to be ours`() throws {
-        var (world, id) = try withDeliveredJob(nodes: 3)
+        let (world, id) = try withDeliveredJob(nodes: 3)
         world.settle(id, .bury(reason: "x"))
         world.answer(node: 0)
         world.answerLedger()
@@ -81,11 +81,11 @@ struct DeadJobTests {
         #expect(world.sent[1] == [.touch(BeanstalkJobID(1))])
         #expect(world.sent[2] == [.touch(BeanstalkJobID(1)), .delete(BeanstalkJobID(1), index: 2)])
         #expect(world.core.jobs.isEmpty)
-        #expect(world.core.heldCopies == 0)
+        #expect(world.heldCopies == 0)
     }
 
     @Test func `only a copy that is ours is named`() throws {
-        var (world, id) = try withDeliveredJob(nodes: 2)
+        let (world, id) = try withDeliveredJob(nodes: 2)
         world.settle(id, .bury(reason: "x"))
         // Somebody else has it, and will delete it as a leftover. Statistics are told to anybody.
         world.answer(node: 0) { if case .touch = $0 { .notFound } else { nil } }
@@ -101,11 +101,11 @@ struct DeadJobTests {
 
     @Test(arguments: [false, true])
     func `what the ledger says of a reservation is not applied to the next`(isNamed: Bool) throws {
-        var world = try CoreWorld()
-        try declareDead(&world, copy: isNamed ? 1 : 0)
+        let world = try CoreWorld()
+        try declareDead(world, copy: isNamed ? 1 : 0)
         let record = try CoreWorld.record("a", due: .zero, copy: 1)
         world.answer(node: 1, reserved: [(5, record)])
-        let calls = world.core.takeLedgerCalls()
+        let calls = world.takeLedgerCalls()
         var replies = calls.map {
             Result<LedgerReply, DelayQueueError>.success(world.perform($0.operation, on: $0.key))
         }
@@ -120,12 +120,12 @@ struct DeadJobTests {
     }
 
     @Test func `a left-over copy that was reserved anew asks anew`() throws {
-        var world = try CoreWorld()
-        try declareDead(&world, copy: 0)
+        let world = try CoreWorld()
+        try declareDead(world, copy: 0)
         let record = try CoreWorld.record("a", due: .zero, copy: 1)
         world.answer(node: 1, reserved: [(5, record)])
         // A reserve is under way when the ledger answers, and brings the same copy: its reservation had run out.
-        let next = world.core.nextBatch(for: 1, now: world.now)
+        let next = world.nextBatch(for: 1)
         let batch = try #require(next)
         world.answerLedger()
         world.core.answered(
@@ -142,8 +142,8 @@ struct DeadJobTests {
     }
 
     @Test func `a left-over copy is deleted also where the application wants no more`() throws {
-        var world = try CoreWorld()
-        try declareDead(&world, copy: 0)
+        let world = try CoreWorld()
+        try declareDead(world, copy: 0)
         world.answer(node: 1, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.core.setDemand(0, now: world.now)
         world.answerLedger()
@@ -154,10 +154,10 @@ struct DeadJobTests {
     }
 
     @Test func `an answer to the first request to bury is not taken for one about another copy`() throws {
-        var (world, id) = try withDeliveredJob(nodes: 2)
+        let (world, id) = try withDeliveredJob(nodes: 2)
         world.settle(id, .bury(reason: "x"))
         world.answer(node: 0)
-        let first = world.core.takeLedgerCalls()
+        let first = world.takeLedgerCalls()
         let settled = first.map {
             Result<LedgerReply, DelayQueueError>.success(world.perform($0.operation, on: $0.key))
         }
@@ -176,7 +176,7 @@ struct DeadJobTests {
     }
 
     @Test func `a copy named before is not named again`() throws {
-        var (world, id) = try withDeliveredJob(nodes: 2)
+        let (world, id) = try withDeliveredJob(nodes: 2)
         world.settle(id, .bury(reason: "x"))
         world.answer(node: 0)
         world.answerLedger()
@@ -202,7 +202,7 @@ struct DeadJobTests {
     }
 
     @Test func `no other copy is named once somebody asked, and the first is buried again`() throws {
-        var (world, id) = try withDeliveredJob(nodes: 2)
+        let (world, id) = try withDeliveredJob(nodes: 2)
         world.settle(id, .bury(reason: "x"))
         world.answer(node: 0)
         world.answerLedger()

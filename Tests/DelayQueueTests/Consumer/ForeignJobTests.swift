@@ -14,7 +14,7 @@ struct ForeignJobTests {
     }
 
     private func withDelivered() throws -> (CoreWorld, HeldJobID) {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(5, stranger)])
         world.answer(node: 0)
         let id = try #require(world.delivered.first?.id)
@@ -25,7 +25,7 @@ struct ForeignJobTests {
         let (world, _) = try withDelivered()
         #expect(world.delivered.map(\.attempt) == [1])
         #expect(world.delivered.map(\.failures) == [0])
-        #expect(world.records.isEmpty && !world.core.hasLedgerCalls)
+        #expect(world.records.isEmpty && !world.hasLedgerCalls)
     }
 
     @Test(arguments: [
@@ -35,28 +35,28 @@ struct ForeignJobTests {
         (.bury(reason: "x"), .bury(BeanstalkJobID(5), priority: 9)),
     ])
     func `its node is told how it ended`(_ settlement: Settlement, _ call: NodeCall.Kind) throws {
-        var (world, id) = try withDelivered()
+        let (world, id) = try withDelivered()
         world.settle(id, settlement)
         #expect(world.settled.isEmpty, "not before the node has answered")
         world.answer(node: 0)
         #expect(world.sent[0].last == call)
         #expect(world.settled.map(\.error) == [nil])
-        #expect(world.core.isIdle && world.core.heldCopies == 0)
+        #expect(world.isIdle && world.heldCopies == 0)
     }
 
     @Test func `its reservation is kept while it runs, and no claim renewed`() throws {
-        var (world, _) = try withDelivered()
+        let (world, _) = try withDelivered()
         for _ in 0..<100 {
             world.advance(by: .seconds(1))
             world.tick()
             world.answer(node: 0)
         }
         #expect(world.sent[0].count { $0 == .touch(BeanstalkJobID(5)) } >= 5)
-        #expect(!world.core.hasLedgerCalls && world.leasesLost.isEmpty)
+        #expect(!world.hasLedgerCalls && world.leasesLost.isEmpty)
     }
 
     @Test func `a node that tells of an endless time to run is taken at its word, as far as numbers go`() throws {
-        var world = try CoreWorld { $0.foreignPolicy = .deliver }
+        let world = try CoreWorld { $0.foreignPolicy = .deliver }
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "somebody else's"))])
         world.answer(node: 0) { call in
             guard case .inspect = call else { return nil }
@@ -68,40 +68,40 @@ struct ForeignJobTests {
     }
 
     @Test func `with its connection the run is over`() throws {
-        var (world, id) = try withDelivered()
+        let (world, id) = try withDelivered()
         world.lose(node: 0)
         #expect(world.leasesLost == [id])
         world.settle(id, .complete)
         #expect(world.settled.map(\.error) == [.claimLost])
-        #expect(world.core.jobs.isEmpty && world.core.heldCopies == 0)
+        #expect(world.core.jobs.isEmpty && world.heldCopies == 0)
     }
 
     @Test func `a connection that goes while it is settled leaves that in doubt`() throws {
-        var (world, id) = try withDelivered()
+        let (world, id) = try withDelivered()
         world.settle(id, .complete)
         world.lose(node: 0)
         #expect(world.settled.map(\.error) == [.claimLost])
-        #expect(world.core.jobs.isEmpty && world.core.heldCopies == 0)
+        #expect(world.core.jobs.isEmpty && world.heldCopies == 0)
     }
 
     @Test func `what the application does not want goes back as it was`() throws {
-        var world = try world(demand: 1)
+        let world = try world(demand: 1)
         world.answer(node: 0, reserved: [(5, stranger)])
         world.core.setDemand(0, now: world.now)
         world.answer(node: 0)
         world.answer(node: 0)
         #expect(world.delivered.isEmpty)
         #expect(world.sent[0].last == .release(BeanstalkJobID(5), priority: 9, delay: 0))
-        #expect(world.core.isIdle && world.core.claimsUnderway == 0)
+        #expect(world.isIdle && world.claimsUnderway == 0)
     }
 
     @Test func `draining while its node is asked about it gives it back as it was`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(5, stranger)])
         world.core.drain(now: world.now)
         world.answer(node: 0)
         world.answer(node: 0)
         #expect(world.sent[0].last == .release(BeanstalkJobID(5), priority: 9, delay: 0))
-        #expect(world.core.isIdle && world.core.claimsUnderway == 0)
+        #expect(world.isIdle && world.claimsUnderway == 0)
     }
 }

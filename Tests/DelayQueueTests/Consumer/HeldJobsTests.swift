@@ -6,44 +6,145 @@ import Testing
 
 @Suite("Held jobs in their slots")
 struct HeldJobsTests {
-    private func job(_ id: String) throws -> HeldJob {
+    private func record(_ id: String) throws -> HeldRecord {
         let record = JobRecord(parsing: try CoreWorld.record(id, due: .zero))
-        let held = HeldRecord(
+        return HeldRecord(
             name: try #require(record.facts?.name), queue: .default, record: record, fireTime: CoreWorld.start)
-        return HeldJob(held, copies: [], due: CoreWorld.start)
+    }
+
+    private func copy(_ id: UInt64, on node: Int = 0) -> HeldCopy {
+        HeldCopy(node: node, id: BeanstalkJobID(id), index: node, timeToRun: 1_000_000, priority: 0, confirmedAt: nil)
+    }
+
+    private func insert(_ id: String, into jobs: inout HeldJobs) throws -> HeldJobID {
+        jobs.insert(try record(id), copy(1), due: CoreWorld.start)
     }
 
     @Test func `a number finds its own job, also when the slot has another by now`() throws {
-        var jobs = HeldJobs()
-        let first = jobs.insert(try job("first"))
-        #expect(jobs.remove(first)?.id.description == "first")
-        let second = jobs.insert(try job("second"))
+        var jobs = HeldJobs(nodes: 1)
+        let first = try insert("first", into: &jobs)
+        let retired = jobs.retire(first)
+        #expect(retired?.id.description == "first")
+        let second = try insert("second", into: &jobs)
         #expect(first.slot == second.slot && first < second)
-        #expect(jobs[first] == nil && jobs.record(of: first) == nil && jobs.remove(first) == nil)
-        jobs[first]?.parkTries = 7
-        jobs[first] = try job("never")
-        #expect(jobs[second]?.id.description == "second" && jobs[second]?.parkTries == 0)
-        #expect(jobs.count == 1)
+        let again = jobs.retire(first)
+        jobs.remove(first)
+        jobs.enter(.parked, first)
+        let attachment = jobs.attach(copy(2), to: first)
+        #expect(jobs[first] == nil && again == nil && attachment == nil)
+        #expect(jobs[second]?.id.description == "second" && jobs.counts == PhaseCounts())
+        #expect(jobs.count == 1 && jobs.heldCopies == [1])
     }
 
     @Test func `iterating goes on with what was there when it began`() throws {
-        var jobs = HeldJobs()
-        for name in ["a", "b", "c"] { _ = jobs.insert(try job(name)) }
+        var jobs = HeldJobs(nodes: 1)
+        for name in ["a", "b", "c"] { _ = try insert(name, into: &jobs) }
         var seen: [String] = []
         for (id, job) in jobs {
             seen.append(job.id.description)
-            _ = jobs.remove(id)
-            _ = jobs.insert(try self.job("later"))
+            jobs.remove(id)
+            _ = try insert("later", into: &jobs)
         }
         #expect(seen.sorted() == ["a", "b", "c"])
         #expect(jobs.count == 3 && jobs.values.allSatisfy { $0.id.description == "later" })
     }
 
     @Test func `the number that no job has finds none`() throws {
-        var jobs = HeldJobs()
+        var jobs = HeldJobs(nodes: 1)
         #expect(jobs[HeldJobID(0)] == nil)
-        let id = jobs.insert(try job("a"))
+        let id = try insert("a", into: &jobs)
         #expect(id.number > 0 && jobs[HeldJobID(0)] == nil)
+    }
+
+    @Test func `a retired job's name leads to its number until it is forgotten`() throws {
+        var jobs = HeldJobs(nodes: 1)
+        let name = try record("a").name
+        let first = try insert("a", into: &jobs)
+        #expect(jobs.named(name) == first)
+        let renumbered = jobs.renumber(first)
+        let second = try #require(renumbered)
+        #expect(jobs[first] == nil && jobs[second]?.id.description == "a" && jobs.named(name) == second)
+        jobs.forgetName(name, of: first)
+        let retired = jobs.retire(second)
+        #expect(retired != nil && jobs.isEmpty && jobs.named(name) == second)
+        jobs.forgetName(name, of: second)
+        #expect(jobs.named(name) == nil && jobs.nameCount == 0)
+        let third = try insert("a", into: &jobs)
+        jobs.remove(third)
+        #expect(jobs.nameCount == 0 && jobs.heldCopies == [0])
+    }
+
+    @Test func `a job that has moved on is queued no more`() throws {
+        var jobs = HeldJobs(nodes: 1)
+        let ids = try ["a", "b", "c"].map { try insert($0, into: &jobs) }
+        for id in ids { jobs.queue(id) }
+        jobs.queue(ids[0])
+        #expect(jobs.counts.queued == 3)
+        jobs.enter(.parked, ids[0])
+        jobs.queue(ids[0])
+        jobs.remove(ids[1])
+        #expect(jobs.counts.queued == 1)
+        let popped = [jobs.popQueued(), jobs.popQueued()]
+        #expect(popped == [ids[2], nil] && jobs.counts.queued == 0)
+    }
+
+    /// Whatever is done with jobs, in any order: what is counted is what a count of all jobs would find.
+    @Test func `what is counted is what there is`() throws {
+        var generator = SeededGenerator(seed: 11)
+        let owner = ClaimOwner.random()
+        let claim = HeldClaim(
+            owner: owner, attempt: 1, failures: 0, leaseEnd: .distantFuture, renewAt: .distantFuture)
+        func pending(_ settlement: Settlement, delivers: Bool = false) -> PendingSettlement {
+            var pending = PendingSettlement(settlement: settlement, giveUpAt: .distantFuture)
+            pending.deliversOnceSettled = delivers
+            return pending
+        }
+        let phases: [HeldPhase] = [
+            .holding, .holding, .claiming(owner: owner, copy: BeanstalkJobID(1), node: 0), .parked, .verifying(claim),
+            .inspecting(copy: BeanstalkJobID(1), node: 0), .claimed(claim), .burying(claim, named: []),
+            .settling(claim, pending(.complete)), .settling(claim, pending(.bury(reason: ""))),
+            .settling(claim, pending(.complete, delivers: true)),
+        ]
+        var jobs = HeldJobs(nodes: 3)
+        var ids: [HeldJobID] = []
+        for step in 0..<20_000 {
+            let id = ids.randomElement(using: &generator) ?? HeldJobID(0)
+            let node = Int.random(in: 0..<3, using: &generator)
+            switch Int.random(in: 0..<12, using: &generator) {
+            case 0 where jobs.count < 20:
+                ids.append(jobs.insert(try record("\(step)"), copy(UInt64(step), on: node), due: CoreWorld.start))
+            case 1: jobs.remove(id)
+            case 2: if let job = jobs.retire(id) { jobs.forgetName(job.shared.name, of: id) }
+            case 3: if let next = jobs.renumber(id) { ids.append(next) }
+            case 4...6: _ = jobs.attach(copy(UInt64(step / 4), on: node), to: id)
+            case 7: jobs.takeCopies(of: id) { $0.node == node }
+            case 8: jobs.queue(id)
+            case 9: _ = jobs.popQueued()
+            default: jobs.enter(try #require(phases.randomElement(using: &generator)), id)
+            }
+            ids.removeAll { jobs[$0] == nil }
+
+            var counts = PhaseCounts()
+            var held = [0, 0, 0]
+            for job in jobs.values {
+                for copy in job.copies { held[copy.node] += 1 }
+                if job.isQueued { counts.queued += 1 }
+                switch job.phase {
+                case .claiming, .verifying, .inspecting: counts.claims += 1
+                case .claimed: counts.inHand += 1
+                case .parked: counts.parkedCopies += job.copies.count
+                case .settling(_, let pending):
+                    if pending.deliversOnceSettled { counts.claims += 1 }
+                    if pending.settlement == .complete { counts.settlements += 1 }
+                case .holding, .burying: break
+                }
+            }
+            guard jobs.counts == counts, jobs.heldCopies == held, jobs.count == ids.count, jobs.nameCount == ids.count
+            else {
+                Issue.record("step \(step): \(jobs.counts), \(jobs.heldCopies) and not \(counts), \(held)")
+                return
+            }
+        }
     }
 
     @Test func `what is known of a later job outlives the word about an earlier one`() {

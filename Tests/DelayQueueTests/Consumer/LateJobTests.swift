@@ -14,7 +14,7 @@ struct LateJobTests {
     }
 
     /// The copies of one job that is late come to the consumer, one on each node.
-    private func reserve(_ world: inout CoreWorld, late: Duration, copies: Int = 3, on nodes: Int = 1) throws {
+    private func reserve(_ world: CoreWorld, late: Duration, copies: Int = 3, on nodes: Int = 1) throws {
         for node in 0..<nodes {
             let record = try CoreWorld.record("a", due: .zero - late, copy: node, copies: copies)
             world.answer(node: node, reserved: [(UInt64(node) + 1, record)])
@@ -28,34 +28,34 @@ struct LateJobTests {
     private let key = LedgerKey(queue: .default, id: JobID(unchecked: "a"))
 
     @Test func `a job no record can have outlived is buried where it is, and leaves no record`() throws {
-        var world = try world()
-        try reserve(&world, late: Self.days8, on: 3)
+        let world = try world()
+        try reserve(world, late: Self.days8, on: 3)
         #expect(world.delivered.isEmpty)
         #expect(world.records.isEmpty)
         for node in 0..<3 { #expect(world.sent[node].contains(.bury(BeanstalkJobID(UInt64(node) + 1), priority: 7))) }
         #expect(!world.allSent.contains { if case .delete = $0 { true } else { false } })
         #expect(world.lateJobs == [.bury, .bury, .bury])
-        #expect(world.core.isIdle && world.core.claimsUnderway == 0)
+        #expect(world.isIdle && world.claimsUnderway == 0)
     }
 
     @Test func `a kicked copy of it runs`() throws {
-        var world = try world()
+        let world = try world()
         world.kicks = 1
-        try reserve(&world, late: Self.days8)
+        try reserve(world, late: Self.days8)
         #expect(world.delivered.map(\.attempt) == [1])
         #expect(world.lateJobs.isEmpty)
     }
 
     @Test func `it runs, told and counted, where the policy says so`() throws {
-        var world = try world(.deliver)
-        try reserve(&world, late: Self.days8, on: 3)
+        let world = try world(.deliver)
+        try reserve(world, late: Self.days8, on: 3)
         #expect(world.delivered.map(\.attempt) == [1])
         #expect(world.lateJobs == [.deliver])
     }
 
     @Test func `its copies are deleted where the policy says so`() throws {
-        var world = try world(.discard)
-        try reserve(&world, late: Self.days8, on: 3)
+        let world = try world(.discard)
+        try reserve(world, late: Self.days8, on: 3)
         #expect(world.delivered.isEmpty && world.records.isEmpty)
         for node in 0..<3 {
             #expect(world.sent[node].contains(.delete(BeanstalkJobID(UInt64(node) + 1), index: nil)))
@@ -64,46 +64,46 @@ struct LateJobTests {
     }
 
     @Test func `a job the ledger knows is no such job, however late`() throws {
-        var world = try world()
+        let world = try world()
         let owner = ClaimOwner.random()
         _ = world.perform(.claim(owner, copy: nil), on: key)
         _ = world.perform(.retry(owner, attempt: 1, delay: .zero), on: key)
-        try reserve(&world, late: Self.days8)
+        try reserve(world, late: Self.days8)
         #expect(world.delivered.map(\.attempt) == [2])
         #expect(world.lateJobs.isEmpty)
     }
 
     @Test func `a job that is done is cleared away, however late`() throws {
-        var world = try world()
+        let world = try world()
         let owner = ClaimOwner.random()
         _ = world.perform(.claim(owner, copy: nil), on: key)
         _ = world.perform(.complete(owner, attempt: 1, copies: 3), on: key)
-        try reserve(&world, late: Self.days8)
+        try reserve(world, late: Self.days8)
         #expect(world.delivered.isEmpty)
         #expect(world.sent[0].contains(.delete(BeanstalkJobID(1), index: 0)))
     }
 
     @Test func `how late that is depends on whether the copies are counted`() throws {
         let hours25 = Duration.seconds(25 * 3600)
-        var counted = try world()
-        try reserve(&counted, late: hours25)
+        let counted = try world()
+        try reserve(counted, late: hours25)
         #expect(counted.delivered.count == 1)
-        var uncounted = try world()
-        try reserve(&uncounted, late: hours25, copies: 0)
+        let uncounted = try world()
+        try reserve(uncounted, late: hours25, copies: 0)
         #expect(uncounted.delivered.isEmpty)
         #expect(uncounted.lateJobs == [.bury])
-        var threeHours = try world()
-        try reserve(&threeHours, late: .seconds(3 * 3600), copies: 0)
+        let threeHours = try world()
+        try reserve(threeHours, late: .seconds(3 * 3600), copies: 0)
         #expect(threeHours.delivered.count == 1)
     }
 
     @Test func `one whose connection goes while it is looked at is let go of`() throws {
-        var world = try world()
+        let world = try world()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero - Self.days8))])
         world.answerLedger()
         world.lose(node: 0)
         world.answerAll()
-        #expect(world.core.jobs.isEmpty && world.core.claimsUnderway == 0)
+        #expect(world.core.jobs.isEmpty && world.claimsUnderway == 0)
         #expect(world.lateJobs.isEmpty)
     }
 }

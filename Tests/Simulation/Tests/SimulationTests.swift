@@ -22,9 +22,9 @@ struct SimulationTests {
             let world = World(seed: seed)
             try world.run()
             for consumer in world.consumers where consumer.isAlive {
-                let core = consumer.core
-                #expect(core.parkedCopies == 0 && core.claimsUnderway == 0 && core.jobsInHand == 0, "seed \(seed)")
-                #expect(core.nodes.allSatisfy { $0.held == 0 } && core.jobsByName.isEmpty, "seed \(seed)")
+                let jobs = consumer.core.jobs
+                #expect(jobs.isEmpty && jobs.nameCount == 0, "seed \(seed)")
+                #expect(jobs.counts == PhaseCounts() && jobs.heldCopies.allSatisfy { $0 == 0 }, "seed \(seed)")
             }
         }
     }
