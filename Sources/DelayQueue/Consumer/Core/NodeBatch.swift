@@ -27,10 +27,3 @@ package struct NodeBatch: Sendable, Equatable {
     /// The connection the reservations belong to; nil where none are concerned.
     package var generation: ConnectionGeneration?
 }
-
-/// A request for the ledger, and the job it is about.
-package struct LedgerCall: Sendable {
-    package var job: HeldJobID
-    package var key: LedgerKey
-    package var operation: LedgerRequest.Operation
-}
