@@ -11,7 +11,7 @@ struct CopyRemovalTests {
     static let id = BeanstalkJobID(7)
 
     static func removal(generation: ConnectionGeneration?) -> CopyRemoval {
-        CopyRemoval([.init(node: 0, id: id, jobID: JobID(unchecked: "a"), copy: 1, generation: generation)])
+        CopyRemoval([.init(job: 0, id: id, jobID: JobID(unchecked: "a"), copy: 1, generation: generation)])
     }
 
     static func outcome(_ replies: [BeanstalkReply], _ code: TransportError.Code? = nil) -> BatchOutcome<BeanstalkReply>

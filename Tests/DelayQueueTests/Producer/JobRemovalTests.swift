@@ -22,10 +22,31 @@ struct JobRemovalTests {
     static let stored = FanOut.Answer.stored(BeanstalkJobID(7))
     static let refused = FanOut.Answer.refused(isNodesFault: true)
 
-    static func target(_ node: Int, on generation: UInt64?) -> CopyRemoval.Target {
-        .init(
-            node: node, id: BeanstalkJobID(7), jobID: JobID(unchecked: "a"), copy: node,
-            generation: generation.map { ConnectionGeneration($0) })
+    /// The nodes answer all they are sent, as many as there are results, so that the deletes end that way.
+    static func answer(_ removal: inout JobRemoval, _ results: CopyRemoval.Result...) {
+        for (node, result) in results.enumerated() {
+            while let command = removal.command(to: node) {
+                removal.answered(by: node, outcome(of: command, copy: node, result))
+            }
+        }
+        #expect(!removal.isDeleting)
+    }
+
+    private static func outcome(
+        of command: CopyRemoval.Command, copy: Int, _ result: CopyRemoval.Result
+    ) -> BatchOutcome<BeanstalkReply> {
+        let reply: BeanstalkReply? =
+            switch (command, result) {
+            case (.peek, .gone): .notFound
+            case (.peek, .deleted), (.peek, .reserved):
+                .found(BeanstalkJobID(7), CopyRemovalTests.record("a", copy: copy))
+            case (.delete, .deleted): .deleted
+            case (.delete, .gone), (.delete, .reserved): .notFound
+            case (_, .unreachable): nil
+            }
+        let failure = TransportError(.timedOut, address: .hostname("node", port: 1), mayHaveBeenSent: true)
+        return BatchOutcome(
+            replies: reply.map { [$0] } ?? [], failure: reply == nil ? failure : nil, generation: CopyRemovalTests.here)
     }
 
     static func ask(_ operations: LedgerRequest.Operation...) -> JobRemoval.Step {
@@ -40,8 +61,9 @@ struct JobRemovalTests {
         var removal = Self.removal(.withdrawal, [Self.stored, .unknown, Self.refused])
         #expect(removal.next() == Self.ask(.status, Self.mark))
         removal.ledgerAnswered([.success(.absent), .success(.revoked)])
-        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
-        removal.deleted([.deleted])
+        #expect(removal.next() == .delete(nodes: [0]))
+        #expect(removal.command(to: 0) == .delete([BeanstalkJobID(7)], on: ConnectionGeneration(4)))
+        Self.answer(&removal, .deleted)
         #expect(removal.next() == Self.ask(.forget([0, 2], of: 3)))
         #expect(removal.next() == nil)
         #expect(!removal.mayStillFire(0))
@@ -49,8 +71,8 @@ struct JobRemovalTests {
 
     @Test func `an id that can come again is never marked`() {
         var removal = Self.removal(.withdrawal, [Self.stored, .unknown], hasFreshID: false)
-        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
-        removal.deleted([.deleted])
+        #expect(removal.next() == .delete(nodes: [0]))
+        Self.answer(&removal, .deleted)
         #expect(removal.next() == nil)
         #expect(removal.mayStillFire(0))
     }
@@ -64,8 +86,8 @@ struct JobRemovalTests {
     @Test(arguments: [CopyRemoval.Result.gone, .reserved, .unreachable(NodeNotAnswering())])
     func `without a ledger a copy not deleted may still fire`(_ result: CopyRemoval.Result) {
         var removal = Self.removal(.withdrawal, [Self.stored], hasLedger: false)
-        #expect(removal.next() == .delete([Self.target(0, on: 4)]))
-        removal.deleted([result])
+        #expect(removal.next() == .delete(nodes: [0]))
+        Self.answer(&removal, result)
         #expect(removal.next() == nil)
         #expect(removal.mayStillFire(0))
     }
@@ -76,7 +98,7 @@ struct JobRemovalTests {
         let away = DelayQueueError(.ledgerUnavailable, "away")
         removal.ledgerAnswered([.failure(away), .failure(away)])
         _ = removal.next()
-        removal.deleted([.deleted])
+        Self.answer(&removal, .deleted)
         #expect(removal.next() == nil)
         #expect(removal.mayStillFire(0))
     }
@@ -86,7 +108,7 @@ struct JobRemovalTests {
         _ = removal.next()
         removal.ledgerAnswered([.failure(DelayQueueError(.ledgerUnavailable, "away"))])
         _ = removal.next()
-        removal.deleted([.deleted])
+        Self.answer(&removal, .deleted)
         #expect(removal.mayStillFire(0))
     }
 
@@ -99,7 +121,7 @@ struct JobRemovalTests {
         _ = removal.next()
         removal.ledgerAnswered([.success(replies.0), .success(replies.1)])
         _ = removal.next()
-        removal.deleted([.deleted])
+        Self.answer(&removal, .deleted)
         #expect(removal.mayStillFire(0))
     }
 
@@ -109,8 +131,9 @@ struct JobRemovalTests {
         var removal = Self.removal(.revocation, [Self.stored, Self.stored])
         #expect(removal.next() == Self.ask(Self.mark))
         removal.ledgerAnswered([.success(.revoked)])
-        #expect(removal.next() == .delete([Self.target(0, on: nil), Self.target(1, on: nil)]))
-        removal.deleted([.deleted, .reserved])
+        #expect(removal.next() == .delete(nodes: [0, 1]))
+        #expect(removal.command(to: 0) == .peek([BeanstalkJobID(7)]))
+        Self.answer(&removal, .deleted, .reserved)
         #expect(removal.next() == Self.ask(.forget([0], of: 3)))
         #expect(removal.next() == nil)
         #expect(try removal.outcome.get() == .revoked)
@@ -143,16 +166,16 @@ struct JobRemovalTests {
     ])
     func `without a ledger the copies tell`(_ expected: ([CopyRemoval.Result], RevokeOutcome)) throws {
         var removal = Self.removal(.revocation, [Self.stored, Self.stored], hasLedger: false)
-        #expect(removal.next() == .delete([Self.target(0, on: nil), Self.target(1, on: nil)]))
-        removal.deleted(expected.0)
+        #expect(removal.next() == .delete(nodes: [0, 1]))
+        Self.answer(&removal, expected.0[0], expected.0[1])
         #expect(removal.next() == nil)
         #expect(try removal.outcome.get() == expected.1)
     }
 
     @Test func `without a ledger a copy of unknown outcome leaves it incomplete`() throws {
         var removal = Self.removal(.revocation, [Self.stored, .unknown], hasLedger: false)
-        #expect(removal.next() == .delete([Self.target(0, on: nil)]))
-        removal.deleted([.deleted])
+        #expect(removal.next() == .delete(nodes: [0]))
+        Self.answer(&removal, .deleted)
         #expect(try removal.outcome.get() == .incomplete)
     }
 }

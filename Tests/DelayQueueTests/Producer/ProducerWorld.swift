@@ -60,7 +60,6 @@ struct ProducerWorld {
             case .answer(let id, let results): answers[id] = results
             case .answerRevocation(let id, let outcome): revocations[id] = outcome
             case .nodeIsSlow(let node): slowNodes.append(node)
-            case .copyIsLeft: break
             }
         }
     }

@@ -7,7 +7,8 @@ package import PipelinedTransport
 /// from; on any other, `peek` must show this very job and copy first, on the connection the delete then goes to.
 package struct CopyRemoval {
     package struct Target: Sendable, Equatable {
-        package var node: Int
+        /// Whose copy it is, among those that are removed together.
+        package var job: Int
         package var id: BeanstalkJobID
         package var jobID: JobID
         package var copy: Int
@@ -38,7 +39,7 @@ package struct CopyRemoval {
         case over
     }
 
-    private let targets: [Target]
+    package let targets: [Target]
     private var step: Step
     /// A result per target, in order.
     package private(set) var results: [Result]

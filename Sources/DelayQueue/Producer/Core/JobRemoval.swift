@@ -1,3 +1,4 @@
+package import Beanstalk
 package import PipelinedTransport
 
 /// Takes jobs back: marked in the ledger first, then deleted, then forgotten.
@@ -38,7 +39,8 @@ package struct JobRemoval {
     /// Carried out and answered one after the other.
     package enum Step: Sendable, Equatable {
         case ask([LedgerRequest])
-        case delete([CopyRemoval.Target])
+        /// Send these nodes their ``command(to:)``, and what follows of its answer, until there is none.
+        case delete(nodes: [Int])
     }
 
     private struct State {
@@ -66,9 +68,8 @@ package struct JobRemoval {
     private var states: [State]
     /// The jobs whose marks were asked for.
     private var asked: [Int] = []
-    /// The copies to delete, and the jobs they are of.
-    private var targets: [CopyRemoval.Target] = []
-    private var owners: [Int] = []
+    /// What is to be deleted, where that is not over.
+    private var nodes = PerNode<CopyRemoval>()
     private var refusal: Result<RevokeOutcome, DelayQueueError>?
 
     /// - Parameter generations: the connection each node's copies were written on, where that is known.
@@ -81,20 +82,20 @@ package struct JobRemoval {
         self.timing = timing
         self.hasLedger = hasLedger
         states = Array(repeating: State(), count: jobs.count)
+        var targets = PerNode<[CopyRemoval.Target]>()
         for (position, job) in jobs.enumerated() {
             for copy in job.copies {
                 switch copy.answer {
                 case .stored(let id):
-                    owners.append(position)
-                    targets.append(
+                    targets[copy.node, default: []].append(
                         CopyRemoval.Target(
-                            node: copy.node, id: id, jobID: job.id, copy: copy.index,
-                            generation: generations[copy.node]))
+                            job: position, id: id, jobID: job.id, copy: copy.index, generation: generations[copy.node]))
                 case .refused: states[position].deleted.append(copy.index)
                 case .unknown: states[position].left += 1
                 }
             }
         }
+        for (node, targets) in targets { nodes[node] = CopyRemoval(targets) }
     }
 
     /// What to do now; nil where all is done.
@@ -106,7 +107,7 @@ package struct JobRemoval {
         }
         if stage == .deleting {
             stage = .forgetting
-            if !targets.isEmpty { return .delete(targets) }
+            if !nodes.isEmpty { return .delete(nodes: nodes.nodes) }
         }
         if stage == .forgetting {
             stage = .over
@@ -187,13 +188,21 @@ package struct JobRemoval {
         stage = .over
     }
 
-    /// What became of the copies that were to be deleted, in their order.
-    package mutating func deleted(_ results: [CopyRemoval.Result]) {
-        for ((job, target), result) in zip(zip(owners, targets), results) {
+    /// What to send to a node now; nil where nothing is left to be deleted there.
+    package func command(to node: Int) -> CopyRemoval.Command? { nodes[node]?.next }
+
+    /// Nodes have commands to answer.
+    package var isDeleting: Bool { stage == .forgetting && !nodes.isEmpty }
+
+    package mutating func answered(by node: Int, _ outcome: BatchOutcome<BeanstalkReply>) {
+        nodes[node]?.answered(outcome)
+        guard let copies = nodes[node], copies.next == nil else { return }
+        nodes[node] = nil
+        for (target, result) in zip(copies.targets, copies.results) {
             switch result {
-            case .deleted: states[job].deleted.append(target.copy)
-            case .gone: states[job].gone += 1
-            case .reserved, .unreachable: states[job].left += 1
+            case .deleted: states[target.job].deleted.append(target.copy)
+            case .gone: states[target.job].gone += 1
+            case .reserved, .unreachable: states[target.job].left += 1
             }
         }
     }

@@ -9,7 +9,7 @@ extension ProducerCore {
             /// told of copies that were stored after their job had been withdrawn.
             case withdrawal(WriteID, [Refusal])
             /// An accepted job.
-            case revocation(CallID, JobID)
+            case revocation(CallID)
         }
 
         /// What the caller of a refused job is told.
@@ -21,17 +21,8 @@ extension ProducerCore {
             var overhead: Int?
         }
 
-        /// The copies on one node.
-        struct Node {
-            var copies: CopyRemoval
-            /// Their places among those to be deleted.
-            let places: [Int]
-        }
-
         var steps: JobRemoval
         var reason: Reason
-        var nodes = PerNode<Node>()
-        var results: [CopyRemoval.Result] = []
         /// Nodes asked for their limit that have not answered.
         var limitsDue = 0
         var sizeLimit: Int?
@@ -66,7 +57,7 @@ extension ProducerCore {
             id: receipt.jobID, key: receipt.ledgerKey, fireTime: receipt.fireTime, declaredCopies: receipt.copies,
             hasFreshID: !receipt.hasOwnID && receipt.format == .native, copies: copies)
         let steps = JobRemoval([job], .revocation, hasLedger: settings.hasLedger, timing: settings.timing)
-        advance(makeID(), Removal(steps: steps, reason: .revocation(call, receipt.jobID)))
+        advance(makeID(), Removal(steps: steps, reason: .revocation(call)))
     }
 
     /// Deletes copies whose withdrawal is done or under way without them.
@@ -96,34 +87,25 @@ extension ProducerCore {
         switch step {
         case .ask(let requests):
             actions.append(.ask(requests, .removal(id)))
-        case .delete(let targets):
-            var places: [Int: [Int]] = [:]
-            for (place, target) in targets.enumerated() { places[target.node, default: []].append(place) }
-            removal.results = Array(repeating: .gone, count: targets.count)
-            for (node, places) in places.sorted(by: { $0.key < $1.key }) {
-                removal.nodes[node] = Removal.Node(copies: CopyRemoval(places.map { targets[$0] }), places: places)
-            }
-            actions.append(
-                .send(removal.nodes.compactMap { commands(removal, $0.value, to: $0.node, of: id) }, write: nil))
+        case .delete(let nodes):
+            actions.append(.send(nodes.compactMap { commands(of: removal, id, to: $0) }, write: nil))
         }
         removals[id] = removal
     }
 
-    private func commands(_ removal: Removal, _ node: Removal.Node, to number: Int, of id: RemovalID) -> NodeCommands? {
+    private func commands(of removal: Removal, _ id: RemovalID, to node: Int) -> NodeCommands? {
         let purpose: NodeCommands.Purpose =
             switch removal.reason {
             case .withdrawal(let write, _): .withdrawal(id, of: write)
-            case .revocation(let call, _): .revocation(id, of: call)
+            case .revocation(let call): .revocation(id, of: call)
             }
-        switch node.copies.next {
-        case .peek(let ids):
-            return NodeCommands(node: number, kind: .peek(ids), timeout: settings.writeTimeout, purpose: purpose)
+        let timeout = settings.writeTimeout
+        return switch removal.steps.command(to: node) {
+        case .peek(let ids): NodeCommands(node: node, kind: .peek(ids), timeout: timeout, purpose: purpose)
         case .delete(let ids, let generation):
-            return NodeCommands(
-                node: number, kind: .delete(ids), generation: generation, timeout: settings.writeTimeout,
-                purpose: purpose)
-        case nil:
-            return nil
+            NodeCommands(
+                node: node, kind: .delete(ids), generation: generation, timeout: timeout, purpose: purpose)
+        case nil: nil
         }
     }
 
@@ -133,27 +115,11 @@ extension ProducerCore {
         advance(id, removal)
     }
 
-    mutating func removalAnswered(_ id: RemovalID, by number: Int, _ outcome: BatchOutcome<BeanstalkReply>) {
-        guard var removal = removals.removeValue(forKey: id), var node = removal.nodes.removeValue(for: number) else {
-            return
-        }
-        node.copies.answered(outcome)
-        if let next = commands(removal, node, to: number, of: id) {
-            removal.nodes[number] = node
-            removals[id] = removal
-            actions.append(.send([next], write: nil))
-            return
-        }
-        for (place, result) in zip(node.places, node.copies.results) { removal.results[place] = result }
-        if case .revocation(_, let job) = removal.reason, node.copies.results.contains(where: \.leavesCopy) {
-            actions.append(.copyIsLeft(job, node: number))
-        }
-        guard removal.nodes.isEmpty else {
-            removals[id] = removal
-            return
-        }
-        removal.steps.deleted(removal.results)
-        advance(id, removal)
+    mutating func removalAnswered(_ id: RemovalID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>) {
+        guard var removal = removals.removeValue(forKey: id) else { return }
+        removal.steps.answered(by: node, outcome)
+        if let next = commands(of: removal, id, to: node) { actions.append(.send([next], write: nil)) }
+        if removal.steps.isDeleting { removals[id] = removal } else { advance(id, removal) }
     }
 
     // MARK: End
@@ -193,7 +159,7 @@ extension ProducerCore {
                 }
                 conclude(refusal.call, refusal.position, .failure(error))
             }
-        case .revocation(let call, _):
+        case .revocation(let call):
             actions.append(.answerRevocation(call, removal.steps.outcome))
         }
     }
@@ -234,15 +200,6 @@ extension ProducerCore {
                 ? "\(written) of at least \(least) copies were written; the job was not accepted"
                 : "\(written) copies were written, not all in time (writeTimeout); the job was not accepted",
             nodeFailures: failures)
-    }
-}
-
-extension CopyRemoval.Result {
-    fileprivate var leavesCopy: Bool {
-        switch self {
-        case .deleted, .gone: false
-        case .reserved, .unreachable: true
-        }
     }
 }
 

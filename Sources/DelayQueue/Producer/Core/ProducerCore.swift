@@ -47,8 +47,6 @@ package struct ProducerCore {
         case answerRevocation(CallID, Result<RevokeOutcome, DelayQueueError>)
         /// The node is not waited for until it answers.
         case nodeIsSlow(Int)
-        /// A copy of a revoked job is left, which its mark in the ledger keeps from running, if there is one.
-        case copyIsLeft(JobID, node: Int)
     }
 
     package enum Question: Sendable {

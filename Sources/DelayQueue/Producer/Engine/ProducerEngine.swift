@@ -158,10 +158,6 @@ actor ProducerEngine {
             revokers.removeValue(forKey: id)?.resume(returning: outcome)
         case .nodeIsSlow(let node):
             logger.debug("node is slow", metadata: [LogKey.node: "\(nodes[node])"])
-        case .copyIsLeft(let job, let node):
-            logger.debug(
-                "copy of a revoked job could not be deleted",
-                metadata: [LogKey.node: "\(nodes[node])", LogKey.job: "\(job)"])
         }
     }
 

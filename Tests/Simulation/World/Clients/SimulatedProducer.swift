@@ -225,7 +225,7 @@ final class SimulatedProducer: SimulatedProcess {
             // It may be marked or not.
             case .failure: world.judge.revoked(job, nil)
             }
-        case .nodeIsSlow, .copyIsLeft:
+        case .nodeIsSlow:
             break
         }
     }
