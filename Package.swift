@@ -17,6 +17,58 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// MARK: Products of other packages
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let locks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let metricsTestKit: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+]
+let nioTLS: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
+]
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+/// With the module of its paths, which belongs to the system elsewhere.
+let subprocess: [Target.Dependency] = [
+    .product(name: "Subprocess", package: "swift-subprocess"),
+    .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
+]
+
+// MARK: Targets
+
+/// What nearly everything uses.
+let common = [locks, logging] + nio
+/// What programs and tests use that talk to servers.
+let client = ["Beanstalk", "DelayQueue", "HiredisClient", "PipelinedTransport"] + common
+/// What tests use besides what they test.
+let testing: [Target.Dependency] = ["DelayQueueTestKit", "TestSupport"]
+
+func library(
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency]
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+
+func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+
+func tests(
+    _ name: String, path: String? = nil, exclude: [String] = [], resources: [Resource] = [],
+    _ dependencies: [Target.Dependency]
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: path, exclude: exclude, resources: resources,
+        swiftSettings: swiftSettings)
+}
+
 let package = Package(
     name: "swift-delay-queue",
     platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
@@ -39,290 +91,56 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
+        // The library, from the bottom up.
         .systemLibrary(
-            name: "CHiredis",
-            pkgConfig: "hiredis",
-            providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
-        ),
-        .target(
-            name: "PipelinedTransport",
-            dependencies: [
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOTLS", package: "swift-nio"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "Beanstalk",
-            dependencies: [
-                "PipelinedTransport",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "HiredisClient",
-            dependencies: [
-                "CHiredis",
-                "PipelinedTransport",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "DelayQueue",
-            dependencies: [
-                "Beanstalk",
-                "HiredisClient",
-                "PipelinedTransport",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "HeapModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "DelayQueueTestKit",
-            dependencies: [
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .executableTarget(
-            name: "dq",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "DelayQueueTestKit",
-                "HiredisClient",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "PipelinedTransportTests",
-            dependencies: [
-                "PipelinedTransport",
-                "DelayQueueTestKit",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "BeanstalkTests",
-            dependencies: [
-                "Beanstalk",
-                "PipelinedTransport",
-                "DelayQueueTestKit",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "HiredisClientTests",
-            dependencies: [
-                "HiredisClient",
-                "PipelinedTransport",
-                "DelayQueueTestKit",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "DelayQueueTests",
-            dependencies: [
-                "DelayQueue",
-                "DelayQueueTestKit",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            resources: [.copy("Vectors")],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "DelayQueueTestKitTests",
-            dependencies: [
-                "DelayQueueTestKit",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "dqTests",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "DelayQueueTestKit",
-                "dq",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
-            ],
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "IntegrationTests",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "DelayQueueTestKit",
-                "HiredisClient",
-                "PipelinedTransport",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-            ],
-            path: "Tests/Integration",
-            exclude: ["Chaos", "ChaosHandler"],
-            swiftSettings: swiftSettings
-        ),
-        .executableTarget(
-            name: "chaos-handler",
-            path: "Tests/Integration/ChaosHandler",
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "ChaosTests",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueueTestKit",
-                "HiredisClient",
-                "PipelinedTransport",
-                "chaos-handler",
-                "dq",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            path: "Tests/Integration/Chaos",
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "SimulatedWorld",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "PipelinedTransport",
-                .product(name: "HeapModule", package: "swift-collections"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            path: "Tests/Simulation/World",
-            swiftSettings: swiftSettings
-        ),
-        .executableTarget(
-            name: "simulate",
-            dependencies: ["SimulatedWorld"],
-            path: "Tests/Simulation/Simulate",
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "SimulationTests",
-            dependencies: ["DelayQueue", "SimulatedWorld"],
-            path: "Tests/Simulation/Tests",
-            swiftSettings: swiftSettings
-        ),
-        .executableTarget(
-            name: "cost",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "DelayQueueTestKit",
-                "HiredisClient",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
-            ],
-            path: "Tests/Benchmarks/Cost",
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "CostTests",
-            dependencies: ["cost"],
-            path: "Tests/Benchmarks/Tests",
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "HostilePeerTests",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "DelayQueueTestKit",
-                "HiredisClient",
-                "PipelinedTransport",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            path: "Tests/Hostile",
-            swiftSettings: swiftSettings
-        ),
-        .target(
-            name: "FuzzProperties",
-            dependencies: [
-                "Beanstalk",
-                "DelayQueue",
-                "HiredisClient",
-                "PipelinedTransport",
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            path: "Tests/Fuzz/Properties",
-            swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "FuzzTests",
-            dependencies: [
-                "FuzzProperties",
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            path: "Tests/Fuzz/Seeded",
-            resources: [.copy("Corpus")],
-            swiftSettings: swiftSettings
-        ),
+            name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        library("PipelinedTransport", [deque] + common + nioTLS),
+        library("Beanstalk", ["PipelinedTransport"] + common),
+        library("HiredisClient", ["CHiredis", "PipelinedTransport"] + common),
+        library(
+            "DelayQueue",
+            ["Beanstalk", "HiredisClient", "PipelinedTransport", crypto, deque, heap, lifecycle, metrics] + common),
+        library("DelayQueueTestKit", common + nioTLS + subprocess),
+
+        // Programs: the operator's, and those that show, measure and count.
+        library("CommandSupport", client + [argumentParser, signals] + subprocess),
+        program("dq", client + ["CommandSupport", argumentParser] + subprocess),
+        program(
+            "demo", path: "Tests/Demo/Demo",
+            client + ["CommandSupport", "DelayQueueTestKit", argumentParser] + subprocess),
+        program(
+            "bench", path: "Tests/Benchmarks/Bench",
+            client + ["CommandSupport", "DelayQueueTestKit", argumentParser] + subprocess),
+        program(
+            "cost", path: "Tests/Benchmarks/Cost", client + ["DelayQueueTestKit", argumentParser] + subprocess),
+
+        // Tests, and what they use.
+        library("TestSupport", path: "Tests/Support", ["DelayQueueTestKit"] + common + subprocess),
+        tests("PipelinedTransportTests", ["PipelinedTransport"] + testing + common + nioTLS),
+        tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
+        tests("HiredisClientTests", ["HiredisClient", "PipelinedTransport"] + testing + common + nioTLS),
+        tests("DelayQueueTests", resources: [.copy("Vectors")], client + testing),
+        tests("DelayQueueTestKitTests", testing + common),
+        tests("CommandSupportTests", ["CommandSupport"] + client + testing),
+        tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),
+        tests("DemoTests", path: "Tests/Demo/Tests", ["demo", "dq", "CommandSupport"] + client + testing + subprocess),
+        tests(
+            "BenchTests", path: "Tests/Benchmarks/BenchTests",
+            ["bench", "CommandSupport"] + client + testing + subprocess),
+        tests("CostTests", path: "Tests/Benchmarks/CostTests", ["cost"]),
+        tests(
+            "IntegrationTests", path: "Tests/Integration", exclude: ["Chaos", "ChaosHandler"],
+            client + testing + [lifecycle, metrics, metricsTestKit] + subprocess),
+        program("chaos-handler", path: "Tests/Integration/ChaosHandler"),
+        tests("ChaosTests", path: "Tests/Integration/Chaos", ["chaos-handler", "dq"] + client + testing),
+        library("SimulatedWorld", path: "Tests/Simulation/World", client + ["TestSupport", heap]),
+        program("simulate", path: "Tests/Simulation/Simulate", ["SimulatedWorld"]),
+        tests("SimulationTests", path: "Tests/Simulation/Tests", ["DelayQueue", "SimulatedWorld"]),
+        tests("HostilePeerTests", path: "Tests/Hostile", client + testing),
+        library("FuzzProperties", path: "Tests/Fuzz/Properties", client),
+        tests(
+            "FuzzTests", path: "Tests/Fuzz/Seeded", resources: [.copy("Corpus")],
+            ["FuzzProperties", "TestSupport"] + common),
     ]
 )
 
@@ -336,10 +154,7 @@ if Context.environment["DQ_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "fuzz-target",
-            dependencies: [
-                "FuzzProperties",
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
+            dependencies: ["FuzzProperties"] + nio,
             path: "Tests/Fuzz/Target",
             swiftSettings: swiftSettings + fuzzer,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]

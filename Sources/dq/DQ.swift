@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import CommandSupport
 
 @main
 struct DQ: AsyncParsableCommand {
@@ -15,24 +15,8 @@ struct DQ: AsyncParsableCommand {
         version: "dq \(version)",
         subcommands: [
             AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
-            StatusCommand.self, KeyCommand.self, DemoCommand.self, BenchCommand.self,
+            StatusCommand.self, KeyCommand.self,
         ])
 
-    static func main() async {
-        // A reader that has gone shows as a failed write, which is attended to; a signal would end everything.
-        signal(SIGPIPE, SIG_IGN)
-        do {
-            var command = try await asyncParseAsRoot(nil)
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let failure as StreamFailure where failure.isBrokenPipe {
-            // Whoever read has seen enough.
-            exit()
-        } catch {
-            exit(withError: error.forCommandLine)
-        }
-    }
+    static func main() async { await runAsProgram() }
 }

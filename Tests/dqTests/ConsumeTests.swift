@@ -1,6 +1,7 @@
 import DelayQueueTestKit
 import Foundation
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(4))) struct ConsumeTests {
@@ -104,7 +105,7 @@ import Testing
             // The inner shell starts the tool once the reader, which opens no pipe itself, has gone.
             let outcome = try await Subprocess.run(
                 .name("sh"),
-                arguments: ["-c", "{ sleep 0.3; \"$0\" consume; echo $? >&2; } | true", try Tool.executable()],
+                arguments: ["-c", "{ sleep 0.3; \"$0\" consume; echo $? >&2; } | true", try BuiltProgram.path("dq")],
                 environment: .inherit.updating(tool.environment), output: .discarded, error: .string(limit: 65536))
             #expect(outcome.standardError == "0\n")
             let jobs = try await tool.run("consume", "--json", "--until-empty").objects()
@@ -118,7 +119,7 @@ import Testing
             let tool = Tool(cluster)
             _ = try await tool.run("in", "0s", "precious")
             let full = try await Subprocess.run(
-                .name("sh"), arguments: ["-c", "exec \"$0\" consume >/dev/full", try Tool.executable()],
+                .name("sh"), arguments: ["-c", "exec \"$0\" consume >/dev/full", try BuiltProgram.path("dq")],
                 environment: .inherit.updating(tool.environment), output: .discarded, error: .string(limit: 65536))
             #expect(full.terminationStatus == .exited(1))
             #expect(full.standardError.contains("No space left"))

@@ -1,6 +1,7 @@
 import DelayQueueTestKit
 import Foundation
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(4))) struct ExecTests {

@@ -1,5 +1,6 @@
 import DelayQueueTestKit
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(4))) struct LoadTests {

@@ -1,8 +1,10 @@
 import Beanstalk
+import CommandSupport
 import DelayQueue
 import DelayQueueTestKit
 import Foundation
 import Subprocess
+import TestSupport
 import Testing
 
 @testable import dq

@@ -2,6 +2,7 @@ import DelayQueue
 import DelayQueueTestKit
 import Foundation
 import Subprocess
+import TestSupport
 import Testing
 
 @testable import dq

@@ -1,5 +1,6 @@
 import DelayQueueTestKit
 import Subprocess
+import TestSupport
 import Testing
 
 @testable import dq

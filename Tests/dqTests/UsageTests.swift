@@ -1,4 +1,5 @@
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(4))) struct UsageTests {
@@ -58,8 +59,6 @@ import Testing
         (["revoke", ""] + nodes, "receipt"),
         (["status"], "--nodes"),
         (["status", "--interval", "0"] + nodes, "--interval"),
-        (["demo", "--redis", "redis://h"], "--nodes"),
-        (["demo", "--tls"], "--nodes"),
         (["load"] + nodes, "<file.jsonl>"),
         (["frobnicate"], "frobnicate"),
     ])
@@ -88,7 +87,7 @@ import Testing
         let version = try await Tool().run("--version")
         #expect(version.status == .exited(0))
         #expect(version.output.hasPrefix("dq "))
-        for command in ["at", "in", "load", "consume", "revoke", "status", "key", "demo"] {
+        for command in ["at", "in", "load", "consume", "revoke", "status", "key"] {
             let help = try await Tool().run(command, "--help")
             #expect(help.status == .exited(0))
             #expect(help.output.contains("USAGE: dq \(command)"))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Beanstalk
+import CommandSupport
 import DelayQueue
 
 struct ConsumeCommand: AsyncParsableCommand {

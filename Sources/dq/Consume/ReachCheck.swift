@@ -1,4 +1,5 @@
 import Beanstalk
+import CommandSupport
 import DelayQueue
 
 /// Looks once whether nodes and ledger answer, because a consumer waits for them in silence.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import DelayQueue
 
 /// How a job, or each of many, is scheduled.

@@ -1,3 +1,4 @@
+import CommandSupport
 import DelayQueue
 import Foundation
 import NIOCore
@@ -24,7 +25,7 @@ struct JobText {
         }
         object.add("attempt", job.attempt)
         object.add("fireDate", DateText.string(of: job.fireDate))
-        object.add("latenessMs", JSONMilliseconds(duration: job.lateness))
+        object.add("latenessMs", JSONMilliseconds(job.lateness))
         if !job.headers.isEmpty {
             var headers = JSONObject()
             for header in job.headers { headers.add(header.name, header.value) }

@@ -1,3 +1,4 @@
+import CommandSupport
 import DelayQueue
 
 /// How receipts are printed.

@@ -1,4 +1,5 @@
 import Beanstalk
+import CommandSupport
 import DelayQueue
 
 extension ClusterStatus {

@@ -1,4 +1,5 @@
 import Beanstalk
+import CommandSupport
 import DelayQueue
 
 /// A queue's nodes and ledger at one moment.

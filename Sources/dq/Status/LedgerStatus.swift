@@ -1,3 +1,4 @@
+import CommandSupport
 import HiredisClient
 
 /// What the ledger's server says about itself.

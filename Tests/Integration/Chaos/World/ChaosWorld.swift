@@ -1,5 +1,6 @@
 import DelayQueueTestKit
 import Foundation
+import TestSupport
 
 /// Everything that takes part in a round.
 struct ChaosWorld: Sendable {

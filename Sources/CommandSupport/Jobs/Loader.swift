@@ -1,0 +1,100 @@
+package import DelayQueue
+import NIOCore
+
+/// Schedules the jobs of a file, batch by batch, and reports each that is refused.
+package struct Loader {
+    /// What became of the jobs so far.
+    package struct Tally: Hashable {
+        package var scheduled = 0
+        package var refused = 0
+        /// Done, revoked or dead since an earlier run.
+        var finished = 0
+    }
+
+    private static let batchSize = 256
+    private static let batchBytes = 4 << 20
+
+    private let producer: Producer
+    private let options: JobOptions
+    /// Called with each job that was accepted.
+    private let accepted: (JobSpecification, Receipt) async throws -> Void
+
+    package private(set) var tally = Tally()
+    private var batch: [(number: Int, job: JobSpecification)] = []
+    private var batchedBytes = 0
+
+    package init(
+        producer: Producer, options: JobOptions,
+        accepted: @escaping (JobSpecification, Receipt) async throws -> Void
+    ) {
+        self.producer = producer
+        self.options = options
+        self.accepted = accepted
+    }
+
+    /// Loads a whole file.
+    ///
+    /// - Parameter progress: called after each piece.
+    /// - Throws: `CommandError` where the file cannot be read, or the nodes cannot be reached; `CancellationError`;
+    ///   what `accepted` throws.
+    package mutating func load(_ file: inout JobFile, progress: (JobFile, Tally) -> Void = { _, _ in }) async throws {
+        while let entries = try await file.next() {
+            for entry in entries {
+                switch entry.job {
+                case .success(let job): try await add(job, number: entry.number)
+                case .failure(let problem): refuse(entry.number, "\(problem)")
+                }
+            }
+            // A slow writer's jobs are not kept waiting for a full batch.
+            try await flush()
+            progress(file, tally)
+        }
+    }
+
+    /// Adds one job; it may be scheduled only by ``flush()``.
+    package mutating func add(_ job: JobSpecification, number: Int) async throws {
+        batch.append((number, job))
+        batchedBytes += job.body.readableBytes
+        if batch.count >= Self.batchSize || batchedBytes >= Self.batchBytes { try await flush() }
+    }
+
+    /// Schedules what was added.
+    package mutating func flush() async throws {
+        guard !batch.isEmpty else { return }
+        let jobs = batch
+        batch = []
+        batchedBytes = 0
+        var outages = 0
+        for (entry, result) in zip(jobs, await producer.schedule(jobs.map { $0.job.request(options) })) {
+            switch result {
+            case .success(let receipt):
+                tally.scheduled += 1
+                try await accepted(entry.job, receipt)
+            case .failure(let error) where error.code == .jobFinished:
+                tally.finished += 1
+            case .failure(let error):
+                if error.isRetriable { outages += 1 }
+                refuse(entry.number, error.forPeople)
+            }
+        }
+        try Task.checkCancellation()
+        guard outages < jobs.count else {
+            throw CommandError(
+                "stopped at line \(jobs.last?.number ?? 0): none of the last \(jobs.count) jobs could be scheduled; "
+                    + "jobs with an id can be loaded again and run once")
+        }
+    }
+
+    private mutating func refuse(_ number: Int, _ reason: String) {
+        tally.refused += 1
+        StandardStream.error.note("line \(number): refused: \(PrintableText.line(reason))")
+    }
+}
+
+extension Loader.Tally: CustomStringConvertible {
+    package var description: String {
+        var text = "\(scheduled) scheduled, \(refused) refused"
+        if finished > 0 { text += ", \(finished) finished before" }
+        return text
+    }
+}

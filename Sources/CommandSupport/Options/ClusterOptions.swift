@@ -1,0 +1,150 @@
+package import ArgumentParser
+package import Beanstalk
+package import DelayQueue
+import Foundation
+import HiredisClient
+package import Logging
+package import NIOCore
+import NIOPosix
+
+/// Where the queue is: the options all commands share, and their environment variables.
+package struct ClusterOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The beanstalkd nodes, separated by commas.",
+            discussion: "DQ_NODES in the environment stands in for it.", valueName: "host:port,..."))
+    package var nodes: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The tube used on every node; 'default' unless given.",
+            discussion: "DQ_TUBE in the environment stands in for it.", valueName: "name"))
+    package var tube: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The ledger: redis://, rediss:// or unix://, with user:password@ and /database where needed.",
+            discussion: "DQ_REDIS in the environment stands in for it, and keeps a password out of process lists.",
+            valueName: "url"))
+    package var redis: String?
+
+    @OptionGroup(title: "Security") package var security: SecurityOptions
+
+    @Flag(name: .shortAndLong, help: "Log what connections do, on standard error.")
+    package var verbose = false
+
+    private static let defaultTube = "default"
+
+    /// Of a command's one consumer and its ledger: on one loop they need no hop between threads.
+    package static let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+
+    package init() {}
+
+    /// - Throws: `ValidationError`, saying which option or variable is wrong.
+    package func resolvedNodes() throws -> [BeanstalkNode] {
+        guard let (list, source) = Variable.value(nodes, option: "--nodes", variable: "DQ_NODES") else {
+            throw ValidationError("No nodes: give --nodes host:port,host:port or set DQ_NODES.")
+        }
+        let tube = try resolvedTube()
+        do {
+            return try list.split(separator: ",", omittingEmptySubsequences: false).map {
+                part throws(DelayQueueError) in
+                try BeanstalkNode(String(part).trimmingCharacters(in: .whitespaces), tube: tube)
+            }
+        } catch {
+            throw ValidationError("\(source): \(error.message)")
+        }
+    }
+
+    /// - Throws: `ValidationError`.
+    package func resolvedTube() throws -> String {
+        guard let (tube, source) = Variable.value(tube, option: "--tube", variable: "DQ_TUBE") else {
+            return Self.defaultTube
+        }
+        do {
+            // Any address will do: it is the tube's name that is looked at.
+            _ = try BeanstalkNode("localhost", tube: tube)
+        } catch {
+            throw ValidationError("\(source): \(error.message)")
+        }
+        return tube
+    }
+
+    /// The ledger's URL, checked; nil where none was given.
+    ///
+    /// - Throws: `ValidationError`.
+    package func resolvedRedisURL() throws -> String? {
+        guard let (url, source) = Variable.value(redis, option: "--redis", variable: "DQ_REDIS") else { return nil }
+        do {
+            _ = try RedisLedger(url)
+        } catch {
+            throw ValidationError("\(source): \(error.message)")
+        }
+        return url
+    }
+
+    /// - Throws: `ValidationError`.
+    package func ledger() throws -> RedisLedger? {
+        try resolvedRedisURL().map { url in
+            var configuration = RedisLedgerConfiguration()
+            configuration.connection = try ledgerConnection(to: url)
+            configuration.eventLoop = Self.eventLoop
+            return try RedisLedger(url, configuration: configuration, logger: logger(label: "dq.ledger"))
+        }
+    }
+
+    /// - Throws: `ValidationError`.
+    package func ledgerConnection(to url: String) throws -> ConnectionConfiguration {
+        try security.ledgerConnection(isTLS: (try? RedisURL(parsing: url).isTLS) ?? false)
+    }
+
+    /// - Throws: `ValidationError` where there is none.
+    package func requiredLedger() throws -> RedisLedger {
+        guard let ledger = try ledger() else {
+            throw ValidationError(
+                "No ledger: give --redis redis://host:port or set DQ_REDIS. Without it nothing would keep a job from "
+                    + "running once per copy.")
+        }
+        return ledger
+    }
+
+    /// Checks everything a producer needs, without connecting.
+    ///
+    /// - Throws: `ValidationError`.
+    package func validateForProducing() throws {
+        _ = try resolvedRedisURL()
+        let nodes = try resolvedNodes()
+        do {
+            _ = try Producer(nodes: nodes, configuration: try producerConfiguration())
+        } catch let error as DelayQueueError {
+            throw ValidationError("--nodes: \(error.message)")
+        }
+    }
+
+    /// With the keys and the connections that the options ask for.
+    ///
+    /// - Throws: `ValidationError`.
+    package func producerConfiguration() throws -> ProducerConfiguration {
+        var configuration = ProducerConfiguration()
+        configuration.keyRing = try security.keyRing()
+        configuration.connection = try security.nodeConnection()
+        return configuration
+    }
+
+    /// With the keys and the connections that the options ask for.
+    ///
+    /// - Throws: `ValidationError`.
+    package func consumerConfiguration() throws -> ConsumerConfiguration {
+        var configuration = ConsumerConfiguration()
+        configuration.keyRing = try security.keyRing()
+        configuration.connection = try security.nodeConnection()
+        configuration.eventLoop = Self.eventLoop
+        return configuration
+    }
+
+    package func logger(label: String) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .debug : .warning
+        return logger
+    }
+}

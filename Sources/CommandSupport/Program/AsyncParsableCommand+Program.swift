@@ -1,0 +1,24 @@
+package import ArgumentParser
+import Foundation
+
+extension AsyncParsableCommand {
+    /// What `main` of a program does: reads the command line, runs what it asks for, and shows errors as people read
+    /// them.
+    package static func runAsProgram() async {
+        // A reader that has gone shows as a failed write, which is attended to; a signal would end everything.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try await asyncParseAsRoot(nil)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as StreamFailure where failure.isBrokenPipe {
+            // Whoever read has seen enough.
+            exit()
+        } catch {
+            exit(withError: error.forCommandLine)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import CommandSupport
+import Foundation
+
+extension BenchOptions {
+    /// Measures each subject in turn, round by round, and prints the report.
+    func run<Subject>(
+        _ title: String, of subjects: [(name: String, subject: Subject)], against reference: BenchReport.Reference?,
+        and limited: BenchReport.Limited? = nil, measure: (Subject) async throws -> Measurement
+    ) async throws {
+        var report = BenchReport(title: title, reference: reference, limited: limited)
+        let subjects = subjects.enumerated().filter { index, subject in
+            index == 0 && reference != nil || only.map { subject.name.contains($0) } ?? true
+        }.map(\.element)
+        try await inTurns(subjects) { name, subject, _ in
+            report.add(try await measure(subject), to: name)
+        }
+        try await show(report.lines, report.object, report.bars)
+    }
+
+    /// Goes through subjects round by round and shows how far it is.
+    ///
+    /// - Parameter measure: gets the subject's name, the subject, and the number of the round from 0.
+    func inTurns<Subject>(
+        _ subjects: [(name: String, subject: Subject)],
+        measure: (String, Subject, Int) async throws -> Void
+    ) async throws {
+        let total = rounds * subjects.count
+        for round in 0..<rounds {
+            for (index, subject) in subjects.enumerated() {
+                let done = round * subjects.count + index
+                StandardStream.error.showProgress("\(ProgressBar.text(done, of: total))  \(subject.name)")
+                try await measure(subject.name, subject.subject, round)
+            }
+        }
+        StandardStream.error.endProgress()
+    }
+
+    /// Prints tables, and draws them where that was asked for.
+    func show(_ tables: [BenchTable]) async throws {
+        guard let first = tables.first else { return }
+        if tables.count == 1 { return try await show(first.lines, first.object, first.bars) }
+        var object = JSONObject()
+        object.add("tables", tables.map(\.object))
+        let lines = tables.flatMap { $0.lines + [""] }.dropLast()
+        try await show(Array(lines), object, tables.compactMap(\.bars))
+    }
+
+    private func show(_ lines: [String], _ object: JSONObject, _ bars: BarChart.Group?) async throws {
+        try await show(lines, object, bars.map { [$0] } ?? [])
+    }
+
+    private func show(_ lines: [String], _ object: JSONObject, _ groups: [BarChart.Group]) async throws {
+        if let plot {
+            do {
+                try BarChart(groups: groups).svg.write(toFile: plot, atomically: true, encoding: .utf8)
+            } catch {
+                throw CommandError("\(plot): \(error.localizedDescription)")
+            }
+        }
+        try await StandardStream.output.write(json ? object.line : lines.joined(separator: "\n"))
+    }
+}
