@@ -5,6 +5,7 @@ import Foundation
 import Metrics
 import MetricsTestKit
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Sealed jobs", .serialized, .timeLimit(.minutes(1)))
@@ -73,11 +74,11 @@ struct SealingTests {
         _ = MetricsTests.metrics
         try await Scenario.run { scenario in
             let ring = try Self.ring("k1")
-            let lines = LogLines()
+            let capture = LogCapture()
             var configuration = ConsumerConfiguration()
             configuration.keyRing = ring
             let consumer = try Consumer(
-                nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: lines.logger)
+                nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: capture.logger)
             let producer = try scenario.producer(ledger: scenario.ledger) { $0.keyRing = ring }
             try await scenario.closing(producer, consumer) {
                 let real = try await producer.delay(.seconds(2), "real")
@@ -145,14 +146,14 @@ struct SealingTests {
                 let counted = try MetricsTests.metrics
                     .expectCounter("dq_unverified_jobs_total", [("queue", scenario.tube)]).totalValue
                 #expect(counted == Int64(forged.count))
-                let warnings = lines.all.filter { $0.contains("could not be verified") }
+                let warnings = capture.lines.filter { $0.contains("could not be verified") }
                 #expect(warnings.count == forged.count)
                 for line in warnings {
                     #expect(line.hasPrefix("warning "))
                     #expect(
                         line.contains("\(scenario.nodes[0])") && line.contains("dq.job") && line.contains("dq.reason"))
                 }
-                #expect(!lines.all.contains { $0.contains("evil") || $0.contains("real") })
+                #expect(!capture.lines.contains { $0.contains("evil") || $0.contains("real") })
             }
         }
     }

@@ -1,8 +1,7 @@
 import Beanstalk
 import DelayQueue
 import DelayQueueTestKit
-import Logging
-import NIOConcurrencyHelpers
+import TestSupport
 import Testing
 
 /// What a user of the ledger's server must be allowed to do, and nothing else.
@@ -98,11 +97,9 @@ struct LedgerPermissionTests {
 
     @Test func `no description, reflection, error or log shows the password`() async throws {
         try await withRedis(options: Self.server(commands: ["+get"], keys: [Self.nativeKeys])) { server in
-            let lines = NIOLockedValueBox<[String]>([])
+            let capture = LogCapture()
             for url in [Self.url(server), "redis://worker:hunter2x@127.0.0.1:\(server.port)/3"] {
-                var logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
-                logger.logLevel = .trace
-                let ledger = try RedisLedger(url, logger: logger)
+                let ledger = try RedisLedger(url, logger: capture.logger)
                 var texts: [String] = []
                 for when in ["before", "after"] {
                     var dumped = ""
@@ -119,23 +116,8 @@ struct LedgerPermissionTests {
                 await ledger.close()
                 #expect(!texts.contains { $0.contains("hunter2") || $0.contains("68 75 6e 74") })
             }
-            #expect(!lines.withLockedValue { $0 }.isEmpty)
-            #expect(!lines.withLockedValue { $0 }.contains { $0.contains("hunter2") })
+            #expect(!capture.lines.isEmpty)
+            #expect(!capture.lines.contains { $0.contains("hunter2") })
         }
-    }
-}
-
-private struct LineHandler: LogHandler {
-    let lines: NIOLockedValueBox<[String]>
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        lines.withLockedValue { $0.append("\(event.message) \(metadata) \(event.metadata ?? [:])") }
     }
 }

@@ -3,6 +3,7 @@ import DelayQueue
 import DelayQueueTestKit
 import Foundation
 import HiredisClient
+import TestSupport
 import Testing
 
 /// The scripts against the rules they repeat: the same random requests must get the same replies and leave the same

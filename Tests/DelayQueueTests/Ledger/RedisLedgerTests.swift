@@ -4,6 +4,7 @@ import DelayQueueTestKit
 import Foundation
 import HiredisClient
 import Logging
+import TestSupport
 import Testing
 
 /// What only a real server shows: its clock, its limits, its refusals.

@@ -1,5 +1,6 @@
 import Beanstalk
 import PipelinedTransport
+import TestSupport
 import Testing
 
 @testable import DelayQueue

@@ -1,4 +1,5 @@
 import DelayQueue
+import TestSupport
 import Testing
 
 @Suite struct DuePriorityTests {

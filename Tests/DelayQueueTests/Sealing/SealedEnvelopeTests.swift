@@ -1,6 +1,7 @@
 import Beanstalk
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import DelayQueue

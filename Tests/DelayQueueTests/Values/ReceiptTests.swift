@@ -1,6 +1,7 @@
 import Beanstalk
 import DelayQueue
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ReceiptTests {

@@ -2,6 +2,7 @@ import Beanstalk
 import DelayQueue
 import HeapModule
 import PipelinedTransport
+import TestSupport
 
 /// Producers and consumers against simulated nodes and a simulated ledger, in a run decided by a seed.
 ///

@@ -1,4 +1,5 @@
 import DelayQueue
+import TestSupport
 
 /// What kind of world a seed makes.
 struct WorldOptions {

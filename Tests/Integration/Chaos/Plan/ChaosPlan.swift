@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Everything about a round that its seed decides.
 ///
 /// Faults overlap, within limits that let work go on: for every producer two nodes are left alone at any time, as are

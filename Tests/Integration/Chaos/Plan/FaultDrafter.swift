@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Draws the faults of a plan one by one, and leaves out those that would go too far.
 struct FaultDrafter {
     private let nodes: Int

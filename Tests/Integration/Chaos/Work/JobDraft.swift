@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A job as it is made up, before anybody schedules it.
 struct JobDraft {
     /// Unique in its round; also its id, where it has one of its own.

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Loads list after list of jobs with `dq load`, until its time is over.
 struct LoadProducer: Sendable {
     let place: ProducerPlace

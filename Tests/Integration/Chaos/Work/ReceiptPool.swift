@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Receipts of jobs that are not due yet or just so, for the revoker to choose from.
 actor ReceiptPool {
     private static let size = 64

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Takes jobs back with `dq revoke`, until its time is over.
 struct Revoker: Sendable {
     let place: ProducerPlace

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Schedules jobs one by one with `dq at` and `dq in`, until its time is over.
 struct SingleProducer: Sendable {
     let place: ProducerPlace

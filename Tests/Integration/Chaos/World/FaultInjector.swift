@@ -1,4 +1,5 @@
 import DelayQueueTestKit
+import TestSupport
 
 /// Carries out a plan's faults, each at its time, and notes them.
 struct FaultInjector: Sendable {

@@ -1,19 +1,26 @@
-import Logging
+package import Logging
 import NIOConcurrencyHelpers
 
 /// Keeps what is logged.
-final class LogCapture: Sendable {
-    struct Entry: Sendable {
-        var level: Logger.Level
-        var message: String
-        var metadata: Logger.Metadata
+package final class LogCapture: Sendable {
+    package struct Entry: Sendable, CustomStringConvertible {
+        package var level: Logger.Level
+        package var message: String
+        package var metadata: Logger.Metadata
+
+        package var description: String { "\(level) \(message) \(metadata)" }
     }
 
     private let state = NIOLockedValueBox<[Entry]>([])
 
-    var entries: [Entry] { state.withLockedValue { $0 } }
+    package init() {}
 
-    var logger: Logger {
+    package var entries: [Entry] { state.withLockedValue { $0 } }
+
+    /// One text a message, with its metadata.
+    package var lines: [String] { entries.map(\.description) }
+
+    package var logger: Logger {
         var logger = Logger(label: "capture") { _ in Handler(capture: self) }
         logger.logLevel = .trace
         return logger

@@ -6,6 +6,12 @@ package struct SeededGenerator: RandomNumberGenerator {
         state = seed
     }
 
+    /// One of several generators of a seed that have nothing to do with each other.
+    package init(seed: UInt64, stream: Int) {
+        var seeds = SeededGenerator(seed: seed ^ (UInt64(stream) &* 0xd1b5_4a32_d192_ed03))
+        state = seeds.next()
+    }
+
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state

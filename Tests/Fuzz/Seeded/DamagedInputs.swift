@@ -1,8 +1,9 @@
-package import NIOCore
+import NIOCore
+import TestSupport
 
 /// Inputs for readers of foreign bytes, the same for the same seed: samples one after the other, whole or damaged, and
 /// runs of the words that samples are made of.
-package struct DamagedInputs {
+struct DamagedInputs {
     /// Numbers and line ends at which readers go wrong.
     private static let temptations = [
         "\r\n", "\r", "\n", " ", "\0", "0", "00", "-1", "+1", "1e9", "65", "4294967296", "9223372036854775807",
@@ -11,20 +12,20 @@ package struct DamagedInputs {
 
     private let samples: [[UInt8]]
     private let words: [[UInt8]]
-    private var state: UInt64
+    private var generator: SeededGenerator
     private var bytes: [UInt8] = []
 
     /// - Parameter samples: at least one, none of them empty.
-    package init(samples: [[UInt8]], seed: UInt64) {
+    init(samples: [[UInt8]], seed: UInt64) {
         self.samples = samples
         words =
             Self.temptations
             + Set(samples.flatMap { $0.split { $0 <= UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }.map(Array.init) })
             .sorted { $0.lexicographicallyPrecedes($1) }
-        state = seed
+        generator = SeededGenerator(seed: seed)
     }
 
-    package mutating func next() -> ByteBuffer {
+    mutating func next() -> ByteBuffer {
         bytes.removeAll(keepingCapacity: true)
         if below(4) == 0 {
             for _ in 0...below(8) {
@@ -50,12 +51,7 @@ package struct DamagedInputs {
         }
     }
 
-    /// SplitMix64.
     private mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Int(truncatingIfNeeded: (mixed ^ (mixed >> 31)) % UInt64(bound))
+        Int(truncatingIfNeeded: generator.next() % UInt64(bound))
     }
 }
