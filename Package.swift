@@ -119,7 +119,7 @@ let package = Package(
         tests("PipelinedTransportTests", ["PipelinedTransport"] + testing + common + nioTLS),
         tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
         tests("HiredisClientTests", ["HiredisClient", "PipelinedTransport"] + testing + common + nioTLS),
-        tests("DelayQueueTests", resources: [.copy("Vectors")], client + testing),
+        tests("DelayQueueTests", resources: [.copy("Vectors")], client + testing + [crypto]),
         tests("DelayQueueTestKitTests", testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),

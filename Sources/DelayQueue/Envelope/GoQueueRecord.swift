@@ -1,4 +1,3 @@
-import Crypto
 package import NIOCore
 
 /// A record of the Go library go-queue: `<nanoseconds since 1970>/<body>`.
@@ -46,11 +45,6 @@ package struct GoQueueRecord: Sendable, Hashable {
 
     /// The id of a record.
     package static func id(of record: ByteBuffer) -> JobID {
-        var hash = Insecure.MD5()
-        record.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
-        var text: [UInt8] = []
-        text.reserveCapacity(32)
-        for byte in hash.finalize() { text += [.hexDigit(byte >> 4), .hexDigit(byte & 0xf)] }
-        return JobID(unchecked: String(decoding: text, as: UTF8.self))
+        JobID(unchecked: record.withUnsafeReadableBytes { MD5.hexadecimal(of: $0) })
     }
 }
