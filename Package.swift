@@ -20,7 +20,8 @@ let swiftSettings: [SwiftSetting] = [
 // MARK: Products of other packages
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let crypto: Target.Dependency = .product(
+    name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Sealing"]))
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -32,7 +33,8 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
 ]
 let nioTLS: [Target.Dependency] = [
-    .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
+    .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["TLS"])),
 ]
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 /// With the module of its paths, which belongs to the system elsewhere.
@@ -77,6 +79,13 @@ let package = Package(
         .library(name: "Beanstalk", targets: ["Beanstalk"]),
         .library(name: "DelayQueueTestKit", targets: ["DelayQueueTestKit"]),
         .executable(name: "dq", targets: ["dq"]),
+    ],
+    // Each builds a BoringSSL of its own, and both together are most of a first build. What is missing without them is
+    // told in README.md and tried by `./dev traits`.
+    traits: [
+        .trait(name: "TLS", description: "Connections over TLS to nodes and ledger (rediss://)."),
+        .trait(name: "Sealing", description: "Jobs that are signed or encrypted, and keys for them."),
+        .default(enabledTraits: ["TLS", "Sealing"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),

@@ -73,24 +73,26 @@ public func withFaultProxy<R>(
     }
 }
 
-/// Runs a TLS terminator in front of a loopback port for the duration of `body`.
-///
-/// It is stopped when this returns or throws; cancellation does not cut that short.
-///
-/// - Throws: what `body` throws; otherwise as ``TLSTerminator/start(to:identity:clientAuthority:)``.
-public func withTLSTerminator<R>(
-    to port: Int,
-    identity: TestAuthority.Identity,
-    clientAuthority: String? = nil,
-    _ body: (TLSTerminator) async throws -> R
-) async throws -> R {
-    let terminator = try await TLSTerminator.start(to: port, identity: identity, clientAuthority: clientAuthority)
-    return try await finishing {
-        await terminator.stop()
-    } after: {
-        try await body(terminator)
+#if TLS
+    /// Runs a TLS terminator in front of a loopback port for the duration of `body`.
+    ///
+    /// It is stopped when this returns or throws; cancellation does not cut that short.
+    ///
+    /// - Throws: what `body` throws; otherwise as ``TLSTerminator/start(to:identity:clientAuthority:)``.
+    public func withTLSTerminator<R>(
+        to port: Int,
+        identity: TestAuthority.Identity,
+        clientAuthority: String? = nil,
+        _ body: (TLSTerminator) async throws -> R
+    ) async throws -> R {
+        let terminator = try await TLSTerminator.start(to: port, identity: identity, clientAuthority: clientAuthority)
+        return try await finishing {
+            await terminator.stop()
+        } after: {
+            try await body(terminator)
+        }
     }
-}
+#endif
 
 /// Runs `body`, then `finish`, which no outcome of `body` prevents.
 private func finishing<R>(_ finish: () async -> Void, after body: () async throws -> R) async throws -> R {

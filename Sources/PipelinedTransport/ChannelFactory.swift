@@ -1,6 +1,5 @@
 public import NIOCore
 import NIOPosix
-import NIOSSL
 
 /// What a channel reports to its connection, on the event loop.
 @usableFromInline enum ChannelEvent: Sendable {
@@ -19,19 +18,17 @@ struct ChannelFactory {
     ///
     /// - Parameter receive: called on the event loop with everything that happens on the channel.
     func connect(_ receive: @escaping @Sendable (ChannelEvent) -> Void) -> EventLoopFuture<any Channel> {
-        let verified = configuration.tls.map { _ in eventLoop.makePromise(of: Void.self) }
-        let channel = open(verified: verified, receive)
-        guard let verified else { return channel }
-        channel.whenFailure { verified.fail($0) }
-        return channel.flatMap { channel in verified.futureResult.map { channel } }
+        #if TLS
+            if let tls = configuration.tls { return connect(speaking: tls, receive) }
+        #endif
+        return open(receive) { _ in }
     }
 
-    private func open(
-        verified: EventLoopPromise<Void>?, _ receive: @escaping @Sendable (ChannelEvent) -> Void
+    /// - Parameter prepare: adds handlers between the socket and the connection.
+    func open(
+        _ receive: @escaping @Sendable (ChannelEvent) -> Void,
+        prepare: @escaping @Sendable (ChannelPipeline.SynchronousOperations) throws -> Void
     ) -> EventLoopFuture<any Channel> {
-        let (tls, serverName) = (configuration.tls, configuration.tls?.serverName ?? address.hostName)
-        let expectedName = tls?.context.configuration.certificateVerification == .fullVerification ? serverName : nil
-        let handshakeLimit = TimeAmount(configuration.connectTimeout)
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(
@@ -40,11 +37,7 @@ struct ChannelFactory {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls, let verified {
-                        try pipeline.addHandler(NIOSSLClientHandler(context: tls.context, serverHostname: serverName))
-                        try pipeline.addHandler(
-                            TLSHandshakeHandler(verified: verified, expectedName: expectedName, limit: handshakeLimit))
-                    }
+                    try prepare(pipeline)
                     try pipeline.addHandler(ChannelEventHandler(receive))
                 }
             }

@@ -13,8 +13,13 @@ public struct ConnectionConfiguration: Sendable {
     /// sends keep-alive probes at its own pace, often hours.
     public var peerTimeout: Duration = .seconds(20)
 
-    /// TLS, or nil for plain TCP. Nothing is sent before the server has been verified.
-    public var tls: TLSMode?
+    #if TLS
+        /// TLS, or nil for plain TCP. Nothing is sent before the server has been verified.
+        public var tls: TLSMode?
+    #else
+        /// Always nil: nobody can have a mode.
+        package var tls: TLSMode?
+    #endif
 
     public init() {}
 }

@@ -13,10 +13,18 @@ struct DQ: AsyncParsableCommand {
             after an error, 64 after wrong usage, 130 when interrupted.
             """,
         version: "dq \(version)",
-        subcommands: [
+        subcommands: subcommands)
+
+    private static var subcommands: [any ParsableCommand.Type] {
+        var commands: [any ParsableCommand.Type] = [
             AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
-            StatusCommand.self, KeyCommand.self,
-        ])
+            StatusCommand.self,
+        ]
+        #if Sealing
+            commands.append(KeyCommand.self)
+        #endif
+        return commands
+    }
 
     static func main() async { await runAsProgram() }
 }

@@ -126,7 +126,9 @@ package struct ClusterOptions: ParsableArguments {
     /// - Throws: `ValidationError`.
     package func producerConfiguration() throws -> ProducerConfiguration {
         var configuration = ProducerConfiguration()
-        configuration.keyRing = try security.keyRing()
+        #if Sealing
+            configuration.keyRing = try security.keyRing()
+        #endif
         configuration.connection = try security.nodeConnection()
         return configuration
     }
@@ -136,7 +138,9 @@ package struct ClusterOptions: ParsableArguments {
     /// - Throws: `ValidationError`.
     package func consumerConfiguration() throws -> ConsumerConfiguration {
         var configuration = ConsumerConfiguration()
-        configuration.keyRing = try security.keyRing()
+        #if Sealing
+            configuration.keyRing = try security.keyRing()
+        #endif
         configuration.connection = try security.nodeConnection()
         configuration.eventLoop = Self.eventLoop
         return configuration

@@ -1,6 +1,6 @@
 import ArgumentParser
 package import Beanstalk
-package import DelayQueue
+import DelayQueue
 import Foundation
 
 /// How connections and jobs are protected: options all commands share, and their environment variables.
@@ -38,51 +38,86 @@ package struct SecurityOptions: ParsableArguments {
     /// - Throws: `ValidationError`.
     package func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
-        _ = try tlsMode()
-        _ = try keyRing()
+        #if TLS
+            _ = try tlsMode()
+        #else
+            if tls || tlsCA != nil || tlsCert != nil { throw Self.notBuilt("--tls", trait: "TLS") }
+        #endif
+        #if Sealing
+            _ = try keyRing()
+        #else
+            // Also where the environment names them: jobs are not to go unsealed unnoticed.
+            if let (_, source) = keyFile { throw Self.notBuilt(source, trait: "Sealing") }
+        #endif
     }
+
+    private static func notBuilt(_ source: String, trait: String) -> ValidationError {
+        ValidationError(
+            "\(source): this program was built without what that needs, the trait \(trait) of the package.")
+    }
+
+    /// Where the keys are, and what said so.
+    private var keyFile: (path: String, source: String)? {
+        Variable.value(keys, option: "--keys", variable: "DQ_KEYS").map { ($0.value, $0.source) }
+    }
+
+    // MARK: Connections
 
     /// How nodes are talked to.
     ///
     /// - Throws: `ValidationError`, naming the file that cannot be used.
     package func nodeConnection() throws -> ConnectionConfiguration {
-        var configuration = ConnectionConfiguration()
-        if tls { configuration.tls = try tlsMode() }
-        return configuration
+        try connection(isTLS: tls)
     }
 
     /// How the ledger is talked to.
     ///
     /// - Throws: `ValidationError`, naming the file that cannot be used.
     package func ledgerConnection(isTLS: Bool) throws -> ConnectionConfiguration {
-        var configuration = ConnectionConfiguration()
-        if isTLS { configuration.tls = try tlsMode() }
-        return configuration
+        try connection(isTLS: isTLS)
     }
 
-    private func tlsMode() throws -> ConnectionConfiguration.TLSMode {
-        do {
-            var certificate: ConnectionConfiguration.ClientCertificate?
-            if let tlsCert, let tlsKey { certificate = .init(certificateFile: tlsCert, keyFile: tlsKey) }
-            return try .verifying(
-                authorities: Variable.value(tlsCA, option: "--tls-ca", variable: "DQ_TLS_CA")?.value,
-                clientCertificate: certificate)
-        } catch {
-            throw ValidationError("\(error)")
-        }
+    private func connection(isTLS: Bool) throws -> ConnectionConfiguration {
+        #if TLS
+            var configuration = ConnectionConfiguration()
+            if isTLS { configuration.tls = try tlsMode() }
+            return configuration
+        #else
+            return ConnectionConfiguration()
+        #endif
     }
 
-    /// The keys of `--keys`; nil where none are given.
-    ///
-    /// - Throws: `ValidationError`, with nothing of the file's contents.
-    package func keyRing() throws -> KeyRing? {
-        guard let (path, source) = Variable.value(keys, option: "--keys", variable: "DQ_KEYS") else { return nil }
-        do {
-            return try KeyFile(path: path).ring(mode: seal == .sign ? .sign : .encrypt)
-        } catch {
-            throw ValidationError("\(source): \(error.description)")
+    #if TLS
+        private func tlsMode() throws -> ConnectionConfiguration.TLSMode {
+            do {
+                var certificate: ConnectionConfiguration.ClientCertificate?
+                if let tlsCert, let tlsKey { certificate = .init(certificateFile: tlsCert, keyFile: tlsKey) }
+                return try .verifying(
+                    authorities: Variable.value(tlsCA, option: "--tls-ca", variable: "DQ_TLS_CA")?.value,
+                    clientCertificate: certificate)
+            } catch {
+                throw ValidationError("\(error)")
+            }
         }
-    }
+    #endif
+
+    // MARK: Keys
+
+    package var hasKeys: Bool { keyFile != nil }
+
+    #if Sealing
+        /// The keys of `--keys`; nil where none are given.
+        ///
+        /// - Throws: `ValidationError`, with nothing of the file's contents.
+        func keyRing() throws -> KeyRing? {
+            guard let (path, source) = keyFile else { return nil }
+            do {
+                return try KeyFile(path: path).ring(mode: seal == .sign ? .sign : .encrypt)
+            } catch {
+                throw ValidationError("\(source): \(error.description)")
+            }
+        }
+    #endif
 
     /// The options as they were given, for a process of this very program, which inherits the environment.
     package var arguments: [String] {
@@ -95,9 +130,12 @@ package struct SecurityOptions: ParsableArguments {
 
     /// Says on standard error where others may read the keys.
     package func warn() {
-        guard let (path, _) = Variable.value(keys, option: "--keys", variable: "DQ_KEYS"),
-            KeyFile.isReadableByEverybody(path: path)
-        else { return }
+        guard let (path, _) = keyFile, Self.isReadableByEverybody(path) else { return }
         StandardStream.error.note("warning: everybody on this machine may read \(path); chmod 600 it")
+    }
+
+    private static func isReadableByEverybody(_ path: String) -> Bool {
+        let permissions = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber
+        return (permissions?.intValue ?? 0) & 0o004 != 0
     }
 }

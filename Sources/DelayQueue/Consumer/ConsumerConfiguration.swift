@@ -29,15 +29,17 @@ public struct ConsumerConfiguration: Sendable {
     /// Part of every ledger key, so producers and consumers of one queue must agree on it.
     public var queue: String?
 
-    /// The keys sealed jobs are opened with; nil where producers have none.
-    ///
-    /// A copy that is not proven to be a producer's (sealed with an unknown key, or none, changed, or moved from another
-    /// job, copy or queue) is buried on its node, counted and logged; it is never run or deleted, and says nothing to
-    /// the ledger.
-    public var keyRing: KeyRing?
+    #if Sealing
+        /// The keys sealed jobs are opened with; nil where producers have none.
+        ///
+        /// A copy that is not proven to be a producer's (sealed with an unknown key, or none, changed, or moved from another
+        /// job, copy or queue) is buried on its node, counted and logged; it is never run or deleted, and says nothing to
+        /// the ledger.
+        public var keyRing: KeyRing?
 
-    /// Whether jobs that are not sealed run where there is a key ring. Refused by default.
-    public var unsealedJobs: UnsealedJobPolicy = .refuse
+        /// Whether jobs that are not sealed run where there is a key ring. Refused by default.
+        public var unsealedJobs: UnsealedJobPolicy = .refuse
+    #endif
 
     /// How connections to the nodes are made and kept. With TLS in it, each node's certificate must bear that node's
     /// own name.

@@ -1,6 +1,4 @@
-package import Beanstalk
-import Crypto
-import Foundation
+import Beanstalk
 package import NIOCore
 
 /// The records of one job's copies: built once, written once per copy.
@@ -19,27 +17,6 @@ package struct EnvelopeTemplate: Sendable {
     /// How many bytes of the text come before the counts.
     private let lengthBeforeCopy: Int
     private let sealing: Sealing?
-
-    /// What each copy's seal is made with: the payload is encrypted and hashed once for all of them.
-    ///
-    /// A class, as nearly all templates have none, and are copied often.
-    private final class Sealing: Sendable {
-        let key: SealingKey
-        let queue: TubeName
-        let payload: ByteBuffer
-        let payloadDigest: SHA256.Digest
-
-        init(key: SealingKey, queue: TubeName, payload: ByteBuffer) {
-            self.key = key
-            self.queue = queue
-            self.payload = payload
-            self.payloadDigest = SealedEnvelope.digest(of: payload)
-        }
-
-        func seal(of line: UnsafeRawBufferPointer) -> HMAC<SHA256>.MAC {
-            key.seal(SealedEnvelope.sealedBytes(queue: queue, line: line, payloadDigest: payloadDigest))
-        }
-    }
 
     /// - Parameter timeToRun: seconds; repeats the put's own, as does the priority: a reserved copy does not tell.
     /// - Parameter headers: validated.
@@ -72,50 +49,13 @@ package struct EnvelopeTemplate: Sendable {
         sealing = nil
     }
 
-    /// - Parameter queue: a part of what is sealed.
-    /// - Parameter nonce: 12 bytes, for test vectors; random otherwise.
-    /// - Throws: `invalidBody`, where the body cannot be encrypted.
-    package init(
-        id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer,
-        sealedWith keyRing: KeyRing, queue: TubeName, nonce: [UInt8]? = nil
-    ) throws(DelayQueueError) {
-        let key = keyRing.current
-        var content = ByteBuffer()
-        Self.write(headers, into: &content)
-        content.writeImmutableBuffer(body)
-        if keyRing.mode == .encrypt {
-            let context = SealedEnvelope.jobContext(
-                queue: queue, id: id, fireTime: fireTime, mode: keyRing.mode, keyID: key.id)
-            content = try Self.encrypt(content, context: context, key: key, nonce: nonce)
-        }
-        var text = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(fireTime.microseconds) ")
-        lengthBeforeCopy = text.readableBytes
-        text.writeString(" \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
+    init(text: ByteBuffer, lengthBeforeCopy: Int, sealing: Sealing) {
         self.text = text
-        sealing = Sealing(key: key, queue: queue, payload: content)
+        self.lengthBeforeCopy = lengthBeforeCopy
+        self.sealing = sealing
     }
 
-    private static func encrypt(
-        _ content: ByteBuffer, context: String, key: SealingKey, nonce: [UInt8]?
-    ) throws(DelayQueueError) -> ByteBuffer {
-        do {
-            let box = try content.withUnsafeReadableBytes { bytes in
-                try AES.GCM.seal(
-                    bytes, using: key.encryptionKey(context: context), nonce: nonce.map { try AES.GCM.Nonce(data: $0) },
-                    authenticating: Array(context.utf8))
-            }
-            var encrypted = ByteBuffer()
-            encrypted.reserveCapacity(content.readableBytes + 28)
-            encrypted.writeBytes(box.nonce)
-            encrypted.writeBytes(box.ciphertext)
-            encrypted.writeBytes(box.tag)
-            return encrypted
-        } catch {
-            throw DelayQueueError(.invalidBody, "body could not be encrypted", underlying: error)
-        }
-    }
-
-    private static func write(_ headers: JobHeaders, into buffer: inout ByteBuffer) {
+    static func write(_ headers: JobHeaders, into buffer: inout ByteBuffer) {
         for header in headers { buffer.writeString("\(header.name): \(header.value)\r\n") }
         buffer.writeStaticString("\r\n")
     }
@@ -124,7 +64,7 @@ package struct EnvelopeTemplate: Sendable {
     package func size(copy: Int, copies: Int) -> Int {
         let lineLength = text.readableBytes + Self.digits(in: copy) + 1 + Self.digits(in: copies)
         guard let sealing else { return lineLength }
-        return lineLength + SealedEnvelope.sealLength + 2 + sealing.payload.readableBytes
+        return lineLength + sealing.size
     }
 
     /// - Parameter copy: this copy's index, from 0.
@@ -142,13 +82,7 @@ package struct EnvelopeTemplate: Sendable {
         let lineLength = writeLine(copy: copy, copies: copies, to: target)
         guard let sealing else { return lineLength }
         var rest = LineWriter(UnsafeMutableRawBufferPointer(rebasing: target[lineLength...]))
-        let seal = sealing.seal(of: UnsafeRawBufferPointer(rebasing: target[..<lineLength]))
-        for byte in seal {
-            rest.write(byte: .hexDigit(byte >> 4))
-            rest.write(byte: .hexDigit(byte & 0xf))
-        }
-        rest.write("\r\n")
-        sealing.payload.withUnsafeReadableBytes { rest.write($0) }
+        sealing.write(sealing: UnsafeRawBufferPointer(rebasing: target[..<lineLength]), to: &rest)
         return lineLength + rest.count
     }
 

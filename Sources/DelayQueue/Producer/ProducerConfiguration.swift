@@ -26,11 +26,13 @@ public struct ProducerConfiguration: Sendable {
     /// Part of every ledger key, so producers and consumers of one queue must agree on it.
     public var queue: String?
 
-    /// The keys jobs are sealed with, so that nobody who can write to a node can forge one, nor, with
-    /// ``KeyRing/Mode/encrypt``, read one; nil writes them as they are. Not for go-queue's format.
-    ///
-    /// Consumers need the current key before the first producer uses it.
-    public var keyRing: KeyRing?
+    #if Sealing
+        /// The keys jobs are sealed with, so that nobody who can write to a node can forge one, nor, with
+        /// ``KeyRing/Mode/encrypt``, read one; nil writes them as they are. Not for go-queue's format.
+        ///
+        /// Consumers need the current key before the first producer uses it.
+        public var keyRing: KeyRing?
+    #endif
 
     /// How connections to the nodes are made and kept. With TLS in it, each node's certificate must bear that node's
     /// own name.

@@ -1,7 +1,9 @@
-package import Beanstalk
-import Crypto
-import Foundation
 package import NIOCore
+
+/// What a seal does to a job's headers and body.
+package enum SealMode: String, Hashable, Sendable {
+    case encrypt, sign
+}
 
 /// A sealed copy's record as read back from its node, not yet verified: all of it may be anybody's word.
 package struct SealedEnvelope: Sendable, Hashable {
@@ -11,9 +13,12 @@ package struct SealedEnvelope: Sendable, Hashable {
     /// A seal in hexadecimal digits.
     static let sealLength = 64
 
+    /// The longest id of a key in bytes.
+    static let maximumKeyIDLength = 32
+
     /// What it says of the job and the copy.
     package var line: EnvelopeLine
-    package var mode: KeyRing.Mode
+    package var mode: SealMode
     package var keyID: String
 
     /// The line as it was read, up to the seal.
@@ -37,71 +42,28 @@ extension SealedEnvelope {
         return line.withFields { fields in
             _ = fields.next()
             guard let common = EnvelopeLine(reading: &fields),
-                let mode = fields.next().flatMap({ KeyRing.Mode.Value(rawValue: String(decoding: $0, as: UTF8.self)) }),
-                let keyID = fields.next(), SealingKey.isID(keyID),
+                let mode = fields.next().flatMap({ SealMode(rawValue: String(decoding: $0, as: UTF8.self)) }),
+                let keyID = fields.next(), isKeyID(keyID),
                 let seal = fields.next().flatMap({ bytes(hexadecimal: $0) }), fields.isAtEnd,
                 let sealedLine = record.getSlice(at: line.startIndex, length: line.count - sealLength)
             else { return nil }
             return SealedEnvelope(
-                line: common, mode: KeyRing.Mode(value: mode), keyID: String(decoding: keyID, as: UTF8.self),
+                line: common, mode: mode, keyID: String(decoding: keyID, as: UTF8.self),
                 sealedLine: sealedLine, seal: seal, payload: rest)
         }
     }
 
-    /// Verifies the record, and decrypts it where it is encrypted.
-    ///
-    /// - Parameter queue: the queue it was found in.
-    package func open(with keyRing: KeyRing, queue: TubeName) -> Result<Envelope, SealProblem> {
-        guard let key = keyRing.key(id: keyID) else { return .failure(.unknownKey(id: keyID)) }
-        let sealed = Self.sealedBytes(
-            queue: queue, line: sealedLine.readableBytesView, payloadDigest: Self.digest(of: payload))
-        guard key.isSeal(seal, of: sealed) else { return .failure(.wrongSeal) }
-        guard var content = decrypted(with: key, queue: queue), let headers = JobHeaders(reading: &content) else {
-            return .failure(.malformed)
-        }
-        return .success(
-            Envelope(
-                id: line.id, fireTime: line.fireTime, copy: line.copy, copies: line.copies,
-                timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content))
-    }
-
-    private func decrypted(with key: SealingKey, queue: TubeName) -> ByteBuffer? {
-        if mode == .sign { return payload }
-        let context = Self.jobContext(queue: queue, id: line.id, fireTime: line.fireTime, mode: mode, keyID: keyID)
-        let content = payload.withUnsafeReadableBytes { bytes in
-            try? AES.GCM.open(
-                AES.GCM.SealedBox(combined: bytes), using: key.encryptionKey(context: context),
-                authenticating: Array(context.utf8))
-        }
-        return content.map { ByteBuffer(bytes: $0) }
-    }
-
-    // MARK: What reader and writer share
-
-    /// What all copies of a job have in common: the key of its payload is derived from it.
-    static func jobContext(
-        queue: TubeName, id: JobID, fireTime: Timestamp, mode: KeyRing.Mode, keyID: String
-    ) -> String {
-        // A queue's name has no space in it, and so has none of the others.
-        "\(queue) \(magic)\(id) \(fireTime.microseconds) \(mode) \(keyID)"
-    }
-
-    /// What a seal covers: everything, and the queue's name.
-    static func sealedBytes(
-        queue: TubeName, line: some Sequence<UInt8>, payloadDigest: SHA256.Digest
-    ) -> [UInt8] {
-        var bytes = Array("\(queue) ".utf8)
-        bytes += line
-        bytes += payloadDigest
-        return bytes
-    }
-
-    static func digest(of payload: ByteBuffer) -> SHA256.Digest {
-        payload.withUnsafeReadableBytes { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: bytes)
-            return hash.finalize()
-        }
+    /// Whether these bytes can name a key.
+    static func isKeyID(_ bytes: some Collection<UInt8>) -> Bool {
+        (1...maximumKeyIDLength).contains(bytes.count)
+            && bytes.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 
     /// Lower-case digits only: there is one way to write a seal.

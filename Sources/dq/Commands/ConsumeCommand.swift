@@ -60,7 +60,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
-        if acceptUnsealed, try cluster.security.keyRing() == nil {
+        if acceptUnsealed, !cluster.security.hasKeys {
             throw ValidationError("--accept-unsealed is for --keys only.")
         }
     }
@@ -69,7 +69,9 @@ struct ConsumeCommand: AsyncParsableCommand {
         let nodes = try cluster.resolvedNodes()
         let ledger = try cluster.requiredLedger()
         var configuration = try cluster.consumerConfiguration()
-        if acceptUnsealed { configuration.unsealedJobs = .accept }
+        #if Sealing
+            if acceptUnsealed { configuration.unsealedJobs = .accept }
+        #endif
         cluster.security.warn()
         if let lease { configuration.timing.lease = lease }
         policies.apply(to: &configuration)
