@@ -144,7 +144,8 @@ let package = Package(
         tests("ChaosTests", path: "Tests/Integration/Chaos", ["chaos-handler", "dq"] + client + testing),
         library("SimulatedWorld", path: "Tests/Simulation/World", client + ["TestSupport", heap]),
         program("simulate", path: "Tests/Simulation/Simulate", ["SimulatedWorld"]),
-        tests("SimulationTests", path: "Tests/Simulation/Tests", ["DelayQueue", "SimulatedWorld"]),
+        tests(
+            "SimulationTests", path: "Tests/Simulation/Tests", ["DelayQueue", "PipelinedTransport", "SimulatedWorld"]),
         tests("HostilePeerTests", path: "Tests/Hostile", client + testing),
         library("FuzzProperties", path: "Tests/Fuzz/Properties", client),
         tests(

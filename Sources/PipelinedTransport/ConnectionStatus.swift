@@ -18,13 +18,9 @@ public struct ConnectionStatus: Hashable, Sendable {
     /// Batches that wait for replies, abandoned ones included.
     public var unanswered: Int
 
-    /// Replies to requests (not to the preamble) since the start.
-    public var repliesReceived: UInt64
-
-    @usableFromInline init(phase: Phase, generation: ConnectionGeneration, unanswered: Int, repliesReceived: UInt64) {
+    @usableFromInline init(phase: Phase, generation: ConnectionGeneration, unanswered: Int) {
         self.phase = phase
         self.generation = generation
         self.unanswered = unanswered
-        self.repliesReceived = repliesReceived
     }
 }

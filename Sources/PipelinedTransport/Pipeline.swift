@@ -77,7 +77,6 @@ public import NIOCore
     @usableFromInline var failures = 0
     @usableFromInline var lastID: UInt64 = 0
     @usableFromInline var generation = ConnectionGeneration(0)
-    @usableFromInline var repliesReceived: UInt64 = 0
 
     init(preambleCount: Int, backoff: ExponentialBackoff) {
         self.preambleCount = preambleCount
@@ -260,7 +259,6 @@ public import NIOCore
         }
         let taken = replies.count - before
         head.answered += taken
-        repliesReceived &+= UInt64(taken)
         if taken > 0 { failures = 0 }
         return true
     }
@@ -288,7 +286,6 @@ public import NIOCore
         let index = head.answered
         if let headAccepts, !headAccepts(index, reply) { return .violation }
         failures = 0
-        repliesReceived &+= 1
         head.answered += 1
         let isLast = head.answered == head.count
         if head.isAwaited {
@@ -382,7 +379,6 @@ public import NIOCore
                 case .ready: .ready
                 }
             }
-        return ConnectionStatus(
-            phase: phase, generation: generation, unanswered: queue.count, repliesReceived: repliesReceived)
+        return ConnectionStatus(phase: phase, generation: generation, unanswered: queue.count)
     }
 }

@@ -62,9 +62,11 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
         }
     }
 
-    /// ``send(_:)`` for tasks that run on the connection's event loop, which need not be scheduled on it again.
+    /// ``send(_:)`` for tasks whose executor is the connection's event loop: they need not be scheduled on it again, and
+    /// what they send leaves in this turn. Stops the program where the task runs elsewhere.
     ///
-    /// What it sends leaves in this turn of the loop. Stops the program where the task runs elsewhere.
+    /// The same steps as there, and not shared: within a function that is isolated to nothing the closures below run where
+    /// the task's own executor is, and not on the actor that calls.
     @inlinable package nonisolated func sendFromLoop(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
         if Task.isCancelled { return onLoop.cancelledUnsent }
         let id = onLoop.makeID()

@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import HiredisClient
@@ -75,7 +76,7 @@ import Testing
     /// A server whose scripts come and go, and calls that are given up and made again in any order of events: each key
     /// sees its calls in the order in which they were written, each at most once; and what fails has not run.
     @Test func keepsTheOrderOfEveryKey() {
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(seed: 7)
         var repeats = 0
         for _ in 0..<300 {
             var world = World(generator: generator)

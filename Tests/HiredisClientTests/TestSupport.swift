@@ -53,7 +53,7 @@ extension RedisClient {
     /// Which connection of this client there is now.
     var generation: ConnectionGeneration { connection.onLoop.status.generation }
 
-    var isReady: Bool { connection.onLoop.isReady }
+    var isReady: Bool { connection.onLoop.status.phase == .ready }
 
     /// How many batches wait for replies.
     var unanswered: Int { connection.onLoop.status.unanswered }

@@ -186,8 +186,7 @@ public actor RedisClient {
         let request = connection.onLoop.post(
             RequestBatch(
                 bytes: batch.bytes, count: batch.sentCount,
-                timeout: wait.deadline.map { .nanoseconds(max(($0 - .now()).nanoseconds, 0)) }, accepts: accepts),
-            flushesAtOnce: false
+                timeout: wait.deadline.map { .nanoseconds(max(($0 - .now()).nanoseconds, 0)) }, accepts: accepts)
         ) { outcome in
             let failure = outcome.failure.map { self.explain($0) }
             if failure == nil { self.lastRefusal = nil }

@@ -1,5 +1,6 @@
 import Beanstalk
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import DelayQueue

@@ -9,13 +9,15 @@ struct JobRemovalTests {
     static func removal(
         _ rule: JobRemoval.Rule, _ answers: [FanOut.Answer], hasFreshID: Bool = true, hasLedger: Bool = true
     ) -> JobRemoval {
-        let copies = answers.enumerated().map { FanOut.Copy(index: $0.offset, node: $0.offset, answer: $0.element) }
-        var generations = PerNode<ConnectionGeneration>()
-        if rule == .withdrawal { generations[0] = ConnectionGeneration(4) }
+        let copies = answers.enumerated().map {
+            FanOut.Copy(
+                index: $0.offset, node: $0.offset, answer: $0.element,
+                generation: rule == .withdrawal ? ConnectionGeneration(4) : nil)
+        }
         let job = JobRemoval.Job(
             id: JobID(unchecked: "a"), key: key, fireTime: Timestamp(microseconds: 0), declaredCopies: 3,
             hasFreshID: hasFreshID, copies: copies)
-        return JobRemoval([job], rule, generations: generations, hasLedger: hasLedger, timing: .init())
+        return JobRemoval([job], rule, hasLedger: hasLedger, timing: .init())
     }
 
     static let key = LedgerKey(queue: .default, id: JobID(unchecked: "a"))

@@ -44,7 +44,7 @@ struct ProducerCoreTests {
         world.flush()
         world.answer(0, .stored(1))
         world.answer(1, .stored(2))
-        #expect(world.core.nextTick == world.now.uptime + .milliseconds(250))
+        #expect(world.core.nextTick() == world.now.uptime + .milliseconds(250))
         world.advance(by: .milliseconds(250))
         #expect(world.stopped.count == 1)
         #expect(world.slowNodes == [2])
@@ -80,13 +80,13 @@ struct ProducerCoreTests {
 
     @Test func `with too few nodes nothing is sent`() throws {
         var world = try ProducerWorld()
-        for node in 1..<3 { world.links[node].isUp = false }
+        for node in 1..<3 { world.health[node].isUp = false }
         world.call(1, "a")
         world.flush()
         #expect(world.sent.isEmpty)
         let error = try #require(world.errors(of: 1).first)
         #expect(error.code == .insufficientCopies && !error.mayStillFire)
-        #expect(error.nodeFailures.map(\.node) == Array(world.core.settings.nodes[1...]))
+        #expect(error.nodeFailures.map(\.node) == Array(world.core.nodes[1...]))
         #expect(world.core.isIdle)
     }
 
@@ -94,7 +94,7 @@ struct ProducerCoreTests {
         var world = try ProducerWorld(nodes: 4)
         world.call(1, "a")
         world.flush()
-        let chosen = world.sent.map(\.commands.node)
+        let chosen = world.sent.map(\.node)
         world.answer(chosen[0], .buried(BeanstalkJobID(5)))
         let clearing = try #require(world.commands(to: chosen[0]).first)
         #expect(clearing.deletes == [BeanstalkJobID(5)])
@@ -103,7 +103,19 @@ struct ProducerCoreTests {
         let spare = try #require((0..<4).first { !chosen.contains($0) })
         world.answer(spare, .stored(1))
         for node in chosen[1...] { world.answer(node, .stored(1)) }
-        #expect(world.receipts(of: 1).first?.placements.map(\.node).contains(world.core.settings.nodes[spare]) == true)
+        #expect(world.receipts(of: 1).first?.placements.map(\.node).contains(world.core.nodes[spare]) == true)
+    }
+
+    @Test func `an id is not deleted unseen on a connection that came after its own`() throws {
+        var world = try ProducerWorld()
+        world.call(1, "a", "b")
+        world.flush()
+        world.answer(0, .buried(BeanstalkJobID(5)), .stored(6))
+        world.answer(0, failing: .staleGeneration, mayHaveBeenSent: false, generation: 2)
+        for node in 1..<3 { world.answer(node, .internalError, .internalError) }
+        let removal = try #require(world.commands(to: 0).first)
+        #expect(removal.deletes == [BeanstalkJobID(6)])
+        #expect(removal.generation == ConnectionGeneration(1))
     }
 
     @Test func `a job that is too large is refused with the size that fits`() throws {
@@ -185,16 +197,35 @@ struct ProducerCoreTests {
 
     // MARK: Late answers
 
-    @Test func `a write is remembered while late answers may come, and no longer`() throws {
+    /// A cancelled call, of which two nodes still owe an answer.
+    static func refusedWithAnswersDue(_ world: inout ProducerWorld) throws -> [NodeCommands] {
+        world.call(1, "a")
+        world.flush()
+        world.answer(0, .stored(1))
+        world.cancel(1)
+        let ended = (1..<3).compactMap { world.answer($0, failing: .cancelled) }
+        world.answer(0, .deleted)
+        #expect(world.core.lateWrites.count == 1 && world.core.isIdle)
+        return ended
+    }
+
+    @Test func `a refused job is remembered while copies of it may be stored late, and no longer`() throws {
+        var world = try ProducerWorld()
+        for commands in try Self.refusedWithAnswersDue(&world) {
+            let mustGo = world.core.arrivedLate(commands, at: 0, .stored(7))
+            #expect(mustGo)
+        }
+        #expect(world.core.lateWrites.isEmpty)
+    }
+
+    @Test func `an accepted job needs not be remembered`() throws {
         var world = try ProducerWorld()
         world.call(1, "a")
         world.flush()
         for node in 0..<2 { world.answer(node, .stored(1)) }
         world.advance(by: .milliseconds(250))
-        let ended = world.answer(2, failing: .cancelled)
-        let late = try #require(ended)
-        #expect(world.core.lateWrites.count == 1)
-        _ = world.core.arrivedLate(late, at: 0, .stored(7))
+        world.answer(2, failing: .cancelled)
+        #expect(world.receipts(of: 1).count == 1)
         #expect(world.core.lateWrites.isEmpty)
     }
 
@@ -213,15 +244,10 @@ struct ProducerCoreTests {
 
     @Test func `what was sent on a lost connection is answered no more`() throws {
         var world = try ProducerWorld()
-        world.call(1, "a")
-        world.flush()
-        for node in 0..<2 { world.answer(node, .stored(1)) }
-        world.advance(by: .milliseconds(250))
-        world.answer(2, failing: .cancelled)
-        #expect(world.core.lateWrites.count == 1)
+        _ = try Self.refusedWithAnswersDue(&world)
         world.call(2, "b")
         world.flush()
-        for node in 0..<3 { world.answer(node, .stored(2), generation: node == 2 ? 2 : 1) }
+        for node in 0..<3 { world.answer(node, .stored(2), generation: node == 0 ? 1 : 2) }
         #expect(world.core.lateWrites.isEmpty)
     }
 
@@ -248,6 +274,23 @@ struct ProducerCoreTests {
     }
 
     // MARK: Closing
+
+    @Test func `whoever closes at the limit is not told that somebody had cancelled`() throws {
+        var world = try ProducerWorld(hasLedger: true)
+        world.core.call(1, [ProducerWorld.job("a", isOwnID: true)])
+        world.core.revoke(2, Self.receipt)
+        world.core.close()
+        world.flush()
+        let cancelled = DelayQueueError(.cancelled, "the task was cancelled")
+        world.answerLedger(.failure(cancelled))
+        world.answerLedger(.failure(cancelled))
+        #expect(world.errors(of: 1).map(\.code) == [.closed])
+        if case .failure(let error)? = world.revocations[2] {
+            #expect(error.code == .closed)
+        } else {
+            Issue.record("none")
+        }
+    }
 
     @Test func `a closed producer takes no calls, and tells those under way that it closed`() throws {
         var world = try ProducerWorld()

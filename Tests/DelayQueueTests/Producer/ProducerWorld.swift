@@ -8,9 +8,9 @@ import PipelinedTransport
 struct ProducerWorld {
     var core: ProducerCore
     var now = Moment(wall: CoreWorld.start, uptime: Uptime(microseconds: 1_000_000_000))
-    var links: [ProducerCore.Link]
+    var health: [NodeChoice.Health]
     /// What was sent and not answered.
-    private(set) var sent: [(commands: NodeCommands, write: ProducerCore.WriteID?)] = []
+    private(set) var sent: [NodeCommands] = []
     private(set) var asked: [(requests: [LedgerRequest], question: ProducerCore.Question)] = []
     private(set) var answers: [ProducerCore.CallID: [Result<Receipt, DelayQueueError>]] = [:]
     private(set) var revocations: [ProducerCore.CallID: Result<RevokeOutcome, DelayQueueError>] = [:]
@@ -19,8 +19,8 @@ struct ProducerWorld {
 
     init(nodes: Int = 3, hasLedger: Bool = false) throws {
         let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
-        core = ProducerCore(settings: .init(nodes: addresses, queue: .default, hasLedger: hasLedger))
-        links = addresses.map { _ in ProducerCore.Link(isUp: true, isBusy: false) }
+        core = ProducerCore(nodes: addresses, queue: .default, configuration: .init(), hasLedger: hasLedger)
+        health = addresses.map { _ in NodeChoice.Health(isUp: true, isSlow: false, isBusy: false) }
     }
 
     static func job(_ id: String, isOwnID: Bool = false) -> PreparedJob {
@@ -51,10 +51,10 @@ struct ProducerWorld {
 
     mutating func flush() {
         var generator = SystemRandomNumberGenerator()
-        if core.hasGathered { core.write(links: links, now: now, using: &generator) }
+        if core.hasGathered { core.write(health: health, now: now, using: &generator) }
         for action in core.takeActions() {
             switch action {
-            case .send(let commands, let write): sent += commands.map { ($0, write) }
+            case .send(let commands): sent += commands
             case .stopWaiting(let write): stopped.append(write)
             case .ask(let requests, let question): asked.append((requests, question))
             case .answer(let id, let results): answers[id] = results
@@ -67,7 +67,7 @@ struct ProducerWorld {
     // MARK: Nodes
 
     /// The commands to a node that wait for an answer, the oldest first.
-    func commands(to node: Int) -> [NodeCommands] { sent.map(\.commands).filter { $0.node == node } }
+    func commands(to node: Int) -> [NodeCommands] { sent.filter { $0.node == node } }
 
     /// Answers the oldest commands to a node; with a code, for those that have no reply here.
     @discardableResult
@@ -76,10 +76,10 @@ struct ProducerWorld {
         mayHaveBeenSent: Bool = true,
         generation: UInt64 = 1
     ) -> NodeCommands? {
-        guard let index = sent.firstIndex(where: { $0.commands.node == node }) else { return nil }
-        let commands = sent.remove(at: index).commands
+        guard let index = sent.firstIndex(where: { $0.node == node }) else { return nil }
+        let commands = sent.remove(at: index)
         let failure = code.map {
-            TransportError($0, address: core.settings.nodes[node].address, mayHaveBeenSent: mayHaveBeenSent)
+            TransportError($0, address: core.nodes[node].address, mayHaveBeenSent: mayHaveBeenSent)
         }
         core.answered(
             commands,

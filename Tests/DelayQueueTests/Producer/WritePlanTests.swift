@@ -18,7 +18,7 @@ struct WritePlanTests {
 
     @Test func `each job has each of its indexes once, on nodes of its own`() {
         let plan = Self.plan(Self.health(5), jobs: 20)
-        #expect(plan.copies == Array(repeating: 3, count: 20))
+        #expect(plan.copies == 3)
         for job in 0..<20 {
             let puts = plan.puts.flatMap(\.value).filter { $0.job == job }
             #expect(puts.map(\.copy).sorted() == [0, 1, 2])
@@ -28,7 +28,7 @@ struct WritePlanTests {
 
     @Test func `nodes in backoff are not planned, slow ones not waited for`() {
         let plan = Self.plan(Self.health(3, down: [1], slow: [2]))
-        #expect(plan.copies == [2])
+        #expect(plan.copies == 2)
         #expect(Set(plan.puts.nodes) == [0, 2])
         #expect(plan.unplanned == [1])
         #expect(Self.plan(Self.health(3, slow: [2])).probes == [2])
@@ -46,13 +46,12 @@ struct WritePlanTests {
 
     @Test func `no job is no put`() {
         let plan = Self.plan(Self.health(3), jobs: 0)
-        #expect(plan.copies.isEmpty)
         #expect(plan.puts.isEmpty)
     }
 
     @Test func `with too few nodes nothing is written`() {
         let plan = Self.plan(Self.health(3, down: [0, 1]))
-        #expect(plan.copies == [0])
+        #expect(plan.copies == 0)
         #expect(plan.puts.isEmpty)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PipelinedTransport
 import Testing
 
 @testable import DelayQueue
@@ -25,6 +26,22 @@ struct SimulationTests {
                 let jobs = consumer.core.jobs
                 #expect(jobs.isEmpty && jobs.nameCount == 0, "seed \(seed)")
                 #expect(jobs.counts == PhaseCounts() && jobs.heldCopies.allSatisfy { $0 == 0 }, "seed \(seed)")
+            }
+        }
+    }
+
+    @Test func `what producers remember of ended waits goes with the last answer, or with the connection`() throws {
+        for seed in UInt64(0)..<200 {
+            let world = World(seed: seed)
+            try world.run()
+            guard let producer = world.producer, producer.isAlive else { continue }
+            #expect(producer.core.isIdle, "seed \(seed)")
+            for write in producer.core.lateWrites.values {
+                for (node, late) in write.late {
+                    let link = producer.links[node]
+                    let isDue = late.generation?.number == link.generation && link.connection != nil
+                    #expect(!isDue || !link.outstanding.isEmpty, "seed \(seed), node \(node)")
+                }
             }
         }
     }

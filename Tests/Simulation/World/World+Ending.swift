@@ -9,6 +9,11 @@ extension World {
         for gate in gates { gate.recover() }
         for index in failuresLeft.indices { failuresLeft[index] = 0 }
         kickOn()
+        callersWaiting += 1
+        after(6_000_000) { [unowned self] in
+            callersWaiting -= 1
+            callThatSucceeds()
+        }
     }
 
     /// Kicks go on: a job buried after the last fault must not stay dead for ever, or its end could not be judged.

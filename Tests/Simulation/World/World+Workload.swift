@@ -25,6 +25,13 @@ extension World {
         }
     }
 
+    /// With all well, a new job is accepted, whatever producers remember of the trouble.
+    func callThatSucceeds() {
+        let job = makeJob(isOwnID: false, isGoQueue: false)
+        mustBeAccepted = job.number
+        call([job], tries: 0)
+    }
+
     private func makeJob(isOwnID: Bool, isGoQueue: Bool) -> ScheduledJob {
         let fire = now + (random.chance(3) ? random.time(20_000_000) : random.time(3_000_000))
         let fireTime = Timestamp(microseconds: fire)

@@ -54,6 +54,8 @@ package final class World {
     /// Callers that will ask again in a while.
     var callersWaiting = 0
     var foreignLeft: Int?
+    /// A job that is scheduled when all is well.
+    var mustBeAccepted: Int?
 
     package init(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

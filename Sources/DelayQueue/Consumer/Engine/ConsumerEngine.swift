@@ -12,6 +12,13 @@ import PipelinedTransport
 /// for the ledger; each pump sends what has gathered since its last batch, so batches grow with the load. When the last
 /// iterator is gone and every job settled, the pumps end and the connections close.
 actor ConsumerEngine {
+    private enum Message: Sendable {
+        case iteratorStarted
+        case iteratorEnded
+        /// The continuation, where somebody waits for the end of it.
+        case settle(HeldJobID, Settlement, CheckedContinuation<DelayQueueError?, Never>?)
+    }
+
     nonisolated let unownedExecutor: UnownedSerialExecutor
     nonisolated let deliveries: DeliveryQueue
     nonisolated let configuration: ConsumerConfiguration
@@ -19,7 +26,7 @@ actor ConsumerEngine {
     nonisolated let nodes: [BeanstalkNode]
     nonisolated let logger: Logger
     nonisolated let metrics: ConsumerMetrics
-    private nonisolated let inbox = ConsumerInbox()
+    private nonisolated let inbox = Inbox<Message>()
     nonisolated let eventLoop: any EventLoop
     nonisolated let loopExecutor: EventLoopTaskExecutor
 
@@ -89,10 +96,10 @@ actor ConsumerEngine {
 
     /// Asks the engine to look at its inbox and at the demand, once however often it is called meanwhile.
     nonisolated func poke() {
-        if inbox.schedule() { scheduleTurn() }
+        if inbox.post(nil) { scheduleTurn() }
     }
 
-    private nonisolated func post(_ message: ConsumerInbox.Message) {
+    private nonisolated func post(_ message: Message) {
         if inbox.post(message) { scheduleTurn() }
     }
 

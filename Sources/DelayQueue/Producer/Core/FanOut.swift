@@ -1,4 +1,5 @@
 package import Beanstalk
+package import PipelinedTransport
 
 /// The decision over jobs written together to several nodes: which of them are accepted, and when the wait is over.
 ///
@@ -9,11 +10,6 @@ package struct FanOut {
     package struct Put: Hashable, Sendable {
         package var job: Int
         package var copy: Int
-
-        package init(job: Int, copy: Int) {
-            self.job = job
-            self.copy = copy
-        }
     }
 
     /// What became of a put.
@@ -35,6 +31,8 @@ package struct FanOut {
         package var index: Int
         package var node: Int
         package var answer: Answer
+        /// The connection it was written on, where that is known.
+        package var generation: ConnectionGeneration?
     }
 
     package enum Fate: Hashable, Sendable {
@@ -58,13 +56,6 @@ package struct FanOut {
         }
     }
 
-    /// A copy of a job that was withdrawn before it was known to be stored.
-    package struct UnwantedCopy: Equatable {
-        package var put: Put
-        package var node: Int
-        package var id: BeanstalkJobID
-    }
-
     private struct PendingNode {
         var puts: [Put]
         var isAwaited: Bool
@@ -80,7 +71,7 @@ package struct FanOut {
     package private(set) var isOver = false
     /// Copies whose answer came after the wait for it had ended, and before that end was recorded.
     private var storedLate: [Put: BeanstalkJobID] = [:]
-    private var unwanted: [UnwantedCopy] = []
+    private var unwanted: [(job: Int, copy: Copy)] = []
 
     /// - Parameter spares: nodes that may take over a copy another node certainly did not store, the first one first. A
     ///   job's own nodes may be among them; they take none of its copies over.
@@ -102,14 +93,19 @@ package struct FanOut {
     }
 
     /// The node's answers, one a put, in the order they were sent.
-    package mutating func answered(node: Int, _ answers: [Answer]) -> [Action] {
+    ///
+    /// - Parameter generation: the connection that brought them.
+    package mutating func answered(
+        node: Int, _ answers: [Answer], on generation: ConnectionGeneration? = nil
+    ) -> [Action] {
         guard let entry = pending.removeValue(for: node) else { return [] }
         var replacements = PerNode<[Put]>()
         for (put, answer) in zip(entry.puts, answers) {
             jobs[put.job].pending -= 1
-            if case .stored(let id) = answer {
+            let copy = Copy(index: put.copy, node: node, answer: known(answer, of: put), generation: generation)
+            if case .stored = answer {
                 jobs[put.job].stored += 1
-                if jobs[put.job].isWithdrawn { unwanted.append(UnwantedCopy(put: put, node: node, id: id)) }
+                if jobs[put.job].isWithdrawn { unwanted.append((put.job, copy)) }
             }
             // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
             if case .refused(isNodesFault: true) = answer, jobs[put.job].fate == .open, let spare = spare(for: put.job)
@@ -119,7 +115,7 @@ package struct FanOut {
                 jobs[put.job].pending += 1
                 continue
             }
-            jobs[put.job].add(Copy(index: put.copy, node: node, answer: known(answer, of: put)))
+            jobs[put.job].add(copy)
         }
         if replacements.isEmpty { return decide() }
         var actions: [Action] = []
@@ -206,7 +202,7 @@ package struct FanOut {
     package func isWithdrawn(_ job: Int) -> Bool { jobs[job].isWithdrawn }
 
     /// Copies to be deleted that were stored after their job was withdrawn; each is told once.
-    package mutating func takeUnwanted() -> [UnwantedCopy] {
+    package mutating func takeUnwanted() -> [(job: Int, copy: Copy)] {
         defer { unwanted = [] }
         return unwanted
     }

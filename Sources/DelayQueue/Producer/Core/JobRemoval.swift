@@ -23,17 +23,6 @@ package struct JobRemoval {
         /// Nobody can have used the id before, or will again.
         package var hasFreshID: Bool
         package var copies: [FanOut.Copy]
-
-        package init(
-            id: JobID, key: LedgerKey, fireTime: Timestamp, declaredCopies: Int, hasFreshID: Bool, copies: [FanOut.Copy]
-        ) {
-            self.id = id
-            self.key = key
-            self.fireTime = fireTime
-            self.declaredCopies = declaredCopies
-            self.hasFreshID = hasFreshID
-            self.copies = copies
-        }
     }
 
     /// Carried out and answered one after the other.
@@ -72,11 +61,7 @@ package struct JobRemoval {
     private var nodes = PerNode<CopyRemoval>()
     private var refusal: Result<RevokeOutcome, DelayQueueError>?
 
-    /// - Parameter generations: the connection each node's copies were written on, where that is known.
-    package init(
-        _ jobs: [Job], _ rule: Rule, generations: PerNode<ConnectionGeneration> = .init(), hasLedger: Bool,
-        timing: LedgerTiming
-    ) {
+    package init(_ jobs: [Job], _ rule: Rule, hasLedger: Bool, timing: LedgerTiming) {
         self.jobs = jobs
         self.rule = rule
         self.timing = timing
@@ -89,7 +74,7 @@ package struct JobRemoval {
                 case .stored(let id):
                     targets[copy.node, default: []].append(
                         CopyRemoval.Target(
-                            job: position, id: id, jobID: job.id, copy: copy.index, generation: generations[copy.node]))
+                            job: position, id: id, jobID: job.id, copy: copy.index, generation: copy.generation))
                 case .refused: states[position].deleted.append(copy.index)
                 case .unknown: states[position].left += 1
                 }

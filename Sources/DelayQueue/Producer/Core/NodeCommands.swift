@@ -33,6 +33,11 @@ package struct NodeCommands: Sendable {
         case sizeLimit(ProducerCore.RemovalID)
     }
 
+    /// The write whose puts they are, which may be told to stop waiting; nil for what must be done to its end.
+    package var write: ProducerCore.WriteID? {
+        if case .write(let id) = purpose { id } else { nil }
+    }
+
     package let node: Int
     package let kind: Kind
     /// The only connection they may be sent on; nil for any.

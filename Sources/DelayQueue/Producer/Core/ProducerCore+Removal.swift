@@ -32,23 +32,31 @@ extension ProducerCore {
 
     /// Takes back what was written of refused jobs.
     mutating func withdraw(_ refused: [Int], of write: inout Write, _ id: WriteID) {
-        var jobs: [JobRemoval.Job] = []
-        var refusals: [Removal.Refusal] = []
-        for index in refused {
-            let entry = write.entries[index]
-            let copies = write.fanOut.withdraw(index)
-            jobs.append(removed(entry.job, declaredCopies: write.declaredCopies(of: index), copies: copies))
-            refusals.append(refusal(of: index, in: write))
+        let jobs = refused.map { ($0, write.fanOut.withdraw($0)) }
+        let refusals = refused.map { refusal(of: $0, in: write) }
+        remove(jobs, of: write, id, refusals: refusals)
+    }
+
+    /// - Parameter refusals: what callers are told in the end; none for copies of jobs whose withdrawal is done or under
+    ///   way without them, which are marked already, where they can be.
+    mutating func remove(
+        _ copies: [(job: Int, [FanOut.Copy])], of write: Write, _ id: WriteID, refusals: [Removal.Refusal]
+    ) {
+        let jobs = copies.map { index, copies in
+            let job = write.entries[index].job
+            return JobRemoval.Job(
+                id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: write.declaredCopies(of: index),
+                hasFreshID: job.hasFreshID, copies: copies)
         }
         let steps = JobRemoval(
-            jobs, .withdrawal, generations: write.generations, hasLedger: settings.hasLedger, timing: settings.timing)
+            jobs, .withdrawal, hasLedger: hasLedger && !refusals.isEmpty, timing: configuration.timing)
         advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, refusals)))
     }
 
     mutating func beginRevocation(of receipt: Receipt, for call: CallID) {
         let copies = receipt.placements.map { placement -> FanOut.Copy in
             // A copy elsewhere than on this producer's nodes is out of reach.
-            guard let id = placement.id, let node = settings.nodes.firstIndex(of: placement.node) else {
+            guard let id = placement.id, let node = nodes.firstIndex(of: placement.node) else {
                 return FanOut.Copy(index: placement.index, node: 0, answer: .unknown)
             }
             return FanOut.Copy(index: placement.index, node: node, answer: .stored(id))
@@ -56,27 +64,8 @@ extension ProducerCore {
         let job = JobRemoval.Job(
             id: receipt.jobID, key: receipt.ledgerKey, fireTime: receipt.fireTime, declaredCopies: receipt.copies,
             hasFreshID: !receipt.hasOwnID && receipt.format == .native, copies: copies)
-        let steps = JobRemoval([job], .revocation, hasLedger: settings.hasLedger, timing: settings.timing)
+        let steps = JobRemoval([job], .revocation, hasLedger: hasLedger, timing: configuration.timing)
         advance(makeID(), Removal(steps: steps, reason: .revocation(call)))
-    }
-
-    /// Deletes copies whose withdrawal is done or under way without them.
-    mutating func remove(_ unwanted: [FanOut.UnwantedCopy], of write: Write, _ id: WriteID) {
-        let jobs = unwanted.map { copy in
-            removed(
-                write.entries[copy.put.job].job, declaredCopies: write.declaredCopies(of: copy.put.job),
-                copies: [FanOut.Copy(index: copy.put.copy, node: copy.node, answer: .stored(copy.id))])
-        }
-        // Marked already, where it can be.
-        let steps = JobRemoval(
-            jobs, .withdrawal, generations: write.generations, hasLedger: false, timing: settings.timing)
-        advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, [])))
-    }
-
-    private func removed(_ job: PreparedJob, declaredCopies: Int, copies: [FanOut.Copy]) -> JobRemoval.Job {
-        JobRemoval.Job(
-            id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: declaredCopies,
-            hasFreshID: job.hasFreshID, copies: copies)
     }
 
     // MARK: Steps
@@ -88,7 +77,7 @@ extension ProducerCore {
         case .ask(let requests):
             actions.append(.ask(requests, .removal(id)))
         case .delete(let nodes):
-            actions.append(.send(nodes.compactMap { commands(of: removal, id, to: $0) }, write: nil))
+            actions.append(.send(nodes.compactMap { commands(of: removal, id, to: $0) }))
         }
         removals[id] = removal
     }
@@ -99,7 +88,7 @@ extension ProducerCore {
             case .withdrawal(let write, _): .withdrawal(id, of: write)
             case .revocation(let call): .revocation(id, of: call)
             }
-        let timeout = settings.writeTimeout
+        let timeout = configuration.writeTimeout
         return switch removal.steps.command(to: node) {
         case .peek(let ids): NodeCommands(node: node, kind: .peek(ids), timeout: timeout, purpose: purpose)
         case .delete(let ids, let generation):
@@ -118,7 +107,7 @@ extension ProducerCore {
     mutating func removalAnswered(_ id: RemovalID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>) {
         guard var removal = removals.removeValue(forKey: id) else { return }
         removal.steps.answered(by: node, outcome)
-        if let next = commands(of: removal, id, to: node) { actions.append(.send([next], write: nil)) }
+        if let next = commands(of: removal, id, to: node) { actions.append(.send([next])) }
         if removal.steps.isDeleting { removals[id] = removal } else { advance(id, removal) }
     }
 
@@ -131,12 +120,12 @@ extension ProducerCore {
             return end(removal)
         }
         var removal = removal
-        removal.limitsDue = settings.nodes.count
+        removal.limitsDue = nodes.count
         removals[id] = removal
-        let commands = settings.nodes.indices.map {
+        let commands = nodes.indices.map {
             NodeCommands(node: $0, kind: .statistics, timeout: .seconds(1), purpose: .sizeLimit(id))
         }
-        actions.append(.send(commands, write: nil))
+        actions.append(.send(commands))
     }
 
     mutating func sizeLimitAnswered(_ id: RemovalID, _ outcome: BatchOutcome<BeanstalkReply>) {
@@ -174,7 +163,7 @@ extension ProducerCore {
         } else if isClosed {
             error = DelayQueueError(.closed, "the producer was closed before enough nodes had acknowledged the job")
         } else if write.bodyTooLarge.contains(index) {
-            overhead = entry.job.overhead(copies: write.plan.copies[index])
+            overhead = entry.job.overhead(copies: write.plan.copies)
             error = DelayQueueError(
                 .bodyTooLarge,
                 "body of \(entry.job.bodySize) bytes is too large for the nodes; store it elsewhere, or start beanstalkd "
@@ -188,12 +177,12 @@ extension ProducerCore {
     private func insufficientCopies(of index: Int, in write: Write) -> DelayQueueError {
         let written = write.fanOut.copies(of: index).count { if case .stored = $0.answer { true } else { false } }
         var failures = write.nodeErrors.sorted { $0.node < $1.node }.map {
-            DelayQueueError.NodeFailure(node: settings.nodes[$0.node], error: $0.value)
+            DelayQueueError.NodeFailure(node: nodes[$0.node], error: $0.value)
         }
         for node in write.plan.unplanned where write.nodeErrors[node] == nil {
-            failures.append(.init(node: settings.nodes[node], error: NodeNotAnswering()))
+            failures.append(.init(node: nodes[node], error: NodeNotAnswering()))
         }
-        let least = settings.minimumWritten
+        let least = configuration.minimumWritten
         return DelayQueueError(
             .insufficientCopies,
             written < least

@@ -14,14 +14,10 @@ extension ProducerCore {
         let entries: [Entry]
         let plan: WritePlan
         var fanOut: FanOut
-        /// The connection each node's copies were written on.
-        var generations = PerNode<ConnectionGeneration>()
         var nodeErrors = PerNode<any Error>()
         var bodyTooLarge: Set<Int> = []
         /// Calls that were cancelled before enough nodes had answered.
         var cancelled: Set<CallID> = []
-        /// Accepted jobs whose callers were told before the others.
-        var told: Set<Int> = []
         /// Nodes that may still answer puts whose wait is over.
         var late = PerNode<LateNode>()
 
@@ -31,14 +27,15 @@ extension ProducerCore {
             fanOut = FanOut(jobCount: entries.count, minimumWritten: minimumWritten, spares: plan.spares)
         }
 
-        func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies[entry]) }
+        func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies) }
 
-        /// Some of the replies may have come before this is known.
-        mutating func expectLate(_ count: Int, from node: Int, on generation: ConnectionGeneration) {
+        /// - Parameter count: how many more replies are due; negative for one that came, which may be before it is known
+        ///   that they are.
+        mutating func expectLate(_ count: Int, from node: Int, on generation: ConnectionGeneration?) {
             var known = late[node] ?? LateNode()
-            known.generation = generation
+            known.generation = known.generation ?? generation
             known.count += count
-            late[node] = known.count > 0 ? known : nil
+            late[node] = known.count == 0 ? nil : known
         }
     }
 
@@ -60,18 +57,13 @@ extension ProducerCore {
     /// - Parameter isChoiceShared: all jobs go to the same nodes: whatever a node does it does to every one of them, so
     ///   that no caller waits for another one's node.
     mutating func begin(
-        _ entries: [Write.Entry], isChoiceShared: Bool, links: inout [Link], now: Moment,
+        _ entries: [Write.Entry], isChoiceShared: Bool, health: inout [NodeChoice.Health], now: Moment,
         using generator: inout some RandomNumberGenerator
     ) {
-        var health: [NodeChoice.Health] = []
-        health.reserveCapacity(links.count)
-        for (node, link) in links.enumerated() {
-            health.append(NodeChoice.Health(isUp: link.isUp, isSlow: isSlow[node], isBusy: link.isBusy))
-        }
         let plan = WritePlan(
-            jobCount: entries.count, health: health, copies: settings.copies,
-            minimumWritten: settings.minimumWritten, isChoiceShared: isChoiceShared, using: &generator)
-        var write = Write(entries, plan: plan, minimumWritten: settings.minimumWritten)
+            jobCount: entries.count, health: health, copies: configuration.copies,
+            minimumWritten: configuration.minimumWritten, isChoiceShared: isChoiceShared, using: &generator)
+        var write = Write(entries, plan: plan, minimumWritten: configuration.minimumWritten)
         let id = makeID()
         for entry in entries { calls[entry.call]?.write = id }
         var commands: [NodeCommands] = []
@@ -79,12 +71,12 @@ extension ProducerCore {
             write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
             commands.append(putCommands(puts, to: node, of: write, id, now: now))
             // One probe at a time to a slow node.
-            links[node].isBusy = true
+            health[node].isBusy = true
         }
         if commands.isEmpty {
             _ = write.fanOut.decide()
         } else {
-            actions.append(.send(commands, write: id))
+            actions.append(.send(commands))
         }
         advance(id, write)
     }
@@ -98,7 +90,7 @@ extension ProducerCore {
             let delay = (try? PutDelay.seconds(until: job.fireTime, now: now.wall)) ?? 0
             return NodeCommands.Put(place: place, job: job, copies: write.declaredCopies(of: place.job), delay: delay)
         }
-        return NodeCommands(node: node, kind: .put(puts), timeout: settings.writeTimeout, purpose: .write(id))
+        return NodeCommands(node: node, kind: .put(puts), timeout: configuration.writeTimeout, purpose: .write(id))
     }
 
     // MARK: Answers
@@ -108,11 +100,11 @@ extension ProducerCore {
         _ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
     ) {
         let node = commands.node
-        if !outcome.replies.isEmpty { isSlow[node] = false }
+        if outcome.failure == nil { isSlow[node] = false }
         dropLateWrites(of: node, before: outcome.generation)
         switch (commands.purpose, commands.kind) {
         case (.write(let id), .put(let puts)): putsAnswered(puts, of: id, by: node, outcome, now: now)
-        case (.clearing(let id, let replies), _): cleared(replies, of: id, by: node, outcome, now: now)
+        case (.clearing(let id, let replies), _): cleared(replies, commands, of: id, outcome, now: now)
         case (.withdrawal(let id, _), _), (.revocation(let id, _), _): removalAnswered(id, by: node, outcome)
         case (.sizeLimit(let id), _): sizeLimitAnswered(id, outcome)
         case (.write, _): break
@@ -124,7 +116,6 @@ extension ProducerCore {
     ) {
         // Taken out, so that it is changed in place.
         guard var write = writes.removeValue(forKey: id) else { return }
-        write.generations[node] = outcome.generation
         if let failure = outcome.failure {
             write.nodeErrors[node] = failure
             // A node that could not be reached is not waited for either when it is tried again.
@@ -136,43 +127,46 @@ extension ProducerCore {
         let replies = PutReplies(outcome, count: puts.count)
         for position in replies.tooLarge { write.bodyTooLarge.insert(puts[position].place.job) }
         if let refusal = replies.refusal {
-            write.nodeErrors[node] = BeanstalkError(refusal, address: settings.nodes[node].address)
+            write.nodeErrors[node] = BeanstalkError(refusal, address: nodes[node].address)
         }
         if !replies.buried.isEmpty {
             let commands = NodeCommands(
                 node: node, kind: .delete(replies.buried.map(\.id)), generation: outcome.generation,
-                timeout: settings.stragglerGrace, purpose: .clearing(id, replies))
-            actions.append(.send([commands], write: nil))
+                timeout: configuration.stragglerGrace, purpose: .clearing(id, replies))
+            actions.append(.send([commands]))
             writes[id] = write
             return
         }
-        record(replies.answers, by: node, in: &write, id, now: now)
+        record(replies.answers, by: node, on: outcome.generation, in: &write, id, now: now)
         advance(id, write)
     }
 
     private mutating func cleared(
-        _ replies: PutReplies, of id: WriteID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
+        _ replies: PutReplies, _ commands: NodeCommands, of id: WriteID, _ outcome: BatchOutcome<BeanstalkReply>,
+        now: Moment
     ) {
         guard var write = writes.removeValue(forKey: id) else { return }
         var replies = replies
         replies.deleted(outcome.replies)
-        record(replies.answers, by: node, in: &write, id, now: now)
+        // The connection of the puts: the deletes were not sent on another, but may have been refused by it.
+        let generation = commands.generation ?? outcome.generation
+        record(replies.answers, by: commands.node, on: generation, in: &write, id, now: now)
         advance(id, write)
     }
 
     private mutating func record(
-        _ answers: [FanOut.Answer], by node: Int, in write: inout Write, _ id: WriteID, now: Moment
+        _ answers: [FanOut.Answer], by node: Int, on generation: ConnectionGeneration, in write: inout Write,
+        _ id: WriteID, now: Moment
     ) {
-        carryOut(write.fanOut.answered(node: node, answers), of: &write, id, now: now)
-        let unwanted = write.fanOut.takeUnwanted()
-        if !unwanted.isEmpty { remove(unwanted, of: write, id) }
+        carryOut(write.fanOut.answered(node: node, answers, on: generation), of: &write, id, now: now)
+        for (job, copy) in write.fanOut.takeUnwanted() { remove([(job, [copy])], of: write, id, refusals: []) }
     }
 
     private mutating func carryOut(_ decisions: [FanOut.Action], of write: inout Write, _ id: WriteID, now: Moment) {
         for decision in decisions {
             switch decision {
             case .send(let puts, let node):
-                actions.append(.send([putCommands(puts, to: node, of: write, id, now: now)], write: id))
+                actions.append(.send([putCommands(puts, to: node, of: write, id, now: now)]))
             case .startGrace: startGrace(of: id, now: now)
             case .finish: if !write.fanOut.isAnswered { actions.append(.stopWaiting(id)) }
             }
@@ -196,23 +190,27 @@ extension ProducerCore {
                 if !write.fanOut.isWithdrawn(index) { refused.append(index) }
                 continue
             }
-            if write.told.contains(index) { continue }
             if current?.id != entry.call {
                 putBack(current)
                 current = calls.removeValue(forKey: entry.call).map { (entry.call, $0) }
             }
+            // Whoever was cancelled has its receipt already.
+            if current == nil || current?.call.results[entry.position] != nil { continue }
             current?.call.results[entry.position] = .success(receipt(for: index, of: write))
             current?.call.unanswered -= 1
         }
         putBack(current)
         if !refused.isEmpty { withdraw(refused, of: &write, id) }
-        if !write.late.isEmpty { lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late) }
+        // Without a refused job whatever is stored late stays, and nothing needs to be known for that.
+        if !write.late.isEmpty, write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused }) {
+            lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
+        }
     }
 
     func receipt(for index: Int, of write: Write) -> Receipt {
         let job = write.entries[index].job
         var placements: [Receipt.Placement] = []
-        placements.reserveCapacity(settings.copies)
+        placements.reserveCapacity(configuration.copies)
         for copy in write.fanOut.copies(of: index) {
             let id: BeanstalkJobID?
             switch copy.answer {
@@ -220,10 +218,10 @@ extension ProducerCore {
             case .unknown: id = nil
             case .refused: continue
             }
-            placements.append(Receipt.Placement(node: settings.nodes[copy.node], index: copy.index, id: id))
+            placements.append(Receipt.Placement(node: nodes[copy.node], index: copy.index, id: id))
         }
         return Receipt(
-            jobID: job.id, fireTime: job.fireTime, queue: settings.queue, hasOwnID: job.isOwnID,
+            jobID: job.id, fireTime: job.fireTime, queue: queue, hasOwnID: job.isOwnID,
             format: job.isNative ? .native : .goQueue, copies: write.declaredCopies(of: index), placements: placements)
     }
 
@@ -261,7 +259,6 @@ extension ProducerCore {
                 if write.fanOut.fate(of: index) == .refused {
                     refused.append(index)
                 } else {
-                    write.told.insert(index)
                     conclude(call, write.entries[index].position, .success(receipt(for: index, of: write)))
                 }
             }
@@ -287,9 +284,12 @@ extension ProducerCore {
                 writes[id]?.fanOut.arrivedLate(place, as: jobID) ?? lateWrites[id]?.fanOut.arrivedLate(place, as: jobID)
                 ?? false
         }
-        writes[id]?.late[node, default: LateNode()].count -= 1
-        lateWrites[id]?.late[node]?.count -= 1
-        if lateWrites[id]?.late[node]?.count == 0 { forgetLateNode(node, of: id) }
+        if writes[id] != nil {
+            writes[id]?.expectLate(-1, from: node, on: nil)
+        } else {
+            lateWrites[id]?.late[node]?.count -= 1
+            if lateWrites[id]?.late[node]?.count == 0 { forgetLateNode(node, of: id) }
+        }
         return mustGo
     }
 

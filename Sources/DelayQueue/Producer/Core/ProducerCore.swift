@@ -15,29 +15,10 @@ package struct ProducerCore {
     package typealias WriteID = UInt64
     package typealias RemovalID = UInt64
 
-    package struct Settings: Sendable {
-        package var nodes: [BeanstalkNode]
-        package var queue: TubeName
-        package var copies = 3
-        package var minimumWritten = 2
-        package var stragglerGrace: Duration = .milliseconds(250)
-        package var writeTimeout: Duration = .seconds(5)
-        package var timing = LedgerTiming()
-        package var hasLedger: Bool
-
-        package init(nodes: [BeanstalkNode], queue: TubeName, hasLedger: Bool) {
-            self.nodes = nodes
-            self.queue = queue
-            self.hasLedger = hasLedger
-        }
-    }
-
     /// What is to be done. The order counts.
     package enum Action {
         /// Send to these nodes at the same time, and answer for each by ``answered(_:_:now:)``.
-        ///
-        /// - Parameter write: whose puts they are, which may be told to stop waiting; nil for what must be done to its end.
-        case send([NodeCommands], write: WriteID?)
+        case send([NodeCommands])
         /// End the waits for a write's puts. They are answered with what has come by now; replies that still come are
         /// told by ``arrivedLate(_:at:_:)``.
         case stopWaiting(WriteID)
@@ -55,19 +36,6 @@ package struct ProducerCore {
         case removal(RemovalID)
     }
 
-    /// What is to be known of a connection when jobs are written.
-    package struct Link: Sendable {
-        /// Not within a backoff, and not closed.
-        package var isUp: Bool
-        /// Something sent waits for an answer, or the connection is being made.
-        package var isBusy: Bool
-
-        package init(isUp: Bool, isBusy: Bool) {
-            self.isUp = isUp
-            self.isBusy = isBusy
-        }
-    }
-
     struct Call {
         let jobs: [PreparedJob]
         var results: [Result<Receipt, DelayQueueError>?]
@@ -82,7 +50,10 @@ package struct ProducerCore {
         }
     }
 
-    let settings: Settings
+    let nodes: [BeanstalkNode]
+    let queue: TubeName
+    let configuration: ProducerConfiguration
+    let hasLedger: Bool
     var calls: [CallID: Call] = [:]
     /// Calls whose jobs are to be written, in the order they came.
     private var gathered: [CallID] = []
@@ -98,9 +69,12 @@ package struct ProducerCore {
     private var lastID: UInt64 = 0
     var actions: [Action] = []
 
-    package init(settings: Settings) {
-        self.settings = settings
-        isSlow = settings.nodes.map { _ in false }
+    package init(nodes: [BeanstalkNode], queue: TubeName, configuration: ProducerConfiguration, hasLedger: Bool) {
+        self.nodes = nodes
+        self.queue = queue
+        self.configuration = configuration
+        self.hasLedger = hasLedger
+        isSlow = nodes.map { _ in false }
     }
 
     mutating func makeID() -> UInt64 {
@@ -126,16 +100,16 @@ package struct ProducerCore {
             return
         }
         calls[id] = Call(jobs)
-        let requests = settings.hasLedger ? jobs.lazy.filter { !$0.hasFreshID }.map(statusRequest) : []
+        let requests = hasLedger ? jobs.lazy.filter { !$0.hasFreshID }.map(statusRequest) : []
         if requests.isEmpty { gathered.append(id) } else { actions.append(.ask(requests, .ids(id))) }
     }
 
     private func statusRequest(of job: PreparedJob) -> LedgerRequest {
-        LedgerRequest(key: key(of: job), operation: .status, timing: settings.timing)
+        LedgerRequest(key: key(of: job), operation: .status, timing: configuration.timing)
     }
 
     func key(of job: PreparedJob) -> LedgerKey {
-        job.isNative ? LedgerKey(queue: settings.queue, id: job.id) : LedgerKey(goQueue: job.id)
+        job.isNative ? LedgerKey(queue: queue, id: job.id) : LedgerKey(goQueue: job.id)
     }
 
     /// The caller waits no more: its jobs are refused, unless enough nodes have stored them already. Jobs of others that
@@ -144,7 +118,6 @@ package struct ProducerCore {
         guard let call = calls[id] else { return }
         if let write = call.write { return cancel(id, in: write, now: now) }
         calls[id] = nil
-        gathered.removeAll { $0 == id }
         actions.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
     }
 
@@ -167,6 +140,15 @@ package struct ProducerCore {
 
     /// - Parameter results: a reply for each request, in its place.
     package mutating func ledgerAnswered(_ question: Question, _ results: [Result<LedgerReply, DelayQueueError>]) {
+        var results = results
+        if isClosed {
+            // Nobody asked for an end but whoever closes.
+            for (index, result) in results.enumerated() {
+                guard case .failure(let error) = result, error.code == .cancelled else { continue }
+                results[index] = .failure(
+                    DelayQueueError(.closed, "the producer was closed before the ledger answered"))
+            }
+        }
         switch question {
         case .ids(let call): idsAnswered(call, results)
         case .removal(let removal): removalAnswered(removal, results)
@@ -220,13 +202,14 @@ package struct ProducerCore {
 
     /// Begins to write what has gathered.
     ///
-    /// - Parameter links: the connections, by node.
+    /// - Parameter health: what connections say of themselves, by node.
     package mutating func write(
-        links: [Link], now: Moment, using generator: inout some RandomNumberGenerator
+        health: [NodeChoice.Health], now: Moment, using generator: inout some RandomNumberGenerator
     ) {
         let waiting = gathered
         gathered.removeAll(keepingCapacity: true)
-        var links = links
+        var health = health
+        for node in health.indices { health[node].isSlow = isSlow[node] }
         var shared: [Write.Entry] = []
         var size = WriteSize()
         for id in waiting {
@@ -235,24 +218,27 @@ package struct ProducerCore {
                 let entries = call.jobs.indices.filter { call.results[$0] == nil }.map {
                     Write.Entry(job: call.jobs[$0], call: id, position: $0)
                 }
-                begin(entries, isChoiceShared: false, links: &links, now: now, using: &generator)
+                begin(entries, isChoiceShared: false, health: &health, now: now, using: &generator)
                 continue
             }
             shared.append(Write.Entry(job: call.jobs[0], call: id, position: 0))
             size.add(recordSize: call.jobs[0].recordSize)
             if size.isFull {
-                begin(shared, isChoiceShared: true, links: &links, now: now, using: &generator)
+                begin(shared, isChoiceShared: true, health: &health, now: now, using: &generator)
                 shared = []
                 size = WriteSize()
             }
         }
-        if !shared.isEmpty { begin(shared, isChoiceShared: true, links: &links, now: now, using: &generator) }
+        if !shared.isEmpty { begin(shared, isChoiceShared: true, health: &health, now: now, using: &generator) }
     }
 
     // MARK: Time
 
     /// When ``tick(now:)`` is to come; nil where nothing waits for a time.
-    package var nextTick: Uptime? { graces.first?.end }
+    package mutating func nextTick() -> Uptime? {
+        while let grace = graces.first, writes[grace.write] == nil { graces.removeFirst() }
+        return graces.first?.end
+    }
 
     package mutating func tick(now: Moment) {
         while let grace = graces.first, grace.end <= now.uptime {
@@ -262,7 +248,7 @@ package struct ProducerCore {
     }
 
     mutating func startGrace(of write: WriteID, now: Moment) {
-        graces.append((now.uptime + settings.stragglerGrace, write))
+        graces.append((now.uptime + configuration.stragglerGrace, write))
     }
 }
 

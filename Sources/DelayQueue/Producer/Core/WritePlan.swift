@@ -1,7 +1,7 @@
 /// Which node is to store which copy of which job of a batch.
 package struct WritePlan {
     /// Copies planned for each job; 0 where too few nodes are there.
-    package private(set) var copies: [Int] = []
+    package let copies: Int
     package private(set) var puts = PerNode<[FanOut.Put]>()
     /// Nodes that are not waited for.
     package private(set) var probes: Set<Int> = []
@@ -21,11 +21,8 @@ package struct WritePlan {
         let isChoiceShared = isChoiceShared || health.count <= planned
         spares = isChoiceShared ? choice.spares(using: &generator) : choice.healthyNodes.shuffled(using: &generator)
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
-        guard choice.copies >= minimumWritten else {
-            copies = Array(repeating: 0, count: jobCount)
-            return
-        }
-        copies = Array(repeating: choice.copies, count: jobCount)
+        copies = choice.copies >= minimumWritten ? choice.copies : 0
+        if copies == 0 { return }
         if isChoiceShared {
             plan(choice, for: 0..<jobCount)
             return

@@ -11,18 +11,27 @@ import PipelinedTransport
 /// cancellation must not cut short what is done for others, or to take a job back: each is awaited by the callers whom
 /// its answers resume, and by ``close(within:)``.
 actor ProducerEngine {
+    typealias Results = [Result<Receipt, DelayQueueError>]
+
+    private enum Message: Sendable {
+        case call(ProducerCore.CallID, [PreparedJob], CheckedContinuation<Results, Never>)
+        case cancel(ProducerCore.CallID)
+        case revoke(
+            ProducerCore.CallID, Receipt, CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>)
+    }
+
     nonisolated let unownedExecutor: UnownedSerialExecutor
     nonisolated let nodes: [BeanstalkNode]
     nonisolated let loopExecutor: EventLoopTaskExecutor
     private nonisolated let eventLoop: any EventLoop
-    private nonisolated let inbox = ProducerInbox()
+    private nonisolated let inbox = Inbox<Message>()
     private nonisolated let connections: [BeanstalkConnection]
     private nonisolated let ledger: (any JobLedger)?
     private nonisolated let metrics: ProducerMetrics
     private nonisolated let logger: Logger
 
     private var core: ProducerCore
-    private var callers: [ProducerCore.CallID: CheckedContinuation<ProducerInbox.Results, Never>] = [:]
+    private var callers: [ProducerCore.CallID: CheckedContinuation<Results, Never>] = [:]
     private var revokers: [ProducerCore.CallID: CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>] =
         [:]
     /// The tasks that wait for nodes or the ledger; for puts with the write they are of.
@@ -50,13 +59,8 @@ actor ProducerEngine {
         }
         self.metrics = ProducerMetrics(queue: "\(queue)")
         self.logger = logger
-        var settings = ProducerCore.Settings(nodes: nodes, queue: queue, hasLedger: ledger != nil)
-        settings.copies = configuration.copies
-        settings.minimumWritten = configuration.minimumWritten
-        settings.stragglerGrace = configuration.stragglerGrace
-        settings.writeTimeout = configuration.writeTimeout
-        settings.timing = configuration.timing
-        self.core = ProducerCore(settings: settings)
+        self.core = ProducerCore(
+            nodes: nodes, queue: queue, configuration: configuration, hasLedger: ledger != nil)
     }
 
     // MARK: From any thread
@@ -64,7 +68,7 @@ actor ProducerEngine {
     /// Writes jobs, as many as ``WriteSize`` allows.
     ///
     /// - Returns: a result per job, in order.
-    nonisolated func schedule(_ jobs: [PreparedJob]) async -> ProducerInbox.Results {
+    nonisolated func schedule(_ jobs: [PreparedJob]) async -> Results {
         if jobs.isEmpty { return [] }
         if Task.isCancelled { return jobs.map { _ in .failure(.cancelledUnwritten) } }
         let id = inbox.makeID()
@@ -84,7 +88,7 @@ actor ProducerEngine {
         await withCheckedContinuation { waiter in post(.revoke(inbox.makeID(), receipt, waiter)) }
     }
 
-    private nonisolated func post(_ message: ProducerInbox.Message) {
+    private nonisolated func post(_ message: Message) {
         guard inbox.post(message) else { return }
         eventLoop.execute { self.onLoop { $0.turn() } }
     }
@@ -118,16 +122,16 @@ actor ProducerEngine {
     private func flush(now: Moment) {
         if core.hasGathered {
             var generator = RandomBits()
-            core.write(links: links(now: .now()), now: now, using: &generator)
+            core.write(health: health(now: .now()), now: now, using: &generator)
         }
         for action in core.takeActions() { perform(action) }
         if core.isIdle, !closers.isEmpty { endClosing() }
-        armTimer()
+        armTimer(now: now)
     }
 
-    private func links(now: NIODeadline) -> [ProducerCore.Link] {
-        var links: [ProducerCore.Link] = []
-        links.reserveCapacity(connections.count)
+    private func health(now: NIODeadline) -> [NodeChoice.Health] {
+        var health: [NodeChoice.Health] = []
+        health.reserveCapacity(connections.count)
         // A loop: a closure of an actor checks its executor each time it is called.
         for connection in connections {
             let status = connection.onLoop.status
@@ -137,15 +141,17 @@ actor ProducerEngine {
                 case .idle(let retryAt): retryAt.map { $0 <= now } ?? true
                 case .connecting, .ready: true
                 }
-            links.append(.init(isUp: isUp, isBusy: status.unanswered > 0 || status.phase == .connecting))
+            // Whether it is slow only the core knows.
+            health.append(
+                .init(isUp: isUp, isSlow: false, isBusy: status.unanswered > 0 || status.phase == .connecting))
         }
-        return links
+        return health
     }
 
     private func perform(_ action: ProducerCore.Action) {
         switch action {
-        case .send(let commands, let write):
-            start(for: write) { await self.send(commands) }
+        case .send(let commands):
+            start(for: commands.first?.write) { await self.send(commands) }
         case .stopWaiting(let write):
             for (task, owner) in tasks.values where owner == write { task.cancel() }
         case .ask(let requests, let question):
@@ -247,9 +253,9 @@ actor ProducerEngine {
 
     // MARK: Time
 
-    private func armTimer() {
-        guard let next = core.nextTick else { return }
-        let wait = max(next - Moment.now().uptime, .zero)
+    private func armTimer(now: Moment) {
+        guard let next = core.nextTick() else { return }
+        let wait = max(next - now.uptime, .zero)
         let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
         guard let number = timer.arm(at: at) else { return }
         eventLoop.scheduleTask(deadline: at) { [weak self] in
@@ -278,6 +284,8 @@ actor ProducerEngine {
             // the last call may end.
             if core.isIdle { waiter.resume() } else { closers.append(waiter) }
         }
+        // Of calls that were cancelled while their ids were looked up the ledger still knows.
+        for (task, _) in tasks.values { await task.value }
         timer.cancel()
         for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }
     }

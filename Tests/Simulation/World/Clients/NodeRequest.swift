@@ -5,8 +5,6 @@ import PipelinedTransport
 /// Commands of a producer on their way to a node and back.
 final class NodeRequest {
     let commands: NodeCommands
-    /// The write whose puts they are.
-    let write: ProducerCore.WriteID?
     /// The connection it was sent on; nil until it is known.
     var connection: Int?
     /// The server's, when it was sent.
@@ -18,9 +16,8 @@ final class NodeRequest {
     /// No reply will come: its connection is gone, or it was never sent.
     var isDead = false
 
-    init(_ commands: NodeCommands, write: ProducerCore.WriteID? = nil, isAwaited: Bool = true) {
+    init(_ commands: NodeCommands, isAwaited: Bool = true) {
         self.commands = commands
-        self.write = write
         self.isAwaited = isAwaited
     }
 }

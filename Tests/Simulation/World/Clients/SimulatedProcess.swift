@@ -24,8 +24,8 @@ class SimulatedProcess {
             waiter = nil
         }
 
-        func fail() {
-            answer(requests.map { _ in .failure(DelayQueueError(.ledgerUnavailable, "")) })
+        func fail(_ code: DelayQueueError.Code = .ledgerUnavailable) {
+            answer(requests.map { _ in .failure(DelayQueueError(code, "")) })
         }
     }
 
@@ -114,7 +114,7 @@ class SimulatedProcess {
     func endAsking() {
         let ended = exchanges
         exchanges = []
-        world.after(1) { for exchange in ended { exchange.fail() } }
+        world.after(1) { for exchange in ended { exchange.fail(.cancelled) } }
     }
 
     private func reach(_ exchange: Exchange) {

@@ -13,8 +13,8 @@ extension SimulatedProducer {
         var lastReply: Int64 = 0
         var outstanding: [NodeRequest] = []
 
-        func health(now: Int64) -> ProducerCore.Link {
-            ProducerCore.Link(isUp: connection != nil || retryAt <= now, isBusy: !outstanding.isEmpty)
+        func health(now: Int64) -> NodeChoice.Health {
+            NodeChoice.Health(isUp: connection != nil || retryAt <= now, isSlow: false, isBusy: !outstanding.isEmpty)
         }
     }
 
@@ -103,7 +103,7 @@ extension SimulatedProducer {
             return
         }
         // Replies to what was sent for nobody are dropped.
-        guard let write = request.write, case .put(let puts) = request.commands.kind else { return }
+        guard let write = request.commands.write, case .put(let puts) = request.commands.kind else { return }
         world.count(.lateAnswer)
         let mustGo = core.arrivedLate(request.commands, at: index, reply)
         guard case .inserted(let id) = reply else { return }

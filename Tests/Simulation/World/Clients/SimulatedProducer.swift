@@ -37,11 +37,12 @@ final class SimulatedProducer: SimulatedProcess {
     private(set) var isCutShort = false
 
     override init(world: World) {
-        var settings = ProducerCore.Settings(
-            nodes: world.addresses, queue: .default, hasLedger: world.options.producerHasLedger)
-        settings.copies = world.options.copies
-        settings.timing = WorldOptions.timing
-        core = ProducerCore(settings: settings)
+        var configuration = ProducerConfiguration()
+        configuration.copies = world.options.copies
+        configuration.timing = WorldOptions.timing
+        core = ProducerCore(
+            nodes: world.addresses, queue: .default, configuration: configuration,
+            hasLedger: world.options.producerHasLedger)
         links = world.nodes.map { _ in Link() }
         super.init(world: world)
         isAlive = true
@@ -165,7 +166,7 @@ final class SimulatedProducer: SimulatedProcess {
         guard isAlive else { return }
         if core.hasGathered {
             var random = world.random
-            core.write(links: links.map { $0.health(now: world.now) }, now: moment, using: &random)
+            core.write(health: links.map { $0.health(now: world.now) }, now: moment, using: &random)
             world.random = random
         }
         for action in core.takeActions() { perform(action) }
@@ -174,7 +175,7 @@ final class SimulatedProducer: SimulatedProcess {
     }
 
     private func scheduleTick() {
-        guard let next = core.nextTick else { return }
+        guard let next = core.nextTick() else { return }
         let at = max(next.microseconds, world.now) + 1
         if let nextTick, nextTick <= at, nextTick > world.now { return }
         nextTick = at
@@ -190,14 +191,14 @@ final class SimulatedProducer: SimulatedProcess {
 
     private func perform(_ action: ProducerCore.Action) {
         switch action {
-        case .send(let commands, let write):
+        case .send(let commands):
             for commands in commands {
                 noteWriters(commands)
-                send(NodeRequest(commands, write: write), to: commands.node)
+                send(NodeRequest(commands), to: commands.node)
             }
         case .stopWaiting(let write):
             for node in links.indices {
-                for request in links[node].outstanding where request.write == write {
+                for request in links[node].outstanding where request.commands.write == write {
                     abandon(request, node: node, as: .cancelled)
                 }
             }
@@ -241,6 +242,9 @@ final class SimulatedProducer: SimulatedProcess {
         case .failure(let error) where error.code == .jobFinished:
             world.judge.foundFinished(job.number)
         case .failure(let error):
+            if job.number == world.mustBeAccepted, error.code != .closed {
+                world.judge.fail("job-\(job.number) was refused with all well: \(error)")
+            }
             world.note("job \(job.number) is refused as \(error.code), mayStillFire \(error.mayStillFire)")
             world.judge.refused(
                 job.number, mayStillFire: error.mayStillFire, isMarked: hasLedger && job.job.hasFreshID)
