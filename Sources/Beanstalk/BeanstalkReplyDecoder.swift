@@ -63,7 +63,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
             buffer = ByteBuffer()
             throw error
         }
-        letGoOfConsumedBytes()
+        discardConsumedBytes()
         return nil
     }
 
@@ -128,7 +128,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         return ByteBuffer(buffer: slice)
     }
 
-    private mutating func letGoOfConsumedBytes() {
+    private mutating func discardConsumedBytes() {
         if buffer.readableBytes == 0 {
             buffer = ByteBuffer()
         } else if buffer.storageCapacity > 4 * Swift.max(buffer.readableBytes, 128) {

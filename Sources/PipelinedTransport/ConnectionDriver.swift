@@ -52,17 +52,21 @@ public import NIOCore
     /// What the connection is doing now.
     @inlinable package var status: ConnectionStatus { pipeline.status }
 
+    /// There is a connection, and it has been greeted.
+    @inlinable package var isReady: Bool { !pipeline.isClosing && pipeline.isReady }
+
     /// Sends a batch in this turn of the loop, and calls back when ``PipelinedConnection/send(_:)`` would return: for
     /// whoever needs no task to wait in.
     ///
+    /// - Parameter flushesAtOnce: else it leaves with all else that is sent in this turn.
     /// - Parameter whenOver: called once, on the event loop; within this call where the batch fails at once. It must
     ///   not wait.
     /// - Returns: the name to end the wait by.
     @inlinable package func post(
-        _ batch: RequestBatch<Reply>, whenOver: @escaping (BatchOutcome<Reply>) -> Void
+        _ batch: RequestBatch<Reply>, flushesAtOnce: Bool = false, whenOver: @escaping (BatchOutcome<Reply>) -> Void
     ) -> UInt64 {
         let id = makeID()
-        start(batch, id: id, waiter: Waiter(whenOver))
+        start(batch, id: id, waiter: Waiter(whenOver), flushesAtOnce: flushesAtOnce)
         return id
     }
 

@@ -62,7 +62,8 @@ struct ProducerHostilityTests {
         try await HostileServer.running(scripts) { first in
             try await HostileServer.running(scripts) { second in
                 let nodes = try [first, second].map { try BeanstalkNode("127.0.0.1:\($0.port)") }
-                let producer = try Self.producer(nodes) { $0.writeTimeout = .milliseconds(100) }
+                // Long enough for a busy machine to have connected, and sent the put.
+                let producer = try Self.producer(nodes) { $0.writeTimeout = .seconds(3) }
                 let error = await #expect(throws: DelayQueueError.self) { try await producer.delay(.seconds(600), "x") }
                 #expect(error?.code == .insufficientCopies && error?.mayStillFire == true)
                 await producer.close(within: .milliseconds(10))

@@ -43,8 +43,8 @@ struct ConsumerCorePaceTests {
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 0)
         #expect(world.nextBatch(for: 0) == nil)
-        #expect(world.timeUntilTick == Pace.rest)
-        world.advance(by: Pace.rest)
+        #expect(world.timeUntilTick == GatheringPace.rest)
+        world.advance(by: GatheringPace.rest)
         world.tick()
         #expect(world.hasWork(for: 0))
         #expect(world.nextBatch(for: 0)?.block == 1)
@@ -54,8 +54,8 @@ struct ConsumerCorePaceTests {
         let world = try withCompletedJobs(3, briskSteps: 1)
         world.core.nodes[0].isDry = true
         #expect(world.nextBatch(for: 0) == nil)
-        #expect(world.timeUntilTick == Pace.rest)
-        world.advance(by: Pace.rest)
+        #expect(world.timeUntilTick == GatheringPace.rest)
+        world.advance(by: GatheringPace.rest)
         world.tick()
         let batch = world.nextBatch(for: 0)
         #expect(deletes(in: batch) == 3)
@@ -80,11 +80,11 @@ struct ConsumerCorePaceTests {
     @Test func `forgets go with the ledger's next calls, or a moment later`() throws {
         let world = try withCompletedJobs(3, briskSteps: 1)
         // Nothing is known of their other copies any more.
-        world.core.forgetExpired(nil, now: world.now)
+        world.core.dropExpired(nil, now: world.now)
         world.answer(node: 0)
         #expect(world.core.forgets.count == 3)
         #expect(!world.hasLedgerCalls)
-        world.advance(by: Pace.rest)
+        world.advance(by: GatheringPace.rest)
         world.tick()
         #expect(world.takeLedgerCalls().count == 3)
         #expect(world.core.forgets.isEmpty)
@@ -96,12 +96,12 @@ struct ConsumerCorePaceTests {
             try (1...3).map { (UInt64($0), try CoreWorld.record("job-\($0)", due: .zero, copy: node)) }
         }
         world.answer(node: 0, reserved: copies[0])
-        #expect(world.room == 0)
+        #expect(world.unmetDemand == 0)
         #expect(!world.hasWork(for: 1))
         world.core.setDemand(4, now: world.now)
         world.answer(node: 1, reserved: [copies[1][0]])
         world.core.setDemand(3, now: world.now)
-        #expect(world.room == 0)
+        #expect(world.unmetDemand == 0)
         // More each time, or it would never be level with them.
         #expect(world.nextBatch(for: 1)?.reserves == 2)
         world.core.setDemand(0, now: world.now)

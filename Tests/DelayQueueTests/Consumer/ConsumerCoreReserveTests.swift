@@ -103,7 +103,7 @@ struct ConsumerCoreReserveTests {
             node: 0,
             reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 1, reserved: [(2, try CoreWorld.record("b", due: .zero))])
-        #expect(world.room == 0)
+        #expect(world.unmetDemand == 0)
         #expect(!world.hasWork(for: 2), "no room, no reserve")
         world.answerLedger()
         #expect(world.delivered.count == 1)

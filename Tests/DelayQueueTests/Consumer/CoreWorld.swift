@@ -42,7 +42,7 @@ final class CoreWorld {
     var claimsUnderway: Int { core.claimsUnderway }
     var jobsInHand: Int { core.jobsInHand }
     var queuedJobs: Int { core.queuedJobs }
-    var room: Int { core.room }
+    var unmetDemand: Int { core.unmetDemand }
     var hasLedgerCalls: Bool { core.hasLedgerCalls }
     var timeUntilTick: Duration? { core.timeUntilTick(now: now) }
 

@@ -7,15 +7,15 @@ import Testing
 @Suite struct FinishedJobsTests {
     private static let start = Uptime(microseconds: 0)
 
-    private func record(_ number: Int, copies: Int) throws -> HeldRecord {
+    private func record(_ number: Int, copies: Int) throws -> JobContents {
         let id = JobID(unchecked: "job-\(number)")
         var bytes = ByteBuffer()
         EnvelopeTemplate(
             id: id, fireTime: Timestamp(microseconds: 0), timeToRun: 30, priority: 7, headers: [:], body: ByteBuffer()
         ).write(copy: 0, copies: copies, into: &bytes)
         let record = JobRecord(parsing: bytes)
-        return HeldRecord(
-            name: try #require(record.facts?.name), queue: .default, record: record,
+        return JobContents(
+            name: try #require(record.summary?.name), queue: .default, record: record,
             fireTime: Timestamp(microseconds: 0))
     }
 

@@ -7,10 +7,10 @@ import Testing
 
 @Suite("Held jobs in their slots")
 struct HeldJobsTests {
-    private func record(_ id: String) throws -> HeldRecord {
+    private func record(_ id: String) throws -> JobContents {
         let record = JobRecord(parsing: try CoreWorld.record(id, due: .zero))
-        return HeldRecord(
-            name: try #require(record.facts?.name), queue: .default, record: record, fireTime: CoreWorld.start)
+        return JobContents(
+            name: try #require(record.summary?.name), queue: .default, record: record, fireTime: CoreWorld.start)
     }
 
     private func copy(_ id: UInt64, on node: Int = 0) -> HeldCopy {
@@ -65,10 +65,10 @@ struct HeldJobsTests {
         let renumbered = jobs.renumber(first)
         let second = try #require(renumbered)
         #expect(jobs[first] == nil && jobs[second]?.id.description == "a" && jobs.named(name) == second)
-        jobs.forgetName(name, of: first)
+        jobs.dropName(name, of: first)
         let retired = jobs.retire(second)
         #expect(retired != nil && jobs.isEmpty && jobs.named(name) == second)
-        jobs.forgetName(name, of: second)
+        jobs.dropName(name, of: second)
         #expect(jobs.named(name) == nil && jobs.nameCount == 0)
         let third = try insert("a", into: &jobs)
         jobs.remove(third)
@@ -115,7 +115,7 @@ struct HeldJobsTests {
             case 0 where jobs.count < 20:
                 ids.append(jobs.insert(try record("\(step)"), copy(UInt64(step), on: node), due: CoreWorld.start))
             case 1: jobs.remove(id)
-            case 2: if let job = jobs.retire(id) { jobs.forgetName(job.shared.name, of: id) }
+            case 2: if let job = jobs.retire(id) { jobs.dropName(job.shared.name, of: id) }
             case 3: if let next = jobs.renumber(id) { ids.append(next) }
             case 4...6: _ = jobs.attach(copy(UInt64(step / 4), on: node), to: id)
             case 7: jobs.takeCopies(of: id) { $0.node == node }

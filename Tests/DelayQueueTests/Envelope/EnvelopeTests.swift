@@ -78,7 +78,7 @@ import Testing
         let record = JobRecord(parsing: bytes)
         #expect(record == .foreign(bytes))
         #expect(record.id == nil && record.fireTime == nil && record.body == bytes && record.copies == 0)
-        #expect(record.facts == nil)
+        #expect(record.summary == nil)
     }
 
     @Test func tooManyHeaders() {
@@ -133,11 +133,11 @@ import Testing
         #expect(counted.copies == 3)
         #expect(counted.headers["x"] == "y")
         #expect(counted.body == record("body"))
-        let facts = try #require(counted.facts)
-        #expect(facts.name.ledgerKey(queue: .default).description == "dq:default:a")
-        #expect(facts.fireTime == Timestamp(microseconds: 5))
-        #expect(facts.timeToRun == 30_000_000)
-        #expect(facts.priority == 9)
-        #expect(facts.index == 2)
+        let summary = try #require(counted.summary)
+        #expect(summary.name.ledgerKey(queue: .default).description == "dq:default:a")
+        #expect(summary.fireTime == Timestamp(microseconds: 5))
+        #expect(summary.timeToRun == 30_000_000)
+        #expect(summary.priority == 9)
+        #expect(summary.index == 2)
     }
 }

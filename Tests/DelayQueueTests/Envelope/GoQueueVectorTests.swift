@@ -42,7 +42,7 @@ import Testing
             #expect(GoQueueRecord.encode(fireNanoseconds: vector.fire_unix_nanos, body: body) == bytes)
             #expect(GoQueueRecord.priority == vector.priority)
             #expect(GoQueueRecord.timeToRun == vector.ttr_seconds)
-            let facts = try #require(record.facts)
+            let facts = try #require(record.summary)
             #expect(facts.priority == vector.priority)
             #expect(facts.timeToRun == Int64(vector.ttr_seconds) * 1_000_000)
             #expect(record.copies == 0 && record.copy == nil && facts.index == nil)

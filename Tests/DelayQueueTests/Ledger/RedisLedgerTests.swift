@@ -249,7 +249,9 @@ import Testing
     }
 
     /// Somebody takes the scripts away without pause while jobs are claimed, settled and forgotten, each in one batch and
-    /// by several at a time: every request is answered, and none is performed twice or out of its order.
+    /// by several at a time: every request is answered, and none is performed twice or out of its order. Where another's
+    /// repeated call brings the script back in the middle of a batch, a request may have been overtaken by a later one of
+    /// its key: it says that it was not performed, and that is rare.
     @Test func losesAndRepeatsNothingUnderConstantFlushesOfScripts() async throws {
         try await withRedis { server in
             var configuration = RedisLedgerConfiguration()
@@ -257,9 +259,10 @@ import Testing
             let ledger = try RedisLedger(server.url, configuration: configuration)
             let other = try RedisLedger(server.url)
             async let flushes = flush(other.client, until: "stop")
-            try await withThrowingTaskGroup { group in
+            let overtaken = try await withThrowingTaskGroup(of: Int.self) { group in
                 for worker in 0..<8 {
                     group.addTask {
+                        var overtaken = 0
                         for round in 0..<40 {
                             let jobs = (0..<10).map { job("\(worker).\(round).\($0)") }
                             let requests = jobs.flatMap { key in
@@ -272,11 +275,19 @@ import Testing
                                     LedgerRequest(key: key, operation: .forget([1], of: 2)),
                                 ]
                             }
-                            let replies = try await ledger.perform(requests).map { try $0.get() }
-                            for start in stride(from: 0, to: replies.count, by: 6) {
-                                var job = Array(replies[start..<start + 6])
+                            let results = await ledger.perform(requests)
+                            for start in stride(from: 0, to: results.count, by: 6) {
+                                let errors = results[start..<start + 6].compactMap {
+                                    if case .failure(let error) = $0 { error } else { nil }
+                                }
+                                if !errors.isEmpty {
+                                    #expect(errors.allSatisfy { $0.isRetriable && "\($0)".contains("NOSCRIPT") })
+                                    overtaken += 1
+                                    continue
+                                }
+                                var job = try results[start..<start + 6].map { try $0.get() }
                                 guard case .held = job.remove(at: 1) else {
-                                    Issue.record("\(replies[start + 1]) while another has the claim")
+                                    Issue.record("\(results[start + 1]) while another has the claim")
                                     continue
                                 }
                                 #expect(
@@ -286,10 +297,12 @@ import Testing
                                     ])
                             }
                         }
+                        return overtaken
                     }
                 }
-                try await group.waitForAll()
+                return try await group.reduce(0, +)
             }
+            #expect(overtaken < 320)
             _ = try await ledger.client.command("SET", "stop", "1")
             #expect(try await flushes > 100)
             let statistics = try await ledger.client.command("INFO", "commandstats").string ?? ""

@@ -90,7 +90,7 @@ struct SealedEnvelopeTests {
             // Without keys it tells what revoking and looking need, and is nothing that could be run.
             let closed = JobRecord(parsing: record)
             #expect(closed.id == envelope.id && closed.fireTime == envelope.fireTime && closed.copy == envelope.copy)
-            #expect(closed.body == nil && closed.facts == nil)
+            #expect(closed.body == nil && closed.summary == nil)
         }
     }
 

@@ -8,7 +8,7 @@ extension ConsumerCore {
     mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
         guard let readiness = jobs[id]?.readiness(inspected: inspected, now: now), readiness != .notNow
         else { return }
-        guard !isDraining, room > 0 else {
+        guard !isDraining, unmetDemand > 0 else {
             awaitDemand(id, now: now)
             return
         }
@@ -69,12 +69,12 @@ extension ConsumerCore {
         case .success:
             let jobID = jobs[id]?.id
             park(id, for: .seconds(1), tries: 1, now: now)
-            effects.append(.warning("unexpected answer to a claim", jobID, nil))
+            effects.append(.warning(.claimMisanswered, jobID, node: nil, nil))
         case .failure(let error):
             // Nothing runs without the ledger's word, and nothing is lost: the copy stays reserved.
             let jobID = jobs[id]?.id
             park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
-            if !error.isRetriable { effects.append(.warning("job's ledger record cannot be used", jobID, error)) }
+            if !error.isRetriable { effects.append(.warning(.claimRefused, jobID, node: nil, error)) }
         }
     }
 
@@ -225,7 +225,7 @@ extension ConsumerCore {
         finishedJobs.insert(
             id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)
         for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
-        forgetExpired(isDraining ? nil : now.uptime, now: now)
+        dropExpired(isDraining ? nil : now.uptime, now: now)
     }
 
     mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool, now: Moment) {
@@ -234,18 +234,18 @@ extension ConsumerCore {
     }
 
     /// - Parameter limit: until when further copies were expected; nil waits for no further copies of any job.
-    mutating func forgetExpired(_ limit: Uptime?, now: Moment) {
+    mutating func dropExpired(_ limit: Uptime?, now: Moment) {
         for (id, entry) in finishedJobs.expire(now: limit) { forgetCopies(of: id, entry, now: now) }
     }
 
     private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
-        jobs.forgetName(entry.name, of: id)
+        jobs.dropName(entry.name, of: id)
         guard entry.copies > 0, !entry.deleted.isEmpty else { return }
         forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
         if isDraining || !pace.isBrisk(now) {
             sendForgets()
         } else if forgetsAt == nil {
-            forgetsAt = now.uptime + Pace.rest
+            forgetsAt = now.uptime + GatheringPace.rest
         }
     }
 

@@ -7,7 +7,7 @@ extension ConsumerCore {
     /// How many more jobs the application will take within the demand horizon.
     package mutating func setDemand(_ demand: Int, now: Moment) {
         self.demand = max(0, demand)
-        while room > 0, let id = jobs.popQueued(), let job = jobs[id] {
+        while unmetDemand > 0, let id = jobs.popQueued(), let job = jobs[id] {
             if job.due > now.wall {
                 // The clock was set back.
                 dueHeap.insert(DueJob(due: job.due, job: id))
@@ -18,7 +18,7 @@ extension ConsumerCore {
     }
 
     /// Room for jobs that are due now.
-    var room: Int { max(0, demand - claimsUnderway) }
+    var unmetDemand: Int { max(0, demand - claimsUnderway) }
 
     /// A due job for which there is no room is kept for as long as the application may be back for it.
     mutating func awaitDemand(_ id: HeldJobID, now: Moment) {

@@ -15,7 +15,7 @@ extension ConsumerCore {
         let held = HeldCopy(
             node: node, id: copy, index: nil, timeToRun: 60_000_000, priority: 0,
             confirmedAt: sentAt.uptime)
-        let shared = HeldRecord(
+        let shared = JobContents(
             name: JobName(id: id, isGoQueue: false), queue: settings.queue, record: record, fireTime: now.wall)
         let heldID = jobs.insert(shared, held, due: now.wall)
         jobs.enter(.inspecting(copy: copy, node: node), heldID)
@@ -30,7 +30,7 @@ extension ConsumerCore {
             $0.priority = statistics.priority
         }
         jobs.enter(.holding, id)
-        guard !isDraining, room > 0 else {
+        guard !isDraining, unmetDemand > 0 else {
             releaseAll(id, delay: 0)
             return
         }

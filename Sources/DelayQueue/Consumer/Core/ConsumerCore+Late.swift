@@ -3,7 +3,7 @@ import Beanstalk
 // A job so late that no record could have outlived it: whether it ran before cannot be told any more.
 extension ConsumerCore {
     /// Whether the record of this job may have run out since it was done.
-    func isLateBeyondRetention(_ record: HeldRecord, now: Moment) -> Bool {
+    func isLateBeyondRetention(_ record: JobContents, now: Moment) -> Bool {
         let limit = record.copies == 0 ? latestOfUnknownCopies : latestOfKnownCopies
         let (lateness, overflow) = now.wall.microseconds.subtractingReportingOverflow(record.fireTime.microseconds)
         return overflow || lateness > limit

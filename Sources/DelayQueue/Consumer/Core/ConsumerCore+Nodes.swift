@@ -11,7 +11,7 @@ extension ConsumerCore {
         let limit = reserveLimit(on: node, now: now)
         guard limit > 0 || !nodes[node].calls.isEmpty else { return nil }
         if shouldRest(node, limit: limit, now: now) {
-            if nodes[node].rest == .none { nodes[node].rest = .until(now.uptime + Pace.rest) }
+            if nodes[node].rest == .none { nodes[node].rest = .until(now.uptime + GatheringPace.rest) }
             return nil
         }
         let calls = nodes[node].calls
@@ -80,16 +80,16 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on node: Int, now: Moment) -> Int {
-        guard !isDraining, room > 0 || nodes[node].duplicates > 0,
+        guard !isDraining, unmetDemand > 0 || nodes[node].duplicates > 0,
             jobs.heldCopies[node] - jobsInHand < settings.heldLimit
         else { return 0 }
         // A node behind the others brings copies of jobs that run or are done: they take no room, and it must catch
         // up, or its copies come when their jobs are forgotten here, and the ledger is asked about each.
         guard ledgerFailures > 0 else {
-            return max(0, room - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates * 2 : 0)
+            return max(0, unmetDemand - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates * 2 : 0)
         }
         // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
-        guard room > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
+        guard unmetDemand > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
         return 1
     }
 
@@ -172,13 +172,13 @@ extension ConsumerCore {
             send(.inspectForeign(id), to: node, for: nil)
             return
         }
-        guard let facts = record.facts else {
+        guard let summary = record.summary else {
             takeForeign(id, record, node: node, sentAt: sentAt, now: now)
             return
         }
-        let (name, fireTime, timeToRun) = (facts.name, facts.fireTime, facts.timeToRun)
+        let (name, fireTime, timeToRun) = (summary.name, summary.fireTime, summary.timeToRun)
         let copy = HeldCopy(
-            node: node, id: id, index: facts.index, timeToRun: timeToRun, priority: facts.priority,
+            node: node, id: id, index: summary.index, timeToRun: timeToRun, priority: summary.priority,
             confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
         if let held = jobs.named(name) {
             nodes[node].duplicates += 1
@@ -196,7 +196,7 @@ extension ConsumerCore {
             return
         }
         pace.step(now)
-        let shared = HeldRecord(name: name, queue: settings.queue, record: record, fireTime: fireTime)
+        let shared = JobContents(name: name, queue: settings.queue, record: record, fireTime: fireTime)
         let heldID = jobs.insert(shared, copy, due: fireTime)
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
         if remaining > .zero {
@@ -244,9 +244,9 @@ extension ConsumerCore {
                 // The node cannot write the delay to its log; the copy is stuck there until it restarts. From now on
                 // it gets copies back without a delay, which it need not write down.
                 nodes[node].isDegraded = true
-                effects.append(.warning("node is out of memory or disk; a copy is stuck until it restarts", nil, nil))
+                effects.append(.warning(.copyStuck, call.job.flatMap { jobs[$0]?.id }, node: node, nil))
             default:
-                effects.append(.warning("unexpected answer to release", nil, nil))
+                effects.append(.warning(.releaseMisanswered, call.job.flatMap { jobs[$0]?.id }, node: node, nil))
             }
         case .touch(let copy):
             guard let id = call.job else { return }

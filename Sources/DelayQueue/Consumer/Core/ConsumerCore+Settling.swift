@@ -202,7 +202,7 @@ extension ConsumerCore {
         case .giveBack:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             // At once where the application wants it; else it goes to whoever does.
-            if room > 0 { hold(id, for: .zero, now: now) } else { releaseAll(id, delay: 0) }
+            if unmetDemand > 0 { hold(id, for: .zero, now: now) } else { releaseAll(id, delay: 0) }
         case .retry(let delay):
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: delay, now: now)

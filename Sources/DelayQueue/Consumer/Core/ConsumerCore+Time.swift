@@ -22,7 +22,7 @@ extension ConsumerCore {
         if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             beat(now: now)
-            forgetExpired(now.uptime, now: now)
+            dropExpired(now.uptime, now: now)
             nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + heartbeatInterval
         }
     }

@@ -62,7 +62,7 @@ package struct ConsumerCore: ~Copyable {
     /// What the engine must tell the application, or count.
     package enum Effect {
         /// To be delivered, or with ``Settings/isAtMostOnce`` completed and to be delivered.
-        case deliver(HeldJobID, HeldRecord, attempt: Int, failures: Int)
+        case deliver(HeldJobID, JobContents, attempt: Int, failures: Int)
         /// A settlement ended; nil where nobody waits. The error is nil on success.
         case settled(HeldJobID, Settlement, waiter: UInt64?, DelayQueueError?)
         /// Another owner may run the job from now on.
@@ -77,7 +77,16 @@ package struct ConsumerCore: ~Copyable {
         case duplicateCopy
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
-        case warning(String, JobID?, DelayQueueError?)
+        case warning(Warning, JobID?, node: Int?, DelayQueueError?)
+    }
+
+    /// What somebody should know of, as the log words it.
+    package enum Warning: String {
+        case claimRefused = "the ledger refused a claim; the job waits and is claimed again"
+        case claimMisanswered = "the ledger answered a claim with something else; the job is claimed again"
+        case copyStuck =
+            "a node is out of memory or disk and did not take a copy back: it is stuck until the node restarts"
+        case releaseMisanswered = "a node answered with something else when a copy was given back to it"
     }
 
     struct Node {
@@ -133,7 +142,7 @@ package struct ConsumerCore: ~Copyable {
     var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
     var lastDelivery: Uptime?
-    var pace: Pace
+    var pace: GatheringPace
     var alarms: Heap<Alarm> = []
     var ledgerCalls: [LedgerCall] = []
     /// Which copies are gone: sent with the ledger's next calls, or a little later.
@@ -159,7 +168,7 @@ package struct ConsumerCore: ~Copyable {
         self.settings = settings
         self.nodes = settings.nodes.map { _ in Node() }
         self.jobs = HeldJobs(nodes: settings.nodes.count)
-        self.pace = Pace(threshold: settings.briskSteps)
+        self.pace = GatheringPace(threshold: settings.briskSteps)
         self.renewalInterval = settings.lease / 3
         self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
         self.latestOfUnknownCopies = Self.latest(ofCopies: 0, settings.timing)
@@ -172,7 +181,7 @@ package struct ConsumerCore: ~Copyable {
         guard !isDraining else { return }
         isDraining = true
         demand = 0
-        forgetExpired(nil, now: now)
+        dropExpired(nil, now: now)
         sendForgets()
         for (id, job) in jobs {
             switch job.phase {
@@ -214,7 +223,7 @@ package struct ConsumerCore: ~Copyable {
     package var heldCopies: Int { jobs.heldCopies.reduce(0, +) }
 
     /// Gives back the jobs the application still holds; settling them fails from now on.
-    package mutating func abandon(now: Moment) {
+    package mutating func giveUpSettling(now: Moment) {
         for (id, job) in jobs {
             guard case .claimed = job.phase else { continue }
             settle(id, .giveBack, waiter: nil, now: now)

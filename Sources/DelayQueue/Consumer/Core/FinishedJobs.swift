@@ -37,7 +37,7 @@ struct FinishedJobs {
     var isEmpty: Bool { entries.isEmpty }
 
     /// - Parameter deletes: how many copies are being deleted now.
-    mutating func insert(_ id: HeldJobID, _ record: HeldRecord, deletes: Int, until: Uptime) {
+    mutating func insert(_ id: HeldJobID, _ record: JobContents, deletes: Int, until: Uptime) {
         entries[id] = Entry(name: record.name, key: record.key, copies: record.copies, pending: deletes)
         order.append((id, until))
     }

@@ -6,7 +6,7 @@ import HeapModule
 /// A class, so that to look at one copies nothing: this is done several times a job. It is confined to the core, and what
 /// is counted of all jobs changes through ``HeldJobs`` only.
 final class HeldJob {
-    let shared: HeldRecord
+    let shared: JobContents
     fileprivate(set) var copies: [HeldCopy]
     fileprivate(set) var phase = HeldPhase.holding
     /// Due, and waiting for the application to want one more.
@@ -24,7 +24,7 @@ final class HeldJob {
     /// It shall run though it is later than records last: it was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 
-    fileprivate init(_ shared: HeldRecord, copies: [HeldCopy], due: Timestamp) {
+    fileprivate init(_ shared: JobContents, copies: [HeldCopy], due: Timestamp) {
         self.shared = shared
         self.copies = copies
         self.due = due
@@ -114,7 +114,7 @@ struct HeldJobs {
     /// Takes a job in with its first copy. Other copies find it by its name, unless nobody here wrote it.
     ///
     /// - Returns: its number, which rises from job to job.
-    mutating func insert(_ record: HeldRecord, _ copy: HeldCopy, due: Timestamp) -> HeldJobID {
+    mutating func insert(_ record: JobContents, _ copy: HeldCopy, due: Timestamp) -> HeldJobID {
         lastNumber += 1
         count += 1
         heldCopies[copy.node] += 1
@@ -143,10 +143,10 @@ struct HeldJobs {
     /// Lets go of a job, with the copies it still has.
     mutating func remove(_ id: HeldJobID) {
         guard let job = retire(id) else { return }
-        forgetName(job.shared.name, of: id)
+        dropName(job.shared.name, of: id)
     }
 
-    /// Lets go of a job, with the copies it still has; its name leads to its number until ``forgetName(_:of:)``.
+    /// Lets go of a job, with the copies it still has; its name leads to its number until ``dropName(_:of:)``.
     mutating func retire(_ id: HeldJobID) -> HeldJob? {
         guard let job = self[id] else { return nil }
         count(from: job.counts, to: PhaseCounts())
@@ -157,7 +157,7 @@ struct HeldJobs {
         return job
     }
 
-    mutating func forgetName(_ name: JobName, of id: HeldJobID) {
+    mutating func dropName(_ name: JobName, of id: HeldJobID) {
         if names[name] == id { names[name] = nil }
     }
 

@@ -149,19 +149,19 @@ final class DeliveryQueue: Sendable {
     }
 
     /// Jobs that were fetched ahead of an application that has not come for them for a while.
-    func withdrawStale(now: Uptime) -> [Job] {
+    func recallStale(now: Uptime) -> [Job] {
         state.withLockedValue { state in
             guard now - state.lastTaken > DemandMeter.window * 2 else { return [] }
-            return withdraw(from: &state)
+            return recall(from: &state)
         }
     }
 
     /// Every job not taken yet that can go back to the queue.
-    func withdrawAll() -> [Job] {
-        state.withLockedValue { withdraw(from: &$0) }
+    func recallAll() -> [Job] {
+        state.withLockedValue { recall(from: &$0) }
     }
 
-    private func withdraw(from state: inout State) -> [Job] {
+    private func recall(from state: inout State) -> [Job] {
         guard !state.ready.isEmpty, !isAtMostOnce else { return [] }
         defer { state.ready.removeAll() }
         return Array(state.ready)

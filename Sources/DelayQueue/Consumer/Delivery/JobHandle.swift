@@ -4,7 +4,7 @@ import NIOCore
 /// What all values of one ``Job`` share; when the last one goes unsettled, the job goes back to the queue.
 final class JobHandle: Sendable {
     let heldID: HeldJobID
-    let record: HeldRecord
+    let record: JobContents
     /// Of a foreign job, which has none, when it was delivered.
     let fireTime: Timestamp
     let attempt: Int
@@ -16,7 +16,7 @@ final class JobHandle: Sendable {
 
     /// - Parameter isCompleted: it was completed before, and takes no settlement.
     init(
-        _ heldID: HeldJobID, record: HeldRecord, attempt: Int, failures: Int, isCompleted: Bool, engine: ConsumerEngine
+        _ heldID: HeldJobID, record: JobContents, attempt: Int, failures: Int, isCompleted: Bool, engine: ConsumerEngine
     ) {
         self.isCompleted = isCompleted
         self.heldID = heldID

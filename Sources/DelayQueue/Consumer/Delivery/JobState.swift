@@ -40,7 +40,7 @@ struct JobState: Sendable {
     }
 
     /// The engine takes the job back undelivered.
-    func withdraw() -> Bool {
+    func recall() -> Bool {
         content.withLockedValue { content in
             guard content.phase == .live else { return false }
             content.phase = .gone

@@ -57,13 +57,17 @@ extension ConsumerEngine {
             "node is away", metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
     }
 
-    private func reportLedger() {
+    /// Logs and counts the beginning and the end of the ledger's outage, with what it said.
+    private func reportLedger(_ results: [Result<LedgerReply, DelayQueueError>]) {
         let isAway = core.isLedgerAway
         guard isAway != isLedgerAway else { return }
         isLedgerAway = isAway
         if isAway {
             metrics.ledgerOutages.increment()
-            logger.warning("ledger is away; nothing runs until it answers")
+            let errors = results.lazy.compactMap { if case .failure(let error) = $0 { error } else { nil } }
+            logger.warning(
+                "ledger is away; nothing runs until it answers",
+                metadata: errors.first.map { [LogKey.error: "\($0)"] } ?? [:])
         } else {
             logger.notice("ledger is back")
         }
@@ -95,7 +99,7 @@ extension ConsumerEngine {
             ledgerBatchesUnderway -= 1
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
             core.ledgerAnswered(calls, results, sentAt: sentAt, now: now)
-            reportLedger()
+            reportLedger(results)
             flush(now: now)
         }
         wakeAll()

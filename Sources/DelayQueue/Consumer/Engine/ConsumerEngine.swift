@@ -152,7 +152,7 @@ actor ConsumerEngine {
                 if !hasFinished { start() }
             case .iteratorEnded:
                 iterators -= 1
-                if iterators == 0 { giveBackUndelivered(deliveries.withdrawAll(), now: now); core.drain(now: now) }
+                if iterators == 0 { giveBackUndelivered(deliveries.recallAll(), now: now); core.drain(now: now) }
             case .settle(_, _, let waiter) where isStopped:
                 waiter?.resume(returning: .closedUnsettled)
             case .settle(let id, let settlement, let waiter):
@@ -226,11 +226,12 @@ actor ConsumerEngine {
                 hasFinished = true
                 deliveries.end(throwing: error)
                 core.drain(now: .now())
-            case .warning(let message, let job, let error):
-                var metadata: Logger.Metadata = [LogKey.reason: "\(message)"]
+            case .warning(let warning, let job, let node, let error):
+                var metadata: Logger.Metadata = [:]
                 if let job { metadata[LogKey.job] = "\(job)" }
+                if let node { metadata[LogKey.node] = "\(nodes[node])" }
                 if let error { metadata[LogKey.error] = "\(error)" }
-                logger.warning("consumer met a difficulty", metadata: metadata)
+                logger.warning("\(warning.rawValue)", metadata: metadata)
             }
         }
         if !jobs.isEmpty {
@@ -263,7 +264,7 @@ actor ConsumerEngine {
     }
 
     private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
-        for job in jobs where job.handle.state.withdraw() {
+        for job in jobs where job.handle.state.recall() {
             core.settle(job.handle.heldID, .giveBack, waiter: nil, now: now)
         }
     }
@@ -294,7 +295,7 @@ actor ConsumerEngine {
         guard timer.fires(number) else { return }
         scheduledTick = nil
         let now = Moment.now()
-        giveBackUndelivered(deliveries.withdrawStale(now: now.uptime), now: now)
+        giveBackUndelivered(deliveries.recallStale(now: now.uptime), now: now)
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         core.tick(now: now)
         flush(now: now)
@@ -352,7 +353,7 @@ actor ConsumerEngine {
         hasFinished = true
         deliveries.end()
         let now = Moment.now()
-        giveBackUndelivered(deliveries.withdrawAll(), now: now)
+        giveBackUndelivered(deliveries.recallAll(), now: now)
         core.drain(now: now)
         flush(now: now)
     }
@@ -362,7 +363,7 @@ actor ConsumerEngine {
         finish()
         if let runner {
             let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) {
-                self.assumeIsolated { $0.abandon() }
+                self.assumeIsolated { $0.giveUpSettling() }
             }
             await runner.value
             deadline.cancel()
@@ -376,9 +377,9 @@ actor ConsumerEngine {
 
     /// The time to settle is over: what is still held goes back to the queue, and the pumps are stopped if even that
     /// takes long (a ledger or node that is away).
-    private func abandon() {
+    private func giveUpSettling() {
         let now = Moment.now()
-        core.abandon(now: now)
+        core.giveUpSettling(now: now)
         flush(now: now)
         let runner = runner
         eventLoop.scheduleTask(in: .seconds(2)) {

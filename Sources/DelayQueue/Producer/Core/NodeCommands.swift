@@ -38,6 +38,14 @@ package struct NodeCommands: Sendable {
         if case .write(let id) = purpose { id } else { nil }
     }
 
+    package var count: Int {
+        switch kind {
+        case .put(let puts): puts.count
+        case .peek(let ids), .delete(let ids): ids.count
+        case .statistics: 1
+        }
+    }
+
     package let node: Int
     package let kind: Kind
     /// The only connection they may be sent on; nil for any.

@@ -65,7 +65,12 @@ extension ProducerCore {
             minimumWritten: configuration.minimumWritten, isChoiceShared: isChoiceShared, using: &generator)
         var write = Write(entries, plan: plan, minimumWritten: configuration.minimumWritten)
         let id = makeID()
-        for entry in entries { calls[entry.call]?.write = id }
+        // Neighbours are mostly of one call.
+        var last: CallID?
+        for entry in entries where entry.call != last {
+            last = entry.call
+            calls[entry.call] = calls[entry.call]?.written(in: id)
+        }
         var commands: [NodeCommands] = []
         for (node, puts) in plan.puts {
             write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
@@ -288,7 +293,7 @@ extension ProducerCore {
             writes[id]?.expectLate(-1, from: node, on: nil)
         } else {
             lateWrites[id]?.late[node]?.count -= 1
-            if lateWrites[id]?.late[node]?.count == 0 { forgetLateNode(node, of: id) }
+            if lateWrites[id]?.late[node]?.count == 0 { dropLateNode(node, of: id) }
         }
         return mustGo
     }
@@ -297,11 +302,11 @@ extension ProducerCore {
     private mutating func dropLateWrites(of node: Int, before generation: ConnectionGeneration) {
         if lateWrites.isEmpty { return }
         for (id, write) in lateWrites {
-            if let sentOn = write.late[node]?.generation, sentOn < generation { forgetLateNode(node, of: id) }
+            if let sentOn = write.late[node]?.generation, sentOn < generation { dropLateNode(node, of: id) }
         }
     }
 
-    private mutating func forgetLateNode(_ node: Int, of id: WriteID) {
+    private mutating func dropLateNode(_ node: Int, of id: WriteID) {
         lateWrites[id]?.late[node] = nil
         if lateWrites[id]?.late.isEmpty == true { lateWrites[id] = nil }
     }

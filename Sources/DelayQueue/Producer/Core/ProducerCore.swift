@@ -48,6 +48,12 @@ package struct ProducerCore {
             results = Array(repeating: nil, count: jobs.count)
             unanswered = jobs.count
         }
+
+        func written(in write: WriteID) -> Call {
+            var call = self
+            call.write = write
+            return call
+        }
     }
 
     let nodes: [BeanstalkNode]

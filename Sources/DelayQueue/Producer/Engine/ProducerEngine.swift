@@ -7,7 +7,7 @@ import PipelinedTransport
 /// Carries out what a ``ProducerCore`` decides: talks to the nodes and the ledger, keeps the timer, resumes callers.
 ///
 /// All of it runs on one event loop. Whatever goes to nodes is a task group on that loop, with a child for each node;
-/// to stop waiting for a write is to cancel its group. The groups' tasks belong to the engine and not to callers, whose
+/// to stop waiting for a write is to cancel its group. Only ``post(_:)`` needs none. The groups' tasks belong to the engine and not to callers, whose
 /// cancellation must not cut short what is done for others, or to take a job back: each is awaited by the callers whom
 /// its answers resume, and by ``close(within:)``.
 actor ProducerEngine {
@@ -37,6 +37,8 @@ actor ProducerEngine {
     /// The tasks that wait for nodes or the ledger; for puts with the write they are of.
     private var tasks: [UInt64: (task: Task<Void, Never>, write: ProducerCore.WriteID?)] = [:]
     private var lastTask: UInt64 = 0
+    /// Puts that wait for an answer without a task.
+    private var posted: [(write: ProducerCore.WriteID, node: Int, id: UInt64)] = []
     private var timer = TickTimer()
     private var closers: [CheckedContinuation<Void, Never>] = []
     /// The time to close is over: nothing is waited for any more.
@@ -151,9 +153,10 @@ actor ProducerEngine {
     private func perform(_ action: ProducerCore.Action) {
         switch action {
         case .send(let commands):
-            start(for: commands.first?.write) { await self.send(commands) }
+            if !post(commands) { start(for: commands.first?.write) { await self.send(commands) } }
         case .stopWaiting(let write):
             for (task, owner) in tasks.values where owner == write { task.cancel() }
+            for batch in posted where batch.write == write { connections[batch.node].abandonSoon(batch.id) }
         case .ask(let requests, let question):
             start(for: nil) { await self.ask(requests, question) }
         case .answer(let id, let results):
@@ -190,6 +193,32 @@ actor ProducerEngine {
             }
         }
     }
+
+    /// Sends a few puts to nodes that are connected, without a task: with a group of them a single call takes half as many
+    /// instructions again (189,000 and not 133,000, `./dev bench --check`), and 1.7 times the allocations.
+    ///
+    /// - Returns: false where it is not that usual; nothing was sent then.
+    private func post(_ commands: [NodeCommands]) -> Bool {
+        for commands in commands {
+            guard commands.write != nil, commands.count <= Self.mostPosted, connections[commands.node].onLoop.isReady
+            else { return false }
+        }
+        for commands in commands {
+            guard let write = commands.write else { continue }
+            let node = commands.node
+            // There before the call, which may end the wait already.
+            posted.append((write, node, 0))
+            let id = connections[node].onLoop.post(batch(of: commands), flushesAtOnce: true) { outcome in
+                self.posted.removeAll { $0.write == write && $0.node == node }
+                self.answered(commands, outcome)
+            }
+            if let last = posted.indices.last, posted[last].id == 0 { posted[last].id = id }
+        }
+        return true
+    }
+
+    /// As many as callers may share; what a task costs is nothing beside more of them.
+    private static let mostPosted = 64
 
     private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
         let now = Moment.now()
@@ -294,6 +323,7 @@ actor ProducerEngine {
     private func cutShort() {
         isCutShort = true
         for (task, _) in tasks.values { task.cancel() }
+        for batch in posted { connections[batch.node].abandonSoon(batch.id) }
     }
 
     private func endClosing() {

@@ -115,7 +115,7 @@ final class SimulatedConsumer: SimulatedProcess {
         world.after(duration) { [self] in
             guard isAlive else { return }
             act { [self] in
-                core.abandon(now: moment)
+                core.giveUpSettling(now: moment)
                 turn()
             }
             world.after(2_000_000) { [self] in

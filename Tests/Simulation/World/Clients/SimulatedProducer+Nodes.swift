@@ -215,16 +215,6 @@ extension SimulatedProducer {
     }
 }
 
-extension NodeCommands {
-    var count: Int {
-        switch kind {
-        case .put(let puts): puts.count
-        case .peek(let ids), .delete(let ids): ids.count
-        case .statistics: 1
-        }
-    }
-}
-
 extension PreparedJob {
     fileprivate func bytes(copy: Int, copies: Int) -> ByteBuffer {
         switch record {

@@ -2,7 +2,7 @@
 ///
 /// A server works off ten commands that come together in little more time than one that comes alone, and so does this
 /// process. What is held up by gathering is late by ``rest`` at most, so it is done at a brisk pace only.
-struct Pace {
+struct GatheringPace {
     /// How long commands that nobody waits for gather.
     static let rest = Duration.milliseconds(5)
 

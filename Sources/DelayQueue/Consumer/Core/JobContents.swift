@@ -1,7 +1,7 @@
 import Beanstalk
 
 /// What a job's records say, alike on all its copies. Made once and shared, so that to move a ``HeldJob`` is cheap.
-package final class HeldRecord: Sendable {
+package final class JobContents: Sendable {
     let name: JobName
     let key: LedgerKey
     package let record: JobRecord

@@ -1,5 +1,5 @@
 /// What is decided by when a copy is reserved.
-struct CopyFacts {
+struct CopySummary {
     let name: JobName
     let fireTime: Timestamp
     /// In microseconds.
@@ -11,14 +11,14 @@ struct CopyFacts {
 
 extension JobRecord {
     /// Nil for a foreign job, and for one that is not verified.
-    var facts: CopyFacts? {
+    var summary: CopySummary? {
         switch self {
         case .native(let envelope):
-            CopyFacts(
+            CopySummary(
                 name: JobName(id: envelope.id, isGoQueue: false), fireTime: envelope.fireTime,
                 timeToRun: Int64(envelope.timeToRun) * 1_000_000, priority: envelope.priority, index: envelope.copy)
         case .goQueue(let record):
-            CopyFacts(
+            CopySummary(
                 name: JobName(id: record.id, isGoQueue: true), fireTime: record.fireTime,
                 timeToRun: Int64(GoQueueRecord.timeToRun) * 1_000_000, priority: GoQueueRecord.priority, index: nil)
         case .sealed, .foreign, .unverified: nil
