@@ -2,6 +2,8 @@ public import NIOCore
 
 /// One request to a beanstalkd server.
 ///
+/// An enum, as the protocol is a closed list.
+///
 /// Times are whole seconds and priorities numbers, as in the protocol: 0 is the most urgent priority.
 public enum BeanstalkCommand: Sendable, Hashable {
     /// Stores a job in the tube in use. A `timeToRun` of 0 counts as 1.
@@ -41,7 +43,7 @@ public enum BeanstalkCommand: Sendable, Hashable {
     case quit
 
     /// Appends the command as the server reads it.
-    public func encode(into buffer: inout ByteBuffer) {
+    package func encode(into buffer: inout ByteBuffer) {
         switch self {
         case .put(let body, let priority, let delay, let timeToRun):
             Self.writePut(
@@ -88,7 +90,7 @@ public enum BeanstalkCommand: Sendable, Hashable {
     /// - Parameter bodySize: how many bytes `body` is going to write, exactly. It stops the program to write
     ///   another number: the server would read the difference as commands.
     /// - Parameter body: fills the memory it is given, and returns how many bytes it has written.
-    public static func writePut(
+    package static func writePut(
         priority: UInt32,
         delay: UInt32,
         ttr: UInt32,

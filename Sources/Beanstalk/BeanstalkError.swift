@@ -78,13 +78,13 @@ public struct BeanstalkError: Error, Sendable {
     }
 
     /// The error for a command that got no reply.
-    public init(_ failure: TransportError, jobID: BeanstalkJobID? = nil) {
+    package init(_ failure: TransportError, jobID: BeanstalkJobID? = nil) {
         self.init(.transport, address: failure.address, mayHaveBeenSent: failure.mayHaveBeenSent, jobID: jobID)
         self.underlying = failure
     }
 
     /// The error a reply means to a command that it does not answer: the refusal it states, or `unexpectedReply`.
-    public init(_ reply: BeanstalkReply, address: ServerAddress? = nil, jobID: BeanstalkJobID? = nil) {
+    package init(_ reply: BeanstalkReply, address: ServerAddress? = nil, jobID: BeanstalkJobID? = nil) {
         self.init(reply.refusal ?? .unexpectedReply, address: address, mayHaveBeenSent: true, jobID: jobID)
         if code == .unexpectedReply { detail = reply.word }
     }

@@ -2,6 +2,8 @@ public import NIOCore
 
 /// What a beanstalkd server can say, one case a reply.
 ///
+/// An enum to be switched over, as the protocol is a closed list; what is not on it is a `malformedReply`.
+///
 /// Bodies are the bytes as sent, without the line end that follows them.
 public enum BeanstalkReply: Sendable, Hashable {
     /// `put`: the job is stored.

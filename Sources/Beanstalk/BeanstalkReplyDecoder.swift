@@ -12,7 +12,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     public static let defaultMaximumBodySize = 16 * 1024 * 1024
 
     /// 512 bytes; a server's longest line is 224 (`LINE_BUF_SIZE` in beanstalkd's dat.h).
-    public static let defaultMaximumLineLength = 512
+    package static let defaultMaximumLineLength = 512
 
     /// The largest body beanstalkd can be configured for (`JOB_DATA_SIZE_LIMIT_MAX` in its dat.h). It keeps all sums
     /// below within a byte buffer's range.
@@ -29,7 +29,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
 
     /// - Parameter maximumBodySize: in bytes, at most 1 GiB; a reply that announces more is an error.
     /// - Parameter maximumLineLength: in bytes, line end included; a longer line is an error.
-    public init(
+    package init(
         maximumBodySize: Int = defaultMaximumBodySize,
         maximumLineLength: Int = defaultMaximumLineLength
     ) {

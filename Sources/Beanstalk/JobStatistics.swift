@@ -1,7 +1,8 @@
-public import NIOCore
+package import NIOCore
 
 /// What `stats-job` says about one job.
 public struct JobStatistics: Sendable, Hashable {
+    /// Where a job is. An enum, as no server knows another state; one that did would be a `malformedReply`.
     public enum State: String, Sendable, Hashable {
         case ready, delayed, reserved, buried
     }
@@ -34,7 +35,7 @@ public struct JobStatistics: Sendable, Hashable {
     /// Reads the text that answers `stats-job`.
     ///
     /// - Throws: `malformedReply`.
-    public init(parsing text: ByteBuffer) throws(BeanstalkError) {
+    package init(parsing text: ByteBuffer) throws(BeanstalkError) {
         let text = try StatisticsText(parsing: text)
         id = BeanstalkJobID(try text.number("id"))
         guard let tube = TubeName(bytes: try text.text("tube").utf8) else { throw text.malformed("tube") }

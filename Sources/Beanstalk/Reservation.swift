@@ -12,7 +12,7 @@ public struct Reservation: Sendable, Hashable {
     /// The connection that holds the job: commands about it must be bound to this generation.
     public var generation: ConnectionGeneration
 
-    public init(id: BeanstalkJobID, body: ByteBuffer, generation: ConnectionGeneration) {
+    package init(id: BeanstalkJobID, body: ByteBuffer, generation: ConnectionGeneration) {
         self.id = id
         self.body = body
         self.generation = generation

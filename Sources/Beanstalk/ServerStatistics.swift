@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 
 /// What `stats` says about a server.
 public struct ServerStatistics: Sendable, Hashable {
@@ -16,7 +16,7 @@ public struct ServerStatistics: Sendable, Hashable {
     public let userTime: Duration
     public let systemTime: Duration
     /// Whether new jobs are refused; false also from servers before 1.12, which do not say.
-    public let draining: Bool
+    public let isDraining: Bool
     /// The largest body a job may have, in bytes.
     public let maxJobSize: Int
 
@@ -56,7 +56,7 @@ public struct ServerStatistics: Sendable, Hashable {
     /// Reads the text that answers `stats`.
     ///
     /// - Throws: `malformedReply`, also for servers before 1.7, which have no id.
-    public init(parsing text: ByteBuffer) throws(BeanstalkError) {
+    package init(parsing text: ByteBuffer) throws(BeanstalkError) {
         let text = try StatisticsText(parsing: text)
         id = try text.text("id")
         hostname = try text.text("hostname")
@@ -68,8 +68,8 @@ public struct ServerStatistics: Sendable, Hashable {
         userTime = try text.duration("rusage-utime")
         systemTime = try text.duration("rusage-stime")
         switch text.values["draining"] {
-        case "true": draining = true
-        case "false", nil: draining = false
+        case "true": isDraining = true
+        case "false", nil: isDraining = false
         default: throw text.malformed("draining")
         }
         maxJobSize = try text.number("max-job-size")

@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 
 /// The name of a tube: 1 to 200 of the characters `A-Z a-z 0-9 + / ; . $ _ ( ) -`, the first not a hyphen.
 ///
@@ -49,7 +49,7 @@ public struct TubeName: Hashable, Sendable, CustomStringConvertible {
     /// Reads the text that answers `list-tubes` and `list-tubes-watched`.
     ///
     /// - Throws: `malformedReply`.
-    public static func list(parsing text: ByteBuffer) throws(BeanstalkError) -> [TubeName] {
+    package static func list(parsing text: ByteBuffer) throws(BeanstalkError) -> [TubeName] {
         var names: [TubeName] = []
         for line in try StatisticsText.lines(of: text) {
             guard line.starts(with: "- ".utf8),

@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 
 /// What `stats-tube` says about one tube.
 public struct TubeStatistics: Sendable, Hashable {
@@ -31,7 +31,7 @@ public struct TubeStatistics: Sendable, Hashable {
     /// Reads the text that answers `stats-tube`.
     ///
     /// - Throws: `malformedReply`.
-    public init(parsing text: ByteBuffer) throws(BeanstalkError) {
+    package init(parsing text: ByteBuffer) throws(BeanstalkError) {
         let text = try StatisticsText(parsing: text)
         guard let name = TubeName(bytes: try text.text("name").utf8) else { throw text.malformed("name") }
         self.name = name

@@ -25,22 +25,25 @@ public struct ConnectionConfiguration: Sendable {
 }
 
 /// The requests that open every connection, before anybody else's.
-public struct ConnectionPreamble<Reply: Sendable>: Sendable {
+@usableFromInline package struct ConnectionPreamble<Reply: Sendable>: Sendable {
     /// The encoded requests; may be empty.
-    public var bytes: ByteBuffer
+    @usableFromInline package var bytes: ByteBuffer
 
     /// How many replies they call for.
-    public var count: Int
+    @usableFromInline package var count: Int
 
     /// Judges the replies; what it throws becomes the `underlying` of `preambleRejected`.
-    public var verify: @Sendable ([Reply]) throws -> Void
+    @usableFromInline package var verify: @Sendable ([Reply]) throws -> Void
 
-    public init(bytes: ByteBuffer, count: Int, verify: @escaping @Sendable ([Reply]) throws -> Void) {
+    @usableFromInline package init(bytes: ByteBuffer, count: Int, verify: @escaping @Sendable ([Reply]) throws -> Void)
+    {
         self.bytes = bytes
         self.count = count
         self.verify = verify
     }
 
     /// Nothing to say before the first request.
-    public static var none: ConnectionPreamble { .init(bytes: ByteBuffer(), count: 0, verify: { _ in }) }
+    @usableFromInline package static var none: ConnectionPreamble {
+        .init(bytes: ByteBuffer(), count: 0, verify: { _ in })
+    }
 }

@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 public import NIOCore
 
 /// One lazily made connection to a server that answers requests in order.
@@ -20,7 +20,7 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
 
     /// - Parameter eventLoop: where the connection and this actor run; give one loop to connections that work together.
     /// - Parameter preamble: what opens every connection, such as a login.
-    public init(
+    package init(
         address: ServerAddress,
         configuration: ConnectionConfiguration = .init(),
         eventLoop: any EventLoop,
@@ -47,7 +47,7 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
     ///
     /// Never throws: the outcome carries the replies that came and why others did not. Cancelling the task ends the
     /// wait; what was already written is answered into the void, through `whenAbandoned`.
-    @inlinable public func send(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
+    @inlinable package func send(_ batch: RequestBatch<Reply>) async -> BatchOutcome<Reply> {
         if Task.isCancelled { return onLoop.cancelledUnsent }
         let id = onLoop.makeID()
         return await withTaskCancellationHandler {
@@ -93,7 +93,7 @@ public final actor PipelinedConnection<Decoder: ReplyDecoder> {
     }
 
     /// What the connection is doing now.
-    public var status: ConnectionStatus { onLoop.status }
+    package var status: ConnectionStatus { onLoop.status }
 
     // MARK: Closing
 

@@ -4,6 +4,8 @@ public import NIOCore
 ///
 /// A decoder belongs to one connection and stays on its event loop, so it need not be `Sendable`.
 /// It must bound what it buffers: a peer can send anything.
+///
+/// Public only because the type of a connection, such as `BeanstalkConnection`, names its decoder.
 public protocol ReplyDecoder: SendableMetatype {
     associatedtype Reply: Sendable
 

@@ -1,34 +1,34 @@
 public import NIOCore
 
 /// Requests that travel together: written in one go, answered in order, awaited once.
-public struct RequestBatch<Reply: Sendable>: Sendable {
+@usableFromInline package struct RequestBatch<Reply: Sendable>: Sendable {
     /// The encoded requests, one after the other.
-    public var bytes: ByteBuffer
+    @usableFromInline package var bytes: ByteBuffer
 
     /// How many replies the bytes call for; at least one.
-    public var count: Int
+    @usableFromInline package var count: Int
 
     /// The time until the last reply must have arrived, from the call on; nil waits without limit.
-    public var timeout: Duration?
+    @usableFromInline package var timeout: Duration?
 
     /// The only connection generation the batch may be sent on.
     ///
     /// beanstalkd's reservations die with their connection, so a command about one must not be sent on the next.
-    public var generation: ConnectionGeneration?
+    @usableFromInline package var generation: ConnectionGeneration?
 
     /// What to send, if anything, when a reply arrives that nobody waits for any more.
     ///
     /// Called on the connection's event loop with the reply's index in the batch, once a timeout or a
     /// cancellation has ended the wait. The replies to these bytes (exactly one request) are dropped.
-    public var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
+    @usableFromInline package var whenAbandoned: (@Sendable (Int, Reply) -> ByteBuffer?)?
 
     /// Whether a reply can be the answer to the request at an index of the batch; nil takes any.
     ///
     /// Called on the connection's event loop. Only their order says which reply answers what, so after one that cannot
     /// be right none can be told to be anybody's: the connection ends with `protocolViolation`.
-    public var accepts: (@Sendable (Int, Reply) -> Bool)?
+    @usableFromInline package var accepts: (@Sendable (Int, Reply) -> Bool)?
 
-    @inlinable public init(
+    @inlinable package init(
         bytes: ByteBuffer,
         count: Int = 1,
         timeout: Duration?,

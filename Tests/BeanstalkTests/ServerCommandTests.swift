@@ -204,7 +204,7 @@ import Testing
             #expect(!stats.version.isEmpty)
             #expect(!stats.version.contains("\""))
             #expect(stats.pid > 1)
-            #expect(!stats.draining)
+            #expect(!stats.isDraining)
             #expect(stats.maxJobSize == 65535)
             #expect(stats.currentJobsReady == 1)
             #expect(stats.currentJobsUrgent == 1)
@@ -277,7 +277,7 @@ import Testing
         try await BeanstalkdProcess.running { server in
             let connection = connect(to: server)
             await server.signal(SIGUSR1)
-            try await until { try await connection.stats().draining }
+            try await until { try await connection.stats().isDraining }
             let refused = await error { try await connection.put("no") }
             #expect(refused?.code == .draining)
             #expect(try await connection.peekReady() == nil)

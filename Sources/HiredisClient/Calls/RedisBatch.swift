@@ -5,7 +5,7 @@ package import NIOCore
 /// A connection is shared by many callers and every command calls for exactly one reply. Commands that answer
 /// otherwise (`SUBSCRIBE`, `MONITOR`, `CLIENT REPLY`), that change the connection for all (`SELECT`, `HELLO`,
 /// `RESET`, `QUIT`) or that block (`BLPOP`) do not belong on one.
-public struct RedisBatch: Sendable {
+package struct RedisBatch: Sendable {
     /// The most bytes of one command, 512 MiB: Redis's own limit for one argument.
     static let maximumLength = 512 << 20
 
@@ -46,12 +46,12 @@ public struct RedisBatch: Sendable {
         bytes.reserveCapacity(min(count * 256, limit))
     }
 
-    public var count: Int { calls.count }
+    package var count: Int { calls.count }
 
     // MARK: Whole commands
 
     /// Adds a command and its arguments, binary-safe.
-    public mutating func command(_ words: RedisArgument...) {
+    package mutating func command(_ words: RedisArgument...) {
         command(words)
     }
 
@@ -59,7 +59,7 @@ public struct RedisBatch: Sendable {
     ///
     /// One of no words, of more than 512 MiB, or with which all of them would have 2 GiB is not sent and fails alone with
     /// `invalidCommand`.
-    public mutating func command(_ words: [RedisArgument]) {
+    package mutating func command(_ words: [RedisArgument]) {
         let start = bytes.writerIndex
         calls.append(Call(start: start, key: start..<start))
         guard !words.isEmpty else {
@@ -181,7 +181,7 @@ public struct RedisBatch: Sendable {
 
 extension RedisBatch: CustomStringConvertible, CustomReflectable {
     /// The number of commands only: their words may be secret.
-    public var description: String { "RedisBatch(\(count) commands)" }
+    package var description: String { "RedisBatch(\(count) commands)" }
 
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,5 +1,5 @@
 /// What became of the calls of a batch.
-public struct RedisReplies: Sendable {
+package struct RedisReplies: Sendable {
     /// What was answered to each call, in their order; null where it failed. Never an error.
     package private(set) var values: [RedisValue]
 
@@ -28,9 +28,9 @@ public struct RedisReplies: Sendable {
         }
     }
 
-    public var count: Int { values.count }
+    package var count: Int { values.count }
 
-    public subscript(index: Int) -> Result<RedisValue, RedisError> {
+    package subscript(index: Int) -> Result<RedisValue, RedisError> {
         failures[index].map { .failure($0) } ?? .success(values[index])
     }
 

@@ -1,6 +1,6 @@
-public import Logging
-public import NIOCore
-public import PipelinedTransport
+package import Logging
+package import NIOCore
+package import PipelinedTransport
 
 /// Commands and scripts on one Redis or Valkey server, over one connection that all callers share.
 ///
@@ -10,10 +10,10 @@ public import PipelinedTransport
 ///
 /// No command is ever sent twice by itself, with one exception: the call of a script the server did not know, which
 /// has certainly not run. A timeout or a cancelled task ends one wait and nothing else.
-public actor RedisClient {
-    public nonisolated let unownedExecutor: UnownedSerialExecutor
-    public nonisolated let eventLoop: any EventLoop
-    public nonisolated let url: RedisURL
+package actor RedisClient {
+    package nonisolated let unownedExecutor: UnownedSerialExecutor
+    package nonisolated let eventLoop: any EventLoop
+    package nonisolated let url: RedisURL
 
     nonisolated let connection: RedisConnection
 
@@ -36,7 +36,7 @@ public actor RedisClient {
     ///   - eventLoop: where the connection and this actor run.
     /// - Throws: `tlsUnavailable`, where TLS cannot be set up; `invalidCommand`, where the login or a script is
     ///   beyond what can be sent.
-    public init(
+    package init(
         url: RedisURL,
         scripts sources: [String] = [],
         configuration: ConnectionConfiguration? = nil,
@@ -96,7 +96,7 @@ public actor RedisClient {
     ///     closed, and all calls still waiting on it fail with `transport`.
     ///   - write: writes the calls, on the event loop.
     /// - Returns: a result for each call, in their order.
-    public func send(
+    package func send(
         reserving count: Int = 1, timeout: Duration? = .seconds(5),
         accepts: (@Sendable (UInt8, RedisValue) -> Bool)? = nil, _ write: @Sendable (inout RedisBatch) -> Void
     ) async -> RedisReplies {
@@ -119,7 +119,7 @@ public actor RedisClient {
     /// Sends one command of text.
     ///
     /// - Throws: `server` and its kin for a refusal, `transport` where there is no reply.
-    public func command(_ words: String..., timeout: Duration? = .seconds(5)) async throws(RedisError) -> RedisValue {
+    package func command(_ words: String..., timeout: Duration? = .seconds(5)) async throws(RedisError) -> RedisValue {
         let replies = await send(timeout: timeout) { $0.command(words.map { .text($0) }) }
         return try replies[0].get()
     }
@@ -234,13 +234,13 @@ public actor RedisClient {
     /// Takes no more commands, waits up to a second for the replies still due, and closes.
     ///
     /// Not interrupted by cancellation. Later commands fail with `transport`, whose own code is `closed`.
-    public func close() async {
+    package func close() async {
         await connection.close()
     }
 }
 
 extension RedisClient: CustomStringConvertible, CustomReflectable {
-    public nonisolated var description: String { "RedisClient(\(url))" }
+    package nonisolated var description: String { "RedisClient(\(url))" }
 
-    public nonisolated var customMirror: Mirror { Mirror(self, children: ["url": url]) }
+    package nonisolated var customMirror: Mirror { Mirror(self, children: ["url": url]) }
 }

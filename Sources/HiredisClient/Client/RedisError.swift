@@ -1,9 +1,9 @@
-public import PipelinedTransport
+package import PipelinedTransport
 
 /// Why a command has no result.
-public struct RedisError: Error, Sendable {
+package struct RedisError: Error, Sendable {
     /// A stable name for the kind of failure; fit for a metrics label.
-    public struct Code: Hashable, Sendable, CustomStringConvertible {
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case server, transport, malformedReply, invalidURL, invalidCommand, tlsUnavailable
             case wrongPassword, permissionDenied, wrongDatabase
@@ -13,46 +13,46 @@ public struct RedisError: Error, Sendable {
         private let value: Value
 
         /// The server refused the command; `serverPrefix` says how.
-        public static let server = Code(value: .server)
+        package static let server = Code(value: .server)
         /// There is no reply; `transport` says why.
-        public static let transport = Code(value: .transport)
+        package static let transport = Code(value: .transport)
         /// The server sent what is no reply, or one beyond the limits. The connection was closed.
-        public static let malformedReply = Code(value: .malformedReply)
+        package static let malformedReply = Code(value: .malformedReply)
         /// The text is not the address of a Redis server.
-        public static let invalidURL = Code(value: .invalidURL)
+        package static let invalidURL = Code(value: .invalidURL)
         /// The command cannot be written; nothing was sent.
-        public static let invalidCommand = Code(value: .invalidCommand)
+        package static let invalidCommand = Code(value: .invalidCommand)
         /// TLS could not be set up on this side, before any connection.
-        public static let tlsUnavailable = Code(value: .tlsUnavailable)
+        package static let tlsUnavailable = Code(value: .tlsUnavailable)
         /// The server wants another user name or password, or one at all.
-        public static let wrongPassword = Code(value: .wrongPassword)
+        package static let wrongPassword = Code(value: .wrongPassword)
         /// The user may not run the command, or nobody may connect from here.
-        public static let permissionDenied = Code(value: .permissionDenied)
+        package static let permissionDenied = Code(value: .permissionDenied)
         /// The server has no database of that number.
-        public static let wrongDatabase = Code(value: .wrongDatabase)
+        package static let wrongDatabase = Code(value: .wrongDatabase)
         /// The server is part of a Redis Cluster.
-        public static let clusterUnsupported = Code(value: .clusterUnsupported)
+        package static let clusterUnsupported = Code(value: .clusterUnsupported)
         /// The server is a Sentinel, which holds no data.
-        public static let sentinelUnsupported = Code(value: .sentinelUnsupported)
+        package static let sentinelUnsupported = Code(value: .sentinelUnsupported)
         /// The server is older than Redis 5.
-        public static let versionUnsupported = Code(value: .versionUnsupported)
+        package static let versionUnsupported = Code(value: .versionUnsupported)
 
-        public var description: String { value.rawValue }
+        package var description: String { value.rawValue }
     }
 
-    public var code: Code
+    package var code: Code
 
     /// For people; never has a password in it.
-    public var message: String
+    package var message: String
 
     /// The first word of the server's error, such as `NOSCRIPT`, `READONLY` or `OOM`; nil where no server said it.
-    public var serverPrefix: String?
+    package var serverPrefix: String?
 
     /// What happened to the connection, where that is the cause.
-    public var transport: TransportError?
+    package var transport: TransportError?
 
     /// False only where the command certainly never reached the server.
-    public var mayHaveBeenSent: Bool
+    package var mayHaveBeenSent: Bool
 
     init(
         _ code: Code, _ message: String, serverPrefix: String? = nil, transport: TransportError? = nil,
@@ -76,10 +76,10 @@ public struct RedisError: Error, Sendable {
     }
 
     /// Whether the command may have run although nobody knows: it may have been sent, and was not answered.
-    public var isOutcomeUnknown: Bool { mayHaveBeenSent && serverPrefix == nil }
+    package var isOutcomeUnknown: Bool { mayHaveBeenSent && serverPrefix == nil }
 
     /// Whether the same command may succeed later without anybody changing a setting.
-    public var isRetriable: Bool {
+    package var isRetriable: Bool {
         if code == .server { return Self.isTransient(prefix: serverPrefix, message: message) }
         // Whatever spoke no RESP need not be there the next time: a proxy in trouble, a server that was not the one meant.
         guard code == .transport || (code == .malformedReply && transport != nil) else { return false }
@@ -87,7 +87,7 @@ public struct RedisError: Error, Sendable {
     }
 
     /// Whether nothing will work until a setting is changed, here or on the server.
-    public var isConfiguration: Bool {
+    package var isConfiguration: Bool {
         [
             .invalidURL, .tlsUnavailable, .wrongPassword, .permissionDenied, .wrongDatabase, .clusterUnsupported,
             .sentinelUnsupported, .versionUnsupported,
@@ -95,9 +95,9 @@ public struct RedisError: Error, Sendable {
     }
 
     /// The time until a connection is attempted again, where one failed.
-    public var retryAfter: Duration? { transport?.retryAfter }
+    package var retryAfter: Duration? { transport?.retryAfter }
 }
 
 extension RedisError: CustomStringConvertible {
-    public var description: String { "\(code): \(message)" }
+    package var description: String { "\(code): \(message)" }
 }

@@ -1,11 +1,11 @@
-public import NIOCore
-public import PipelinedTransport
+package import NIOCore
+package import PipelinedTransport
 
 /// Turns the bytes of a Redis server into replies: ``RESPGuard`` checks them, hiredis reads them.
 ///
 /// Only RESP2 is understood. What a peer makes it buffer is bounded by ``RedisReplyLimits``. A copy shares the
 /// reader with the original, so a decoder has one owner, its connection.
-public struct RedisReplyDecoder: ReplyDecoder {
+package struct RedisReplyDecoder: ReplyDecoder {
     /// hiredis moves what it has not read yet each time it has read 1 KiB, so it is fed a little at a time.
     private static let stride = 16 << 10
 
@@ -17,11 +17,11 @@ public struct RedisReplyDecoder: ReplyDecoder {
     private var failure: RedisError?
     private var isFirst = true
 
-    public init(limits: RedisReplyLimits = .init()) {
+    package init(limits: RedisReplyLimits = .init()) {
         checker = RESPGuard(limits: limits)
     }
 
-    public mutating func feed(_ bytes: ByteBuffer) {
+    package mutating func feed(_ bytes: ByteBuffer) {
         if pending.readableBytes == 0 {
             pending = bytes
         } else {
@@ -33,7 +33,7 @@ public struct RedisReplyDecoder: ReplyDecoder {
     ///
     /// - Throws: `malformedReply` for bytes that are no reply or exceed a limit, from then on always. The server's
     ///   own error where it turned the connection away unasked (too many clients, protected mode).
-    public mutating func next() throws(RedisError) -> RedisValue? {
+    package mutating func next() throws(RedisError) -> RedisValue? {
         while true {
             if ready > 0 {
                 ready -= 1
@@ -45,7 +45,7 @@ public struct RedisReplyDecoder: ReplyDecoder {
         }
     }
 
-    public mutating func next(_ count: Int, into replies: inout [RedisValue]) throws(RedisError) {
+    package mutating func next(_ count: Int, into replies: inout [RedisValue]) throws(RedisError) {
         for _ in 0..<count {
             guard let reply = try next() else { return }
             replies.append(reply)
@@ -95,4 +95,4 @@ public struct RedisReplyDecoder: ReplyDecoder {
 }
 
 /// A connection that speaks RESP2.
-public typealias RedisConnection = PipelinedConnection<RedisReplyDecoder>
+package typealias RedisConnection = PipelinedConnection<RedisReplyDecoder>

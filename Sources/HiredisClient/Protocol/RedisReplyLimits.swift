@@ -1,21 +1,21 @@
 /// What one reply of a server may cost; a reply beyond it ends the connection.
-public struct RedisReplyLimits: Sendable, Hashable {
+package struct RedisReplyLimits: Sendable, Hashable {
     /// The longest bulk, in bytes; 64 MiB by default. (Redis itself stops at 512 MB.)
-    public var bulkLength: Int = 64 << 20
+    package var bulkLength: Int = 64 << 20
 
     /// The longest reply with everything in it, in bytes; 128 MiB by default.
-    public var replyLength: Int = 128 << 20
+    package var replyLength: Int = 128 << 20
 
     /// The most elements of a reply's arrays together; 1 Mi by default.
-    public var elements: Int = 1 << 20
+    package var elements: Int = 1 << 20
 
     /// How many arrays may be inside one another; 7 by default, which is also the most hiredis can read.
-    public var nesting: Int = 7 {
+    package var nesting: Int = 7 {
         didSet { nesting = min(nesting, 7) }
     }
 
     /// The longest status, error or number, in bytes without the line's end; 64 KiB by default.
-    public var lineLength: Int = 64 << 10
+    package var lineLength: Int = 64 << 10
 
-    public init() {}
+    package init() {}
 }

@@ -1,7 +1,7 @@
-public import NIOCore
+package import NIOCore
 
 /// A reply of a Redis server.
-public enum RedisValue: Sendable, Hashable {
+package enum RedisValue: Sendable, Hashable {
     /// An absent value: the null bulk or the null array.
     case null
     case integer(Int64)
@@ -14,7 +14,7 @@ public enum RedisValue: Sendable, Hashable {
     case array([RedisValue])
 
     /// The text of a bulk or a status; invalid UTF-8 is replaced. Nil for all else.
-    public var string: String? {
+    package var string: String? {
         switch self {
         case .bulk(let bytes): String(buffer: bytes)
         case .status(let text): text
@@ -23,17 +23,17 @@ public enum RedisValue: Sendable, Hashable {
     }
 
     /// An integer, also one that is sent as decimal text. Nil for all else.
-    public var int: Int64? {
+    package var int: Int64? {
         if case .integer(let number) = self { return number }
         return string.flatMap { Int64($0) }
     }
 
     /// The elements of an array, nil for all else.
-    public var array: [RedisValue]? {
+    package var array: [RedisValue]? {
         if case .array(let elements) = self { return elements }
         return nil
     }
 
     /// Whether this is the absent value.
-    public var isNull: Bool { self == .null }
+    package var isNull: Bool { self == .null }
 }

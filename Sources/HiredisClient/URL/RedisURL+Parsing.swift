@@ -11,7 +11,7 @@ extension RedisURL {
     ///
     /// - Throws: `invalidURL`. The message names the part that is wrong and quotes nothing, since a misplaced
     ///   character can make any part of the text a part of the password.
-    public init(parsing text: String) throws(RedisError) {
+    package init(parsing text: String) throws(RedisError) {
         guard let colon = text.firstRange(of: "://") else {
             throw Self.wrong("the scheme is missing: it should begin with redis://, rediss:// or unix://")
         }

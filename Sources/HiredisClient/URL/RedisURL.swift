@@ -1,26 +1,26 @@
 import NIOCore
-public import PipelinedTransport
+package import PipelinedTransport
 
 /// The address of a Redis server with what it takes to log in.
 ///
 /// The password shows in no description, error or reflection of this type.
-public struct RedisURL: Sendable, Hashable {
-    public var address: ServerAddress
+package struct RedisURL: Sendable, Hashable {
+    package var address: ServerAddress
 
     /// Whether the connection is encrypted and the server's certificate verified.
-    public var isTLS: Bool
+    package var isTLS: Bool
 
     /// The user of the server's access control list; nil means the default user.
-    public var username: String?
+    package var username: String?
 
     /// Nil where the server asks for none.
-    public var password: String?
+    package var password: String?
 
     /// The number of the database, from 0.
-    public var database: Int
+    package var database: Int
 
     /// Makes an address from its parts; no part is percent-encoded.
-    public init(
+    package init(
         address: ServerAddress, isTLS: Bool = false, username: String? = nil, password: String? = nil,
         database: Int = 0
     ) {
@@ -33,7 +33,7 @@ public struct RedisURL: Sendable, Hashable {
 
     /// The host that TLS announces and that the certificate must name; nil for an IP address (which is verified
     /// against the certificate's addresses instead) and for a socket path.
-    public var serverName: String? { address.hostName }
+    package var serverName: String? { address.hostName }
 
     static func isIPAddress(_ host: String) -> Bool {
         (try? SocketAddress(ipAddress: host, port: 0)) != nil
@@ -42,7 +42,7 @@ public struct RedisURL: Sendable, Hashable {
 
 extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The URL, with `***` for the password.
-    public var description: String {
+    package var description: String {
         var login = ""
         if username != nil || password != nil {
             login = Self.percentEncoded(username ?? "") + (password == nil ? "@" : ":***@")
@@ -55,9 +55,9 @@ extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, Custo
         }
     }
 
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
 
-    public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
+    package var customMirror: Mirror { Mirror(self, children: ["url": description]) }
 
     private static func percentEncoded(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF")

@@ -30,7 +30,7 @@ struct ClusterStatus: Sendable {
         guard let answer = status.answer else { return ["\(name) is down: \(status.problem ?? "no answer")"] }
         var warnings: [String] = []
         if !answer.hasBinlog { warnings.append("\(name) has no binlog: a restart loses its copies (start it with -b)") }
-        if answer.server.draining { warnings.append("\(name) is draining: it takes no new jobs") }
+        if answer.server.isDraining { warnings.append("\(name) is draining: it takes no new jobs") }
         if answer.tube.pause > 0 {
             warnings.append("\(name) has paused the tube for \(answer.tube.pauseTimeLeft) s more")
         }

@@ -64,7 +64,7 @@ struct NodeStatus: Sendable {
         object.add("next", answer.next.map(DateText.string))
         object.add("version", answer.server.version)
         object.add("binlog", answer.hasBinlog)
-        object.add("draining", answer.server.draining)
+        object.add("draining", answer.server.isDraining)
         object.add("consumers", answer.tube.currentWatching)
         object.add("maxJobSize", answer.server.maxJobSize)
         object.add("uptimeSeconds", answer.server.uptime)
