@@ -21,16 +21,33 @@ public struct RetryPolicy: Sendable, Hashable {
 
     public init() {}
 
+    /// How long a job waits after a failure, for whoever plans or shows what a policy means.
+    ///
+    /// ```swift
+    /// let longest = (1..<policy.maximumFailures).compactMap { policy.delay(afterFailures: $0, chance: 0) }
+    /// ```
+    ///
+    /// Consumers ask with another chance each time. Settings that a consumer would refuse give some wait within
+    /// zero and ``maximumDelay``.
+    ///
     /// - Parameter failures: how many there were so far; 1 after the first.
-    /// - Parameter chance: a number within 0...1.
-    /// - Returns: nil where the job is to be given up.
-    package func delay(afterFailures failures: Int, chance: Double) -> Duration? {
+    /// - Parameter chance: how much of the jitter is taken away: 0 for the longest wait, 1 for the shortest; what lies
+    ///   outside counts as the nearer of the two.
+    /// - Returns: nil where the job is given up instead.
+    public func delay(afterFailures failures: Int, chance: Double) -> Duration? {
         guard !isExhausted(failures: failures) else { return nil }
         let initial = min(initialDelay, maximumDelay) / .seconds(1)
-        let limit = maximumDelay / .seconds(1)
         // In floating point, where a huge product becomes infinite instead of trapping; zero times that is nothing.
-        let full = initial > 0 ? min(initial * growth(steps: failures - 1), limit) : 0
-        return .seconds(full * (1 - jitter * chance))
+        let full = initial > 0 ? initial * growth(steps: max(failures, 1) - 1) : 0
+        let share = 1 - Self.fraction(jitter) * Self.fraction(chance)
+        // What is more than the limit, or no number at all, is the limit, which is a duration already.
+        guard full < maximumDelay / .seconds(1) else { return max(min(maximumDelay * share, maximumDelay), .zero) }
+        return .seconds(max(full, 0) * share)
+    }
+
+    /// The nearest number within 0...1; 0 for what is no number.
+    private static func fraction(_ number: Double) -> Double {
+        number > 0 ? min(number, 1) : 0
     }
 
     /// The multiplier to the power of a number of steps, by squaring.

@@ -101,6 +101,27 @@ import Testing
         #expect(policy.delay(afterFailures: 5, chance: 0) == .zero)
         #expect(policy.delay(afterFailures: 0, chance: 0) == .zero)
         #expect(policy.isExhausted(failures: .max))
+        #expect(policy.delay(afterFailures: .min, chance: 0) == .zero)
+    }
+
+    /// Anybody may ask, also a policy that no consumer would take.
+    @Test func answersWhateverIsAsked() {
+        var policy = RetryPolicy()
+        #expect(policy.delay(afterFailures: 1, chance: 7) == .milliseconds(800))
+        #expect(policy.delay(afterFailures: 1, chance: -1) == .seconds(1))
+        #expect(policy.delay(afterFailures: 1, chance: .nan) == .seconds(1))
+        policy.maximumDelay = .seconds(Int64.max)
+        policy.multiplier = .infinity
+        #expect(policy.delay(afterFailures: 2, chance: 0) == policy.maximumDelay)
+        policy.multiplier = .nan
+        policy.jitter = 3
+        #expect(policy.delay(afterFailures: 3, chance: 0.5) == policy.maximumDelay * 0.5)
+        #expect(policy.delay(afterFailures: 3, chance: 1) == .zero)
+        policy.multiplier = -2
+        policy.jitter = .nan
+        #expect(policy.delay(afterFailures: 2, chance: 1) == .zero)
+        policy.maximumDelay = .seconds(-1)
+        #expect(policy.delay(afterFailures: 1, chance: 0) == .zero)
     }
 
     @Test func namesEveryProblem() {
