@@ -3,12 +3,12 @@ public import struct Foundation.Date
 /// One job of a batch: when, what and how.
 public struct JobRequest: Sendable {
     /// When the job fires.
-    public enum Time: Sendable {
+    package enum Time: Sendable {
         case at(Date)
         case delay(Duration)
     }
 
-    public var time: Time
+    package var time: Time
     public var body: any JobBody
     public var options: JobOptions
 

@@ -7,7 +7,7 @@ extension DelayQueueError {
             case insufficientCopies, nodeFailed, cancelled, closed
             case jobFinished, claimLost, alreadySettled
             case ledgerUnavailable, ledgerMisconfigured, ledgerRecordUnreadable
-            case malformedReceipt, malformedRecord, decodingFailed
+            case malformedReceipt, decodingFailed
         }
 
         private let value: Value
@@ -50,8 +50,6 @@ extension DelayQueueError {
         public static let ledgerRecordUnreadable = Code(value: .ledgerRecordUnreadable)
         /// Text that is no receipt.
         public static let malformedReceipt = Code(value: .malformedReceipt)
-        /// Bytes that are no job record.
-        public static let malformedRecord = Code(value: .malformedRecord)
         /// A body that does not decode as the type asked for.
         public static let decodingFailed = Code(value: .decodingFailed)
 

@@ -8,7 +8,6 @@ public import NIOCore
 
 extension Data: JobBody {
     public func write(into buffer: inout ByteBuffer) { buffer.writeBytes(self) }
-    public var estimatedSize: Int { count }
 }
 
 /// A value as JSON, encoded when the body is made.
@@ -24,7 +23,6 @@ public struct JSONBody: JobBody {
         try encoded.get().write(into: &buffer)
     }
 
-    public var estimatedSize: Int { (try? encoded.get().count) ?? 0 }
     public var defaultContentType: String? { "application/json" }
 }
 

@@ -45,7 +45,7 @@ public struct JobHeaders: Sendable, Hashable {
     public var isEmpty: Bool { pairs.isEmpty }
 
     /// - Throws: `invalidHeader` for the first name or value that could not be written and read back, for too many, or too long.
-    public func validate() throws(DelayQueueError) {
+    package func validate() throws(DelayQueueError) {
         guard pairs.count <= Self.maximumCount else {
             throw DelayQueueError(
                 .invalidHeader, "a job has at most \(Self.maximumCount) headers, this one \(pairs.count)")

@@ -66,7 +66,7 @@ extension JobOptions {
     static let contentTypeHeader = "content-type"
 
     /// - Throws: `invalidOption` or `invalidHeader`.
-    public func validate() throws(DelayQueueError) {
+    package func validate() throws(DelayQueueError) {
         guard Self.timeToRunRange.contains(timeToRun), timeToRun.components.attoseconds == 0 else {
             throw DelayQueueError(.invalidOption, "timeToRun is \(timeToRun), not whole seconds from 10 to 30")
         }

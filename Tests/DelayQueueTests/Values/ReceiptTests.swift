@@ -12,7 +12,7 @@ import Testing
                 jobID: .random(), fireTime: Timestamp(microseconds: 1_795_406_494_393_290),
                 queue: try TubeName(validating: "mail"), hasOwnID: false, format: .native, copies: 3,
                 placements: [
-                    .init(node: try BeanstalkNode("a:1"), index: 0, id: BeanstalkJobID(7), serverID: "f00d"),
+                    .init(node: try BeanstalkNode("a:1"), index: 0, id: BeanstalkJobID(7)),
                     .init(node: try BeanstalkNode("[::1]:2", tube: "t"), index: 2, id: BeanstalkJobID(.max)),
                     .init(node: odd, index: 1, id: nil),
                 ]),
@@ -48,9 +48,10 @@ import Testing
         "", "hello", "dqr1", "dqr2,a,1,default,own,native,0", "dqr1,a,x,default,own,native,0",
         "dqr1,,1,default,own,native,0", "dqr1,a b,1,default,own,native,0", "dqr1,a,1,a b,own,native,0",
         "dqr1,a,1,default,mine,native,0", "dqr1,a,1,default,own,xml,0", "dqr1,a,1,default,own,native,-1",
-        "dqr1,a,1,default,own,native,65", "dqr1,a,1,default,own,native,0,", "dqr1,a,1,default,own,native,2,0@a:1@t@1",
-        "dqr1,a,1,default,own,native,2,0@a:1@t@x@-", "dqr1,a,1,default,own,native,2,0@a@t@1@-",
-        "dqr1,a,1,default,own,native,2,64@a:1@t@1@-", "dqr1,a%2,1,default,own,native,0",
+        "dqr1,a,1,default,own,native,65", "dqr1,a,1,default,own,native,0,", "dqr1,a,1,default,own,native,2,0@a:1@t",
+        "dqr1,a,1,default,own,native,2,0@a:1@t@1@-", "dqr1,a,1,default,own,native,2,0@a:1@t@x",
+        "dqr1,a,1,default,own,native,2,0@a@t@1", "dqr1,a,1,default,own,native,2,64@a:1@t@1",
+        "dqr1,a%2,1,default,own,native,0",
         "dqr1,%61,1,default,own,native,0", "dqr1,a,99999999999999999999,default,own,native,0",
         "dqr1,a,1,default,own,native,0\n",
     ])
