@@ -26,7 +26,7 @@ struct LeaseTests {
                                 do {
                                     try await Task.sleep(for: .seconds(3600))
                                 } catch {
-                                    #expect(job.leaseLost)
+                                    #expect(job.isLeaseLost)
                                     await first.finish()
                                     throw error
                                 }
@@ -73,7 +73,7 @@ struct LeaseTests {
                                 await #expect(throws: CancellationError.self) {
                                     try await Task.sleep(for: .seconds(3600))
                                 }
-                                #expect(job.leaseLost)
+                                #expect(job.isLeaseLost)
                                 await proxy.set(.none)
                                 throw CancellationError()
                             }
@@ -131,7 +131,7 @@ struct LeaseTests {
                                 tally.record(job)
                                 // Three leases long: what is under test is time itself.
                                 try await Task.sleep(for: .seconds(6))
-                                #expect(!job.leaseLost)
+                                #expect(!job.isLeaseLost)
                                 try await job.complete()
                             }
                         }

@@ -178,7 +178,7 @@ struct ServerTroubleTests {
                             try await consumer.run(concurrency: 1) { job in
                                 tally.record(job)
                                 try await Task.sleep(for: .seconds(Self.handlerSeconds))
-                                #expect(!job.leaseLost)
+                                #expect(!job.isLeaseLost)
                             }
                         }
                     }

@@ -89,7 +89,7 @@ extension Consumer {
                 return
             }
             // Cancelled from outside, by shutdown or a lost lease: the job did not fail.
-            if failure is CancellationError, Task.isCancelled || job.leaseLost {
+            if failure is CancellationError, Task.isCancelled || job.isLeaseLost {
                 try await job.handle.settle(.giveBack)
                 return
             }

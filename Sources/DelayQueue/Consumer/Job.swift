@@ -42,7 +42,7 @@ public struct Job: Identifiable, Sendable {
     /// True once the lease ended without a renewal, or was taken over: another consumer may run the job.
     ///
     /// Settling is still allowed, and accepted as long as nobody has taken over; else it throws `claimLost`.
-    public var leaseLost: Bool { handle.isLeaseLost }
+    public var isLeaseLost: Bool { handle.isLeaseLost }
 
     /// It was completed before it was delivered, at most once: it takes no settlement.
     package var isCompletedBeforeDelivery: Bool { handle.isCompleted }
