@@ -33,7 +33,7 @@ public struct Consumer: AsyncSequence, Sendable {
         let problems = configuration.problems(nodes: nodes)
         guard problems.isEmpty else { throw DelayQueueError.invalidConfiguration(problems) }
         self.engine = ConsumerEngine(
-            nodes: nodes, ledger: ledger, configuration: configuration,
+            nodes: nodes, ledger: ledger.access.carrier, configuration: configuration,
             queue: QueueName.resolve(nodes: nodes, queue: configuration.queue), logger: logger)
     }
 

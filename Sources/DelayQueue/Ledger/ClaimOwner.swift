@@ -1,15 +1,15 @@
 /// Who asks for a claim: a token made afresh for each claim request.
 ///
 /// It tells a request that is repeated after a lost reply, which is granted again, from somebody else's.
-public struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
+package struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
     /// The longest token in bytes.
-    public static let maximumLength = 64
+    package static let maximumLength = 64
 
-    public let description: String
+    package let description: String
 
     /// - Parameter text: 1 to 64 visible ASCII characters.
     /// - Throws: `invalidOption`.
-    public init(_ text: String) throws(DelayQueueError) {
+    package init(_ text: String) throws(DelayQueueError) {
         guard (1...Self.maximumLength).contains(text.utf8.count), text.utf8.allSatisfy(\.isVisibleASCII) else {
             throw DelayQueueError(
                 .invalidOption, "a claim's owner is 1 to \(Self.maximumLength) visible ASCII characters without spaces")
@@ -22,7 +22,7 @@ public struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// 75 random bits as 15 characters, which a `String` keeps without allocating.
-    public static func random() -> ClaimOwner {
+    package static func random() -> ClaimOwner {
         var generator = SystemRandomNumberGenerator()
         let low = generator.next() as UInt64
         let high = generator.next() as UInt64

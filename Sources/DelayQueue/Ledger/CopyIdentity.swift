@@ -1,8 +1,8 @@
-public import Beanstalk
-public import PipelinedTransport
+package import Beanstalk
+package import PipelinedTransport
 
 /// What tells one copy of a job from the others: the buried copy of a dead job is remembered by it.
-public enum CopyIdentity: Hashable, Sendable {
+package enum CopyIdentity: Hashable, Sendable {
     /// The copy's index, where copies are counted.
     case index(Int)
 
@@ -12,7 +12,7 @@ public enum CopyIdentity: Hashable, Sendable {
 
 extension CopyIdentity: CustomStringConvertible {
     /// The index, or `<address>=<id>` with the address percent-encoded; visible ASCII without spaces.
-    public var description: String {
+    package var description: String {
         switch self {
         case .index(let index): "\(index)"
         case .stored(let address, let id): "\(PercentText.encode(address.description))=\(id)"

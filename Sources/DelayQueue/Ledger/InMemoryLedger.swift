@@ -2,7 +2,7 @@
 ///
 /// For tests, and for programs whose only consumer is themselves: another process does not see it, and it is gone
 /// when the process ends, so jobs that were done then may run again.
-public actor InMemoryLedger: JobLedger {
+public actor InMemoryLedger: JobLedger, LedgerCarrier {
     private struct Entry {
         var record: LedgerRecord
         var expiry: Timestamp
@@ -22,7 +22,9 @@ public actor InMemoryLedger: JobLedger {
         self.clock = clock
     }
 
-    public func perform(_ requests: [LedgerRequest]) -> [Result<LedgerReply, DelayQueueError>] {
+    public nonisolated var access: LedgerAccess { LedgerAccess(self) }
+
+    package func perform(_ requests: [LedgerRequest]) -> [Result<LedgerReply, DelayQueueError>] {
         guard !isClosed else {
             return requests.map { _ in .failure(DelayQueueError(.closed, "the ledger was closed")) }
         }

@@ -1,33 +1,21 @@
 /// The record of who may run a job, shared by all consumers and producers of a queue.
 ///
-/// Every guarantee about running once rests on it. An implementation keeps each key's requests in order, decides
-/// each by one clock of its own, and forgets a record only when its time has run out.
+/// Every guarantee about running once rests on it. There are two, ``RedisLedger`` and ``InMemoryLedger``, and no others
+/// can be written outside of this package: what a ledger is asked, and the rules by which it answers, are one half of a
+/// protocol whose other half is in producers and consumers, and both change together.
 public protocol JobLedger: Sendable {
-    /// Performs requests, in one round trip where there is one to make.
-    ///
-    /// Requests with the same key are performed in order; others in any. A request that fails does not stop the rest.
-    /// Cancelling the task ends the wait: requests already sent may have been performed, which is why a request
-    /// repeated by the same owner is answered as before.
-    ///
-    /// - Returns: a reply, or why there is none, for each request in its place. The error's code is
-    ///   `ledgerUnavailable` (the request may have been performed), `ledgerMisconfigured`, `ledgerRecordUnreadable`,
-    ///   `cancelled` or `closed`.
-    func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>]
+    /// What producers and consumers ask. Only this package can make one.
+    var access: LedgerAccess { get }
 
     /// Lets go of connections. Requests after it fail with `closed`.
     func close() async
 }
 
-extension JobLedger {
-    public func close() async {}
+/// A ledger as producers and consumers see it; there is nothing in it for others.
+public struct LedgerAccess: Sendable {
+    package let carrier: any LedgerCarrier
 
-    /// Performs one request.
-    ///
-    /// - Throws: see ``perform(_:)-([LedgerRequest])``.
-    public func perform(_ request: LedgerRequest) async throws(DelayQueueError) -> LedgerReply {
-        guard let result = await perform([request]).first else {
-            throw DelayQueueError(.ledgerUnavailable, "the ledger gave no reply")
-        }
-        return try result.get()
+    package init(_ carrier: any LedgerCarrier) {
+        self.carrier = carrier
     }
 }

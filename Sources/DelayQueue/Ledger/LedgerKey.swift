@@ -1,14 +1,14 @@
-public import Beanstalk
+package import Beanstalk
 
 /// The name of a job's record in the ledger.
-public struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
+package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
     private static let prefix = "dq:"
 
     /// The Redis key.
-    public let description: String
+    package let description: String
 
     /// A job of this library: `dq:<queue>:<id>`. A queue's name has no colon, so no two jobs share a key.
-    public init(queue: TubeName, id: JobID) {
+    package init(queue: TubeName, id: JobID) {
         // In one piece: this is done for every copy that is met.
         let parts = (Self.prefix, queue.rawValue, id.description)
         let length = parts.0.utf8.count + parts.1.utf8.count + 1 + parts.2.utf8.count
@@ -21,7 +21,7 @@ public struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A record of go-queue: the bare MD5, which is the key that library's consumers lock.
-    public init(goQueue id: JobID) {
+    package init(goQueue id: JobID) {
         description = id.description
     }
 

@@ -1,5 +1,5 @@
 /// What the ledger says to a request.
-public enum LedgerReply: Sendable, Hashable {
+package enum LedgerReply: Sendable, Hashable {
     /// The job is the owner's to run until the lease ends.
     ///
     /// - Parameters:
@@ -47,20 +47,20 @@ public enum LedgerReply: Sendable, Hashable {
     case absent
 
     /// Why a job will not run.
-    public enum Finish: String, Sendable, Hashable, CustomStringConvertible {
+    package enum Finish: String, Sendable, Hashable, CustomStringConvertible {
         /// It ran to its end.
         case done
         case revoked
         /// It was given up, and one copy buried.
         case dead
 
-        public var description: String { rawValue }
+        package var description: String { rawValue }
     }
 }
 
 extension LedgerReply: CustomStringConvertible {
     /// One line, as the ledger's scripts answer; durations in microseconds.
-    public var description: String {
+    package var description: String {
         switch self {
         case .granted(let attempt, let failures): "granted \(attempt) \(failures)"
         case .held(let duration): "held \(duration.microsecondsRoundedUp)"

@@ -1,23 +1,23 @@
 #if canImport(FoundationEssentials)
-    public import FoundationEssentials
+    package import FoundationEssentials
 #else
-    public import Foundation
+    package import Foundation
 #endif
 
 /// Something to be done to one record.
-public struct LedgerRequest: Sendable, Hashable {
-    public var key: LedgerKey
-    public var operation: Operation
-    public var timing: LedgerTiming
+package struct LedgerRequest: Sendable, Hashable {
+    package var key: LedgerKey
+    package var operation: Operation
+    package var timing: LedgerTiming
 
-    public init(key: LedgerKey, operation: Operation, timing: LedgerTiming = .init()) {
+    package init(key: LedgerKey, operation: Operation, timing: LedgerTiming = .init()) {
         self.key = key
         self.operation = operation
         self.timing = timing
     }
 
     /// What is to be done. Replies are listed with each; those about a record's state are explained at `LedgerReply`.
-    public enum Operation: Sendable, Hashable {
+    package enum Operation: Sendable, Hashable {
         /// Asks for the right to run the job for a lease.
         ///
         /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), the

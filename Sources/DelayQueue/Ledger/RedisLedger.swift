@@ -14,7 +14,7 @@ import PipelinedTransport
 /// time, so clocks of producers and consumers do not matter here. A server that runs out of memory must refuse
 /// (`maxmemory-policy noeviction`) and not evict: an evicted record lets a job run again, so a warning is logged for
 /// every connection to a server that evicts. A full server still takes what changes a record; only new ones are refused.
-public struct RedisLedger: JobLedger {
+public struct RedisLedger: JobLedger, LedgerCarrier {
     package let client: RedisClient
     private let timeout: Duration
     private let timingWords = LedgerTimingWords.Cache()
@@ -58,7 +58,9 @@ public struct RedisLedger: JobLedger {
         }
     }
 
-    public func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
+    public var access: LedgerAccess { LedgerAccess(self) }
+
+    package func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
         guard !requests.isEmpty else { return [] }
         let replies = await client.send(
             reserving: requests.count, timeout: timeout, accepts: RedisLedgerCall.accepts

@@ -9,17 +9,15 @@ public import Logging
 /// let receipt = try await producer.at(date, "send invoice 42")
 /// ```
 ///
-/// Nothing is connected before the first call. All callers share one pipelined connection per node, and all the work is
-/// done by one actor on the event loop of those connections. A job is accepted once
+/// A value whose copies are all the same producer, to be used from any number of tasks. Nothing is connected before the
+/// first call. All callers share one pipelined connection per node, and all the work is done by one actor on the event
+/// loop of those connections. A job is accepted once
 /// ``ProducerConfiguration/minimumWritten`` nodes have acknowledged it; a refused job is deleted from the nodes that took
 /// it.
 public struct Producer: Sendable {
     let engine: ProducerEngine
     let configuration: ProducerConfiguration
     let queue: TubeName
-
-    /// The nodes jobs are written to.
-    public var nodes: [BeanstalkNode] { engine.nodes }
 
     /// Runs tasks where the producer's connections run.
     ///
@@ -51,7 +49,7 @@ public struct Producer: Sendable {
         self.configuration = configuration
         self.queue = QueueName.resolve(nodes: nodes, queue: configuration.queue)
         self.engine = ProducerEngine(
-            nodes: nodes, queue: queue, ledger: ledger, configuration: configuration, logger: logger)
+            nodes: nodes, queue: queue, ledger: ledger?.access.carrier, configuration: configuration, logger: logger)
     }
 
     // MARK: Scheduling

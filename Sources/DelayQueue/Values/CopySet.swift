@@ -1,16 +1,16 @@
 /// A set of copy indexes, such as those known to be deleted.
-public struct CopySet: Hashable, Sendable {
+package struct CopySet: Hashable, Sendable {
     /// Indexes are below this, and so are counts of copies at most this; far more copies than make sense.
-    public static let maximumCount = 64
+    package static let maximumCount = 64
 
     private var bits: UInt64
 
-    public init() {
+    package init() {
         bits = 0
     }
 
     /// - Returns: nil where an index is not within 0..<64.
-    public init?(_ indexes: some Sequence<Int>) {
+    package init?(_ indexes: some Sequence<Int>) {
         self.init()
         for index in indexes {
             guard (0..<Self.maximumCount).contains(index) else { return nil }
@@ -18,32 +18,32 @@ public struct CopySet: Hashable, Sendable {
         }
     }
 
-    public var isEmpty: Bool { bits == 0 }
+    package var isEmpty: Bool { bits == 0 }
 
-    public func contains(_ index: Int) -> Bool {
+    package func contains(_ index: Int) -> Bool {
         (0..<Self.maximumCount).contains(index) && bits & (1 << UInt64(index)) != 0
     }
 
     /// Whether every index below a count, at least one, is in the set.
-    public func coversAll(of count: Int) -> Bool {
+    package func coversAll(of count: Int) -> Bool {
         (1...Self.maximumCount).contains(count) && (~bits).trailingZeroBitCount >= count
     }
 
-    public mutating func insert(_ index: Int) {
+    package mutating func insert(_ index: Int) {
         precondition((0..<Self.maximumCount).contains(index), "copy indexes are within 0..<64")
         bits |= 1 << UInt64(index)
     }
 
-    public mutating func formUnion(_ other: CopySet) {
+    package mutating func formUnion(_ other: CopySet) {
         bits |= other.bits
     }
 
     /// In ascending order.
-    public var indexes: [Int] { (0..<Self.maximumCount).filter(contains) }
+    package var indexes: [Int] { (0..<Self.maximumCount).filter(contains) }
 }
 
 extension CopySet: ExpressibleByArrayLiteral {
-    public init(arrayLiteral elements: Int...) {
+    package init(arrayLiteral elements: Int...) {
         self.init()
         for element in elements { insert(element) }
     }
@@ -51,7 +51,7 @@ extension CopySet: ExpressibleByArrayLiteral {
 
 extension CopySet: CustomStringConvertible {
     /// The indexes separated by commas; `-` for none.
-    public var description: String {
+    package var description: String {
         isEmpty ? "-" : indexes.map(String.init).joined(separator: ",")
     }
 

@@ -12,7 +12,7 @@ enum LedgerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
 /// A ledger of either kind whose decisions follow a clock that the test moves, and one job in it.
 struct LedgerFixture {
-    let ledger: any JobLedger
+    let ledger: any JobLedger & LedgerCarrier
     let clock: ManualClock
     let key: LedgerKey
     var timing = LedgerTiming()
@@ -58,7 +58,7 @@ struct LedgerFixture {
     }
 
     private init(
-        ledger: any JobLedger, clock: ManualClock, key: LedgerKey,
+        ledger: any JobLedger & LedgerCarrier, clock: ManualClock, key: LedgerKey,
         readLifetime: @escaping @Sendable (LedgerKey) async throws -> Duration?
     ) {
         self.ledger = ledger

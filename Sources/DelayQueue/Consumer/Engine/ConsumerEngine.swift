@@ -34,7 +34,7 @@ actor ConsumerEngine {
     private static let ledgerPumps = 3
 
     let connections: [BeanstalkConnection]
-    let ledger: any JobLedger
+    let ledger: any LedgerCarrier
     var core: ConsumerCore
     /// Of the jobs with the application.
     private var states = HeldJobMap<JobState>()
@@ -64,7 +64,7 @@ actor ConsumerEngine {
     private var mustRestart = false
 
     init(
-        nodes: [BeanstalkNode], ledger: any JobLedger, configuration: ConsumerConfiguration, queue: TubeName,
+        nodes: [BeanstalkNode], ledger: any LedgerCarrier, configuration: ConsumerConfiguration, queue: TubeName,
         logger: Logger
     ) {
         let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
@@ -204,14 +204,14 @@ actor ConsumerEngine {
                 logger.log(
                     level: policy == .deliver ? .debug : .warning, "met a job in a format this package does not know",
                     metadata: [
-                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.policy: "\(policy.rawValue)",
+                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.policy: "\(policy)",
                     ])
             case .lateJob(let job, let lateness, let policy):
                 metrics.lateJobs.increment()
                 logger.warning(
                     "met a job later than ledger records last",
                     metadata: [
-                        LogKey.job: "\(job)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy.rawValue)",
+                        LogKey.job: "\(job)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy)",
                     ])
             case .unverifiedJob(let node, let id, let problem):
                 metrics.unverifiedJobs.increment()

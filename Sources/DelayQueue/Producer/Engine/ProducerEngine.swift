@@ -26,7 +26,7 @@ actor ProducerEngine {
     private nonisolated let eventLoop: any EventLoop
     private nonisolated let inbox = Inbox<Message>()
     private nonisolated let connections: [BeanstalkConnection]
-    private nonisolated let ledger: (any JobLedger)?
+    private nonisolated let ledger: (any LedgerCarrier)?
     private nonisolated let metrics: ProducerMetrics
     private nonisolated let logger: Logger
 
@@ -45,7 +45,7 @@ actor ProducerEngine {
     private var isCutShort = false
 
     init(
-        nodes: [BeanstalkNode], queue: TubeName, ledger: (any JobLedger)?, configuration: ProducerConfiguration,
+        nodes: [BeanstalkNode], queue: TubeName, ledger: (any LedgerCarrier)?, configuration: ProducerConfiguration,
         logger: Logger
     ) {
         let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()

@@ -1,0 +1,28 @@
+/// What carries out a ledger's requests.
+///
+/// It keeps each key's requests in order, decides each by one clock of its own, and forgets a record only when its time
+/// has run out.
+package protocol LedgerCarrier: Sendable {
+    /// Performs requests, in one round trip where there is one to make.
+    ///
+    /// Requests with the same key are performed in order; others in any. A request that fails does not stop the rest.
+    /// Cancelling the task ends the wait: requests already sent may have been performed, which is why a request
+    /// repeated by the same owner is answered as before.
+    ///
+    /// - Returns: a reply, or why there is none, for each request in its place. The error's code is
+    ///   `ledgerUnavailable` (the request may have been performed), `ledgerMisconfigured`, `ledgerRecordUnreadable`,
+    ///   `cancelled` or `closed`.
+    func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>]
+}
+
+extension LedgerCarrier {
+    /// Performs one request.
+    ///
+    /// - Throws: see ``perform(_:)-([LedgerRequest])``.
+    package func perform(_ request: LedgerRequest) async throws(DelayQueueError) -> LedgerReply {
+        guard let result = await perform([request]).first else {
+            throw DelayQueueError(.ledgerUnavailable, "the ledger gave no reply")
+        }
+        return try result.get()
+    }
+}
