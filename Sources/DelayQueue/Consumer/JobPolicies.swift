@@ -5,36 +5,72 @@
 /// that long, or a node came back with old copies. The ledger then knows nothing of the job, and nothing can: whether
 /// it ran before cannot be told. A job the ledger does know is treated by what the ledger knows, however late it is; a
 /// copy that was kicked runs. Whatever is done is logged as a warning and counted (`dq_late_jobs_total`).
-public enum LateJobPolicy: String, Sendable, Hashable, CaseIterable {
+public struct LateJobPolicy: Hashable, Sendable, CustomStringConvertible {
+    package enum Value: String, Sendable, CaseIterable {
+        case bury, deliver, discard
+    }
+
+    package let value: Value
+
+    package init(_ value: Value) {
+        self.value = value
+    }
+
     /// Its copies are put aside on their nodes, for a person to look at: kicked copies run, once. The default.
-    case bury
+    public static let bury = LateJobPolicy(.bury)
+
     /// The job runs, for a second time if it ran before.
-    case deliver
+    public static let deliver = LateJobPolicy(.deliver)
+
     /// Its copies are deleted.
-    case discard
+    public static let discard = LateJobPolicy(.discard)
+
+    public var description: String { value.rawValue }
 }
 
 /// What a consumer does with a record in its tube that neither this package nor go-queue wrote.
-public enum ForeignJobPolicy: String, Sendable, Hashable, CaseIterable {
+public struct ForeignJobPolicy: Hashable, Sendable, CustomStringConvertible {
+    package enum Value: String, Sendable, CaseIterable {
+        case bury, deliver
+    }
+
+    package let value: Value
+
+    package init(_ value: Value) {
+        self.value = value
+    }
+
     /// It is put aside on its node, for a person to look at. The default.
-    case bury
+    public static let bury = ForeignJobPolicy(.bury)
+
     /// It is delivered like any job, but with no word of the ledger: only its node knows about it.
     ///
     /// So nothing keeps a copy of it on another node from running too, and a run of it ends when the connection to its
-    /// node does (``Job/leaseLost``). Its id is made of its node and its number there, its fire date is the time of
+    /// node does (``Job/isLeaseLost``). Its id is made of its node and its number there, its fire date is the time of
     /// its delivery, its attempt how often the node reserved it. The time to run it was put with should be 4 seconds
     /// or more: it is touched once a second at best.
-    case deliver
+    public static let deliver = ForeignJobPolicy(.deliver)
+
+    public var description: String { value.rawValue }
 }
 
 /// Whether a job may run more than once.
-public enum DeliveryGuarantee: String, Sendable, Hashable, CaseIterable {
+public struct DeliveryGuarantee: Hashable, Sendable, CustomStringConvertible {
+    private enum Value: String, Sendable {
+        case atLeastOnce, atMostOnce
+    }
+
+    private let value: Value
+
     /// A job runs until a run of it was completed: again after a crash or a lost lease. The default.
-    case atLeastOnce
+    public static let atLeastOnce = DeliveryGuarantee(value: .atLeastOnce)
+
     /// A job is completed before it is delivered: it never runs twice, and is lost when the process that was to run it
     /// dies, or drops it.
     ///
     /// Jobs need no settling, and take none; a handler that throws is logged, not retried. Nothing is fetched ahead
     /// of the tasks that wait for a job.
-    case atMostOnce
+    public static let atMostOnce = DeliveryGuarantee(value: .atMostOnce)
+
+    public var description: String { value.rawValue }
 }

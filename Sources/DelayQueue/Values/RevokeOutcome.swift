@@ -1,13 +1,22 @@
 /// What became of a job that was to be revoked.
-public enum RevokeOutcome: String, Sendable, Hashable, CustomStringConvertible {
-    /// It will not run.
-    case revoked
-    /// A consumer is running it now; its copies were left alone.
-    case alreadyRunning
-    /// It ran to its end.
-    case alreadyDone
-    /// No ledger was there to forbid it, and a copy was out of reach: it may still run.
-    case incomplete
+public struct RevokeOutcome: Hashable, Sendable, CustomStringConvertible {
+    private enum Value: String, Sendable {
+        case revoked, alreadyRunning, alreadyDone, incomplete
+    }
 
-    public var description: String { rawValue }
+    private let value: Value
+
+    /// It will not run.
+    public static let revoked = RevokeOutcome(value: .revoked)
+
+    /// A consumer is running it now; its copies were left alone.
+    public static let alreadyRunning = RevokeOutcome(value: .alreadyRunning)
+
+    /// It ran to its end.
+    public static let alreadyDone = RevokeOutcome(value: .alreadyDone)
+
+    /// No ledger was there to forbid it, and a copy was out of reach: it may still run.
+    public static let incomplete = RevokeOutcome(value: .incomplete)
+
+    public var description: String { value.rawValue }
 }

@@ -1,6 +1,6 @@
 /// What a ``FaultProxy`` does to the bytes and connections that pass through it.
 public struct Fault: Hashable, Sendable {
-    /// The ways bytes go.
+    /// The ways bytes go. An enum, as a connection has these two.
     public enum Direction: Hashable, Sendable, CaseIterable {
         case toServer
         case toClient

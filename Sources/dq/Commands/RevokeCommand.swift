@@ -36,10 +36,10 @@ struct RevokeCommand: AsyncParsableCommand {
             if json {
                 var object = JSONObject()
                 object.add("id", receipt.jobID.description)
-                object.add("outcome", outcome.rawValue)
+                object.add("outcome", outcome.description)
                 try await StandardStream.output.write(object.line)
             } else {
-                try await StandardStream.output.write(outcome.rawValue)
+                try await StandardStream.output.write(outcome.description)
             }
             if outcome != .revoked { throw ExitCode.failure }
         }

@@ -39,5 +39,20 @@ struct PolicyOptions: ParsableArguments {
     }
 }
 
-extension LateJobPolicy: ExpressibleByArgument {}
-extension ForeignJobPolicy: ExpressibleByArgument {}
+extension LateJobPolicy: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let value = Value(rawValue: argument) else { return nil }
+        self.init(value)
+    }
+
+    public static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
+}
+
+extension ForeignJobPolicy: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let value = Value(rawValue: argument) else { return nil }
+        self.init(value)
+    }
+
+    public static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
+}

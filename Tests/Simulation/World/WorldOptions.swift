@@ -37,7 +37,7 @@ struct WorldOptions {
         isBusy = random.chance(3)
         if random.chance(32) {
             consumersStartAfter = 160_000_000 + random.time(60_000_000)
-            latePolicy = LateJobPolicy.allCases[random.below(LateJobPolicy.allCases.count)]
+            latePolicy = LateJobPolicy(LateJobPolicy.Value.allCases[random.below(LateJobPolicy.Value.allCases.count)])
         }
         hasForeignRecord = random.chance(8)
     }

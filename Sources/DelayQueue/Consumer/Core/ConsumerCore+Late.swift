@@ -40,7 +40,7 @@ extension ConsumerCore {
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true
         } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.node == node }).first {
-            switch settings.latePolicy {
+            switch settings.latePolicy.value {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: node, for: nil)
             case .discard: send(.delete(copy, index: nil), to: node, for: nil)
             }

@@ -79,7 +79,7 @@ package struct Judge {
         switch outcome {
         case .revoked: jobs[job].isRevoked = true
         case .incomplete, nil: jobs[job].mayBeRevoked = true
-        case .alreadyDone, .alreadyRunning: break
+        default: break
         }
     }
 
