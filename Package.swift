@@ -129,6 +129,10 @@ let package = Package(
         tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
         tests("HiredisClientTests", ["HiredisClient", "PipelinedTransport"] + testing + common + nioTLS),
         tests("DelayQueueTests", resources: [.copy("Vectors")], client + testing + [crypto]),
+        // A stranger to this package, as users are: one dependency, and no `package` declarations.
+        .testTarget(
+            name: "PublicSurfaceTests", dependencies: ["DelayQueue"], path: "Tests/PublicSurface", packageAccess: false,
+            swiftSettings: swiftSettings),
         tests("DelayQueueTestKitTests", testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),

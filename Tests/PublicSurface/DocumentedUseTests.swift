@@ -1,0 +1,213 @@
+import DelayQueue
+import Foundation
+import Testing
+
+// What README.md, Docs and doc comments show, as somebody writes it whose target depends on DelayQueue alone. This target
+// sees no `package` declarations (Package.swift), and imports nothing of what DelayQueue is made of: that it compiles is
+// half of what it shows. Nobody listens at the nodes' ports, so that what is sent fails, in a known way.
+
+private func invoices() throws -> [BeanstalkNode] {
+    try ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map { try BeanstalkNode($0, tube: "invoices") }
+}
+
+@Suite struct DocumentedUseTests {
+    struct Invoice: Codable, Equatable {
+        var number: Int
+        var date: Date
+    }
+
+    // MARK: Producing
+
+    @Test func `a job is refused where no node is, and the error says what each of them said`() async throws {
+        let producer = try Producer(nodes: try invoices(), ledger: InMemoryLedger())
+        let error = await #expect(throws: DelayQueueError.self) {
+            let receipt = try await producer.at(Date.now.addingTimeInterval(60), "send invoice 42")
+            _ = try await producer.revoke(receipt)
+        }
+        #expect(error?.code == .insufficientCopies)
+        #expect(error?.isRetriable == true && error?.mayStillFire == false)
+        #expect(error?.nodeFailures.count == 3)
+        for failure in error?.nodeFailures ?? [] {
+            let reason = try #require(failure.error as? TransportError)
+            #expect(reason.code == .connectFailed && !reason.mayHaveBeenSent && reason.retryAfter != nil)
+            #expect(reason.address == failure.node.address)
+        }
+        await producer.close(within: .seconds(1))
+    }
+
+    @Test func `jobs are scheduled in any number, form and way`() async throws {
+        let producer = try Producer(nodes: try invoices())
+        let invoice = Invoice(number: 42, date: .now)
+        var options = JobOptions(id: try JobID("invoice-42"), priority: .high, timeToRun: .seconds(20))
+        options.headers["trace-id"] = "7"
+        options.contentType = "text/plain"
+        options.pastDates = .runImmediately
+        let requests = [
+            JobRequest(at: invoice.date, "text", options: options),
+            JobRequest(delay: .seconds(5), .json(invoice)),
+            JobRequest(delay: .seconds(5), Data([1, 2]), options: JobOptions(format: .goQueue)),
+            JobRequest(delay: .seconds(5), ByteBuffer(string: "bytes")),
+            JobRequest(delay: .seconds(5), Reminder(text: "a body of one's own")),
+        ]
+        let results = await producer.schedule(requests)
+        #expect(results.count == requests.count)
+        for result in results {
+            #expect(throws: DelayQueueError.self) { try result.get() }
+        }
+        let error = await #expect(throws: DelayQueueError.self) {
+            try await withTaskExecutorPreference(producer.taskExecutor) {
+                try await producer.delay(.seconds(5), .json(invoice))
+            }
+        }
+        #expect(error?.code == .insufficientCopies)
+        await producer.close()
+    }
+
+    struct Reminder: JobBody {
+        var text: String
+
+        func write(into buffer: inout ByteBuffer) { buffer.writeString(text) }
+
+        var defaultContentType: String? { "text/plain" }
+    }
+
+    @Test func `a receipt is text, and tells where the copies are`() async throws {
+        let text = """
+            dqr1,0199a0b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b,1790000000123456,mail,generated,native,3,\
+            0@q1.internal:11300@mail@17,1@%5bfd00::2%5d:11300@mail@9,2@q3.internal:11300@mail@?
+            """
+        let receipt = try Receipt(parsing: text)
+        #expect(receipt.description == text)
+        #expect(try JSONDecoder().decode(Receipt.self, from: JSONEncoder().encode(receipt)) == receipt)
+        let (id, mail) = (try JobID("0199a0b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"), try TubeName(validating: "mail"))
+        #expect(receipt.jobID == id && receipt.queue == mail && mail.rawValue == "mail")
+        #expect(receipt.format == .native && receipt.copies == 3 && !receipt.hasOwnID)
+        #expect(abs(receipt.fireDate.timeIntervalSince1970 - 1_790_000_000.123456) < 0.000_002)
+        let first = try #require(receipt.placements.first)
+        #expect(first.id == BeanstalkJobID(17) && first.id?.rawValue == 17 && first.index == 0)
+        #expect(first.node.address == .hostname("q1.internal", port: BeanstalkNode.defaultPort))
+        #expect(first.node.tube.rawValue == "mail")
+
+        // Without a ledger the copies are looked for, and these are out of reach.
+        let producer = try Producer(nodes: try invoices())
+        let outcome = try await producer.revoke(receipt)
+        switch outcome {
+        case .revoked, .alreadyRunning, .alreadyDone: Issue.record("\(outcome)")
+        default: #expect(outcome == .incomplete && "\(outcome)" == "incomplete")
+        }
+        await producer.close()
+    }
+
+    // MARK: Consuming
+
+    /// Compiled only: no job comes.
+    private func consume(_ consumer: Consumer) async throws {
+        for try await job in consumer {
+            guard job.attempt > job.failures, job.lateness < .seconds(1), !job.isLeaseLost else {
+                try await job.retry(after: .seconds(1))
+                continue
+            }
+            let bytes = job.body.readableBytes + Data(job.body.readableBytesView).count
+            let invoice: Invoice = try job.decode()
+            if job.headers["trace-id"] == nil || bytes == 0 || job.fireDate > invoice.date || job.text.isEmpty {
+                try await job.bury(reason: "job \(job.id) is not ours")
+            } else if invoice.number > 0 {
+                try await job.complete()
+            } else {
+                job.completeSoon()
+            }
+        }
+    }
+
+    @Test func `a consumer's stream, handlers and service end when it is closed`() async throws {
+        let consumer = try Consumer(nodes: try invoices(), ledger: InMemoryLedger())
+        await consumer.finish()
+        try await consume(consumer)
+        try await withTaskExecutorPreference(consumer.taskExecutor) {
+            try await consumer.run(concurrency: 16) { job in _ = job.text }
+        }
+        try await ConsumerService(consumer, concurrency: 4, shutdownDeadline: .seconds(1)) { job in _ = job.text }.run()
+        await consumer.close(within: .seconds(1))
+    }
+
+    // MARK: Settings
+
+    @Test func `every setting of the documents can be written`() throws {
+        var connection = ConnectionConfiguration()
+        connection.connectTimeout = .seconds(1)
+        connection.peerTimeout = .seconds(10)
+        connection.backoff = ExponentialBackoff(initial: .milliseconds(10), maximum: .seconds(1))
+        connection.backoff.jitter = 0
+        #expect(connection.backoff.delay(afterFailures: 3, chance: 0) == .milliseconds(40))
+        connection.tls = try .verifying()
+
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let ring = try KeyRing(
+            current: SealingKey(id: "2026-01", base64: Data(repeating: 7, count: 32).base64EncodedString()),
+            previous: [SealingKey(id: "2025-01", secret: [UInt8](repeating: 8, count: 32))], mode: .sign)
+        #expect(ring.current.id == "2026-01" && ring.mode != .encrypt)
+
+        var timing = LedgerTiming()
+        timing.lease = .seconds(20)
+        timing.timeToRun = .seconds(20)
+        timing.grace = .seconds(600)
+        timing.retention = .seconds(86_400)
+        timing.retentionOfUnknownCopies = .seconds(3600)
+
+        var ledger = RedisLedgerConfiguration()
+        ledger.timeout = .seconds(2)
+        ledger.connection = connection
+        ledger.eventLoop = loop
+        let redis = try RedisLedger("rediss://user:secret@10.0.0.4:6379/0", configuration: ledger)
+
+        var producing = ProducerConfiguration()
+        producing.copies = 3
+        producing.minimumWritten = 2
+        producing.stragglerGrace = .milliseconds(100)
+        producing.writeTimeout = .seconds(3)
+        producing.queue = "invoices"
+        producing.timing = timing
+        producing.keyRing = ring
+        producing.connection = connection
+        producing.eventLoop = loop
+        _ = try Producer(nodes: try invoices(), ledger: redis, configuration: producing)
+
+        var consuming = ConsumerConfiguration()
+        consuming.timing = timing
+        consuming.retryPolicy.maximumFailures = 3
+        consuming.retryPolicy.jitter = 0
+        consuming.lateJobs = .discard
+        consuming.foreignJobs = .bury
+        consuming.deliveryGuarantee = .atMostOnce
+        consuming.settleTimeout = .seconds(5)
+        consuming.queue = "invoices"
+        consuming.keyRing = ring
+        consuming.unsealedJobs = .accept
+        consuming.connection = connection
+        consuming.eventLoop = loop
+        _ = try Consumer(nodes: try invoices(), ledger: redis, configuration: consuming)
+        let waits = (1...3).map { consuming.retryPolicy.delay(afterFailures: $0, chance: 0) }
+        #expect(waits == [.seconds(1), .seconds(2), nil])
+    }
+
+    @Test func `nodes are named by text or by address`() throws {
+        let node = try BeanstalkNode("[fd00::2]:11301", tube: "mail")
+        let mail = try TubeName(validating: "mail")
+        #expect(node.address == .hostname("fd00::2", port: 11301) && node.tube == mail)
+        let local = BeanstalkNode(address: .unixDomainSocket(path: "/run/beanstalkd.sock"), tube: .default)
+        #expect(local.address == ServerAddress(parsing: "/run/beanstalkd.sock") && local.tube.rawValue == "default")
+        let error = #expect(throws: DelayQueueError.self) { try BeanstalkNode("q1:0") }
+        #expect(error?.code == .invalidConfiguration)
+        let refusal = #expect(throws: BeanstalkError.self) { try TubeName(validating: "-mail") }
+        #expect(refusal?.code == .invalidTubeName)
+    }
+
+    @Test func `a certificate that cannot be read is named`() {
+        let error = #expect(throws: TLSFileError.self) {
+            _ = try ConnectionConfiguration.TLSMode.verifying(
+                authorities: "/nowhere/ca.crt",
+                clientCertificate: .init(certificateFile: "client.crt", keyFile: "client.key"))
+        }
+        #expect(error?.file == "/nowhere/ca.crt")
+    }
+}
