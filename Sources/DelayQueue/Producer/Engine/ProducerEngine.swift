@@ -7,9 +7,9 @@ import PipelinedTransport
 /// Carries out what a ``ProducerCore`` decides: talks to the nodes and the ledger, keeps the timer, resumes callers.
 ///
 /// All of it runs on one event loop. Whatever goes to nodes is a task group on that loop, with a child for each node;
-/// to stop waiting for a write is to cancel its group. Only ``post(_:)`` needs none. The groups' tasks belong to the engine and not to callers, whose
-/// cancellation must not cut short what is done for others, or to take a job back: each is awaited by the callers whom
-/// its answers resume, and by ``close(within:)``.
+/// to stop waiting for a write is to cancel its group. Only `post` needs none. The groups' tasks belong to the engine and
+/// not to callers, whose cancellation must not cut short what is done for others, or to take a job back: each is awaited
+/// by the callers whom its answers resume, and by ``close(within:)``.
 actor ProducerEngine {
     typealias Results = [Result<Receipt, DelayQueueError>]
 
@@ -199,6 +199,7 @@ actor ProducerEngine {
     ///
     /// - Returns: false where it is not that usual; nothing was sent then.
     private func post(_ commands: [NodeCommands]) -> Bool {
+        if isCutShort { return false }
         for commands in commands {
             guard commands.write != nil, commands.count <= Self.mostPosted, connections[commands.node].onLoop.isReady
             else { return false }
