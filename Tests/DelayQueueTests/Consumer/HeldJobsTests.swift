@@ -147,16 +147,4 @@ struct HeldJobsTests {
             }
         }
     }
-
-    @Test func `what is known of a later job outlives the word about an earlier one`() {
-        var map = HeldJobMap<String>()
-        let (old, new) = (HeldJobID(1, slot: 3), HeldJobID(2, slot: 3))
-        map[old] = "old"
-        #expect(map[old] == "old" && map[new] == nil)
-        map[new] = "new"
-        map[old] = nil
-        #expect(map[old] == nil && map[new] == "new")
-        map[new] = nil
-        #expect(map[new] == nil)
-    }
 }

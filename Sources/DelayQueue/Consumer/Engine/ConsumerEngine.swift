@@ -37,7 +37,7 @@ actor ConsumerEngine {
     let ledger: any LedgerCarrier
     var core: ConsumerCore
     /// Of the jobs with the application.
-    private var states = HeldJobMap<JobState>()
+    private var states: [HeldJobID: JobState] = [:]
     private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
     private var lastSettleWaiter: UInt64 = 0
     /// What each pump waits on while it has nothing to send.
