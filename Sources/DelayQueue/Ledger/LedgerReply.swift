@@ -88,7 +88,6 @@ extension LedgerReply: CustomStringConvertible {
 
     /// Reads what `description` writes, strictly, and without a string: this is done for every request.
     static func parse(_ bytes: UnsafeRawBufferPointer) -> LedgerReply? {
-        if let reply = parseUsual(bytes) { return reply }
         var fields = RecordFields(bytes)
         guard let word = fields.next() else { return nil }
         let reply: LedgerReply?
@@ -125,15 +124,6 @@ extension LedgerReply: CustomStringConvertible {
         default: reply = nil
         }
         return fields.isAtEnd ? reply : nil
-    }
-
-    /// What is answered about a job that runs for the first time and to its end; nil for all else.
-    private static func parseUsual(_ bytes: UnsafeRawBufferPointer) -> LedgerReply? {
-        switch bytes.count {
-        case 7: bytes.isText("settled") ? .settled : nil
-        case 11: bytes.isText("granted 1 0") ? .granted(attempt: 1, failures: 0) : nil
-        default: nil
-        }
     }
 }
 
