@@ -1,10 +1,4 @@
 extension Duration {
-    /// As `Duration.microseconds(_:)`, which is generic and takes several times as long.
-    package init(wholeMicroseconds microseconds: Int64) {
-        let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-        self.init(secondsComponent: seconds, attosecondsComponent: rest * 1_000_000_000_000)
-    }
-
     /// The duration in microseconds, fractions dropped, clamped to what an `Int64` holds.
     package var wholeMicroseconds: Int64 {
         let (seconds, attoseconds) = components

@@ -18,7 +18,7 @@ package struct Uptime: Hashable, Comparable, Sendable {
     }
 
     package static func - (a: Uptime, b: Uptime) -> Duration {
-        Duration(wholeMicroseconds: a.microseconds(since: b))
+        .microseconds(a.microseconds(since: b))
     }
 
     /// What is asked for each job is counted in whole numbers: arithmetic with `Duration` takes many times as long.

@@ -69,6 +69,6 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     package func duration(to other: Timestamp) -> Duration {
         let (difference, overflow) = other.microseconds.subtractingReportingOverflow(microseconds)
         return overflow
-            ? .microseconds(other.microseconds) - .microseconds(microseconds) : Duration(wholeMicroseconds: difference)
+            ? .microseconds(other.microseconds) - .microseconds(microseconds) : .microseconds(difference)
     }
 }

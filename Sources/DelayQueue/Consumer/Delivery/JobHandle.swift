@@ -39,7 +39,7 @@ final class JobHandle: Sendable {
 
     var body: ByteBuffer { record.record.body ?? ByteBuffer() }
 
-    var lateness: Duration { Duration(wholeMicroseconds: state.lateness) }
+    var lateness: Duration { .microseconds(state.lateness) }
 
     var isLeaseLost: Bool { state.isLeaseLost }
 
