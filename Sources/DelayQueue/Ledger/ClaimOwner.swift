@@ -21,21 +21,11 @@ package struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
         description = text
     }
 
-    /// 75 random bits as 15 characters, which a `String` keeps without allocating.
+    /// 75 random bits as 15 characters.
     package static func random() -> ClaimOwner {
-        var generator = SystemRandomNumberGenerator()
-        let low = generator.next() as UInt64
-        let high = generator.next() as UInt64
-        return ClaimOwner(
-            unchecked: String(unsafeUninitializedCapacity: 15) { buffer in
-                for position in 0..<15 {
-                    let bits = position < 8 ? low >> UInt64(position * 5) : high >> UInt64((position - 8) * 5)
-                    // 5 bits: the digits, then letters up to v.
-                    let value = UInt8(bits & 31)
-                    buffer[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
-                }
-                return 15
-            })
+        let digits = Array("0123456789abcdefghijklmnopqrstuv".utf8)
+        let text = (0..<15).map { _ in digits[Int.random(in: 0..<32)] }
+        return ClaimOwner(unchecked: String(decoding: text, as: UTF8.self))
     }
 
     /// The settling owner of a record that a go-queue consumer locked: nobody here.

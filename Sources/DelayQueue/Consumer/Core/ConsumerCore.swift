@@ -253,31 +253,7 @@ package struct ConsumerCore: ~Copyable {
     /// A token made afresh for each claim request, so that only a repeat of the same request is granted again.
     mutating func makeOwner() -> ClaimOwner {
         lastOwner += 1
-        return ClaimOwner(unchecked: Self.owner(settings.ownerPrefix, number: lastOwner))
-    }
-
-    /// The prefix and a number in digits and letters. `String(_:radix:)` is generic and takes many times as long.
-    private static func owner(_ prefix: String, number: UInt64) -> String {
-        var prefix = prefix
-        return prefix.withUTF8 { prefix in
-            // 36 to the power of 13 is more than 64 bits hold.
-            String(unsafeUninitializedCapacity: prefix.count + 13) { text in
-                var count = prefix.count + 1
-                var power: UInt64 = 36
-                while count < prefix.count + 13, number >= power {
-                    count += 1
-                    power = power.multipliedReportingOverflow(by: 36).partialValue
-                }
-                _ = text.update(fromContentsOf: prefix)
-                var rest = number
-                for index in (prefix.count..<count).reversed() {
-                    let digit = UInt8(truncatingIfNeeded: rest % 36)
-                    text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                    rest /= 36
-                }
-                return count
-            }
-        }
+        return ClaimOwner(unchecked: settings.ownerPrefix + String(lastOwner, radix: 36))
     }
 
     /// What the ledger knows a copy by.
