@@ -9,15 +9,7 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
 
     /// A job of this library: `dq:<queue>:<id>`. A queue's name has no colon, so no two jobs share a key.
     package init(queue: TubeName, id: JobID) {
-        // In one piece: this is done for every copy that is met.
-        let parts = (Self.prefix, queue.rawValue, id.description)
-        let length = parts.0.utf8.count + parts.1.utf8.count + 1 + parts.2.utf8.count
-        description = String(unsafeUninitializedCapacity: length) { buffer in
-            var end = buffer.initialize(fromContentsOf: parts.0.utf8)
-            end = buffer[end...].initialize(fromContentsOf: parts.1.utf8)
-            buffer.initializeElement(at: end, to: UInt8(ascii: ":"))
-            return buffer[(end + 1)...].initialize(fromContentsOf: parts.2.utf8)
-        }
+        description = "\(Self.prefix)\(queue.rawValue):\(id.description)"
     }
 
     /// A record of go-queue: the bare MD5, which is the key that library's consumers lock.
