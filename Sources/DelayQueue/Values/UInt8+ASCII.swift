@@ -11,23 +11,6 @@ extension UInt8 {
 }
 
 extension FixedWidthInteger {
-    /// As ``init(decimal:)-(Sequence<UInt8>)``, for the numbers of every record that is read.
-    init?(decimal bytes: UnsafeRawBufferPointer) {
-        // Numbers of 18 digits fit 64 bits, so that nothing can overflow before all are read.
-        guard bytes.count <= 18 else {
-            self.init(decimal: Array(bytes))
-            return
-        }
-        var value: UInt64 = 0
-        for byte in bytes {
-            let digit = byte &- UInt8(ascii: "0")
-            guard digit < 10 else { return nil }
-            value = value &* 10 &+ UInt64(digit)
-        }
-        guard !bytes.isEmpty, let number = Self(exactly: value) else { return nil }
-        self = number
-    }
-
     /// Reads an unsigned decimal number strictly: digits only, no sign, no overflow.
     init?(decimal bytes: some Sequence<UInt8>) {
         var value: Self = 0
