@@ -20,7 +20,7 @@ package struct EnvelopeLine: Sendable, Hashable {
 extension EnvelopeLine {
     /// Reads five fields strictly: id, fire time, copy and copies, time to run, priority.
     init?(reading fields: inout RecordFields) {
-        guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.isVisibleASCII,
+        guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
             let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
             let counts = fields.next(), let slash = counts.index(of: UInt8(ascii: "/"), from: 0),
             let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,

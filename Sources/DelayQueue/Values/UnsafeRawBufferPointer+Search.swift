@@ -16,17 +16,7 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - base
     }
 
-    /// Whether all bytes are printable, and none a space.
-    var isVisibleASCII: Bool {
-        for byte in self where !byte.isVisibleASCII { return false }
-        return true
-    }
-
     func isText(_ text: StaticString) -> Bool {
-        text.withUTF8Buffer { text in
-            guard count == text.count else { return false }
-            for index in 0..<count where self[index] != text[index] { return false }
-            return true
-        }
+        text.withUTF8Buffer { elementsEqual($0) }
     }
 }
