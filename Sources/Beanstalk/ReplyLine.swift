@@ -52,40 +52,29 @@ enum ReplyLine {
         return nil
     }
 
-    /// Replies that are one word; by length, so that each costs a comparison or two.
+    /// Replies that are one word.
     private static func reply(_ word: UnsafeRawBufferPointer) -> BeanstalkReply? {
-        switch word.count {
-        case 6:
-            if word.equals("BURIED") { return .buried(nil) }
-            if word.equals("KICKED") { return .kicked(nil) }
-            if word.equals("PAUSED") { return .paused }
-        case 7:
-            if word.equals("DELETED") { return .deleted }
-            if word.equals("TOUCHED") { return .touched }
-        case 8:
-            if word.equals("RELEASED") { return .released }
-            if word.equals("DRAINING") { return .draining }
-            if word.equals("WATCHING") { return .watching(nil) }
-        case 9:
-            if word.equals("NOT_FOUND") { return .notFound }
-            if word.equals("TIMED_OUT") { return .timedOut }
-        case 10:
-            if word.equals("BAD_FORMAT") { return .badFormat }
-        case 11:
-            if word.equals("JOB_TOO_BIG") { return .jobTooBig }
-            if word.equals("NOT_IGNORED") { return .notIgnored }
-        case 13:
-            if word.equals("DEADLINE_SOON") { return .deadlineSoon }
-            if word.equals("EXPECTED_CRLF") { return .expectedCRLF }
-            if word.equals("OUT_OF_MEMORY") { return .outOfMemory }
-        case 14:
-            if word.equals("INTERNAL_ERROR") { return .internalError }
-        case 15:
-            if word.equals("UNKNOWN_COMMAND") { return .unknownCommand }
-        default:
-            break
+        switch word {
+        case "DELETED": .deleted
+        case "TIMED_OUT": .timedOut
+        case "RELEASED": .released
+        case "TOUCHED": .touched
+        case "NOT_FOUND": .notFound
+        case "DEADLINE_SOON": .deadlineSoon
+        case "BURIED": .buried(nil)
+        case "KICKED": .kicked(nil)
+        case "PAUSED": .paused
+        case "DRAINING": .draining
+        case "WATCHING": .watching(nil)
+        case "BAD_FORMAT": .badFormat
+        case "JOB_TOO_BIG": .jobTooBig
+        case "NOT_IGNORED": .notIgnored
+        case "EXPECTED_CRLF": .expectedCRLF
+        case "OUT_OF_MEMORY": .outOfMemory
+        case "INTERNAL_ERROR": .internalError
+        case "UNKNOWN_COMMAND": .unknownCommand
+        default: nil
         }
-        return nil
     }
 
     /// Replies that are a word and one argument.
@@ -155,4 +144,9 @@ extension UnsafeRawBufferPointer {
             return true
         }
     }
+}
+
+/// So that a word can be switched over.
+private func ~= (text: StaticString, word: UnsafeRawBufferPointer) -> Bool {
+    word.equals(text)
 }
