@@ -76,7 +76,7 @@ package struct RedisBatch: Sendable {
 
     // MARK: Word by word
 
-    // That way nothing is made for a call but bytes.
+    // Where a call is written word by word, nothing is allocated for its words.
 
     /// Begins the call of a script with one key.
     ///
