@@ -84,11 +84,11 @@ public enum BeanstalkCommand: Sendable, Hashable {
         }
     }
 
-    /// Appends a `put` whose body is written in place, with no buffer of its own.
+    /// Appends a `put` whose body is written in place, with no buffer of its own: see ``LineWriter`` for what that saves.
     ///
     /// - Parameter ttr: the time to run in seconds; 0 counts as 1.
-    /// - Parameter bodySize: how many bytes `body` is going to write, exactly. It stops the program to write
-    ///   another number: the server would read the difference as commands.
+    /// - Parameter bodySize: how many bytes `body` is going to write, exactly. Another number stops the program,
+    ///   as the server would read the difference as commands.
     /// - Parameter body: fills the memory it is given, and returns how many bytes it has written.
     package static func writePut(
         priority: UInt32,

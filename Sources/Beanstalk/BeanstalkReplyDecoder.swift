@@ -94,13 +94,8 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
 
     private mutating func nextLine() throws(BeanstalkError) -> ReplyLine? {
         let limit = min(buffer.readableBytes, maximumLineLength)
-        let lineFeed = buffer.withUnsafeReadableBytes { [scanned] bytes -> Int? in
-            var index = scanned
-            while index < limit {
-                if bytes[index] == UInt8(ascii: "\n") { return index }
-                index += 1
-            }
-            return nil
+        let lineFeed = buffer.withUnsafeReadableBytes { [scanned] bytes in
+            bytes.index(of: UInt8(ascii: "\n"), in: scanned..<max(scanned, limit))
         }
         guard let lineFeed else {
             if limit == maximumLineLength { throw malformed("a line without end: \(excerpt(limit))") }

@@ -99,15 +99,6 @@ extension ByteBuffer {
         else { return nil }
         return end
     }
-
-    /// Most records have no headers, and so an empty line here.
-    fileprivate mutating func readEmptyLine() -> Bool {
-        let isEmpty = withUnsafeReadableBytes { bytes in
-            bytes.count >= 2 && bytes[0] == UInt8(ascii: "\r") && bytes[1] == UInt8(ascii: "\n")
-        }
-        if isEmpty { moveReaderIndex(forwardBy: 2) }
-        return isEmpty
-    }
 }
 
 extension JobHeaders {

@@ -5,14 +5,9 @@ import NIOCore
 ///
 /// It must be fed only what ``RESPGuard`` accepted: hiredis 0.14 allocates whatever a header announces.
 final class HiredisReader {
-    private static let longestRecent = 24
-    /// A power of two.
-    private static let recentCount = 16
-
     private let reader: UnsafeMutablePointer<redisReader>?
 
-    /// Short strings, each at a place that its bytes decide.
-    private var recent = Array(repeating: RedisValue.null, count: recentCount)
+    private var recent = RecentStrings()
 
     init() {
         reader = redisReaderCreate()
@@ -40,26 +35,14 @@ final class HiredisReader {
         }
         defer { freeReplyObject(raw) }
         let reply = raw.assumingMemoryBound(to: redisReply.self).pointee
-        if reply.type == REDIS_REPLY_STRING, let value = recentValue(of: reply) { return value }
+        if reply.type == REDIS_REPLY_STRING, let start = reply.str,
+            let value = recent.value(of: UnsafeRawBufferPointer(start: start, count: Int(reply.len)))
+        {
+            return value
+        }
         guard let value = RedisValue(copying: reply) else {
             throw RedisError(.malformedReply, "hiredis delivered a reply of an unknown kind")
         }
-        return value
-    }
-
-    /// The value of a short string, shared with an equal one that was read lately.
-    ///
-    /// Scripts answer with few different words, so nearly always no memory is asked for.
-    private func recentValue(of reply: redisReply) -> RedisValue? {
-        guard let start = reply.str, reply.len > 0, reply.len <= Self.longestRecent else { return nil }
-        let bytes = UnsafeRawBufferPointer(start: start, count: Int(reply.len))
-        // Words that are often read at the same time differ in length or in their end.
-        let place = (bytes.count &+ Int(bytes[bytes.count - 1])) & (Self.recentCount - 1)
-        if case .bulk(let buffer) = recent[place], buffer.withUnsafeReadableBytes({ $0.elementsEqual(bytes) }) {
-            return recent[place]
-        }
-        let value = RedisValue.bulk(ByteBuffer(bytes: bytes))
-        recent[place] = value
         return value
     }
 
