@@ -95,7 +95,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     private mutating func nextLine() throws(BeanstalkError) -> ReplyLine? {
         let limit = min(buffer.readableBytes, maximumLineLength)
         let lineFeed = buffer.withUnsafeReadableBytes { [scanned] bytes in
-            bytes.index(of: UInt8(ascii: "\n"), in: scanned..<max(scanned, limit))
+            bytes.index(of: UInt8(ascii: "\n"), from: scanned, to: limit)
         }
         guard let lineFeed else {
             if limit == maximumLineLength { throw malformed("a line without end: \(excerpt(limit))") }

@@ -1,4 +1,7 @@
 /// Reads the words of a line, which one space each separates.
+///
+/// The compiler puts no calls of this into other files' code by itself: being told to saves 2 % of a batch job
+/// (`./dev bench --check`).
 struct LineReader {
     private var rest: UnsafeRawBufferPointer
 
@@ -7,6 +10,7 @@ struct LineReader {
     }
 
     /// - Returns: false where the line does not end in CR LF.
+    @inline(__always)
     mutating func dropLineEnd() -> Bool {
         guard rest.count >= 2, rest[rest.count - 2] == UInt8(ascii: "\r") else { return false }
         rest = UnsafeRawBufferPointer(rebasing: rest[..<(rest.count - 2)])
@@ -16,8 +20,9 @@ struct LineReader {
     /// Whether all was read; a space at the end leaves one empty word.
     private(set) var isAtEnd = false
 
+    @inline(__always)
     mutating func word() -> UnsafeRawBufferPointer {
-        let end = rest.index(of: UInt8(ascii: " "), in: 0..<rest.count) ?? rest.count
+        let end = rest.index(of: UInt8(ascii: " "), from: 0, to: rest.count) ?? rest.count
         let word = UnsafeRawBufferPointer(rebasing: rest[..<end])
         isAtEnd = end == rest.count
         rest = UnsafeRawBufferPointer(rebasing: rest[(isAtEnd ? end : end + 1)...])
@@ -27,6 +32,7 @@ struct LineReader {
     /// Reads a number without a string, which saves 2.9 % of a stream job (`./dev bench --check`).
     ///
     /// - Returns: nil where the next word is not all digits, or is over 64 bits.
+    @inline(__always)
     mutating func number() -> UInt64? {
         let digits = word()
         // The largest 64-bit number has 20 digits.
