@@ -1,5 +1,6 @@
 /*
- * The ledger protocol: one job, its copies on nodes, two consumers, a producer that may revoke, one ledger.
+ * The ledger protocol: one job, its copies on nodes, two consumers, a producer that may revoke, one ledger, and an
+ * operator who may replay a dead job.
  *
  * Every line that begins with "::" in a process is one step, and the steps of all processes come in any order. A pause
  * of any length is therefore nothing special: it is a process that takes no step while others do and time passes.
@@ -31,13 +32,12 @@
 #define MISSING 0                       /* never stored */
 #define HIDDEN  1                       /* stored, but the put was never answered, and the node is out of reach */
 #define READY   2
-#define BURIED  3
+#define SLEEPING 3                      /* ready as well, but only once the job is not dead any more; see SENT_BACK */
 #define DELETED 4
-#define NO_COPY 7
 #define HELD(c) (5 + (c))               /* reserved by a consumer's connection */
 
 byte copy[PUTS];
-#define IS_LEFT(k) (copy[k] == READY || copy[k] == BURIED || copy[k] >= HELD(0))
+#define IS_LEFT(k) (copy[k] == READY || copy[k] == SLEEPING || copy[k] >= HELD(0))
 
 /* -- The ledger's record (LedgerRecord) -------------------------------------------------------------------------- */
 
@@ -46,14 +46,12 @@ byte copy[PUTS];
 #define WAITING 2
 #define DONE    3
 #define REVOKED 4
-#define DEAD    5
+#define DEAD    5                       /* given up; stays so, with all copies, until somebody replays or revokes it */
 
 byte record;
 byte owner;                             /* who claimed it, or settled it; 0 nobody */
 bit leaseIsOver;                        /* by the ledger's clock */
 byte gone;                              /* the set of indexes known deleted */
-byte buriedCopy;
-bit isKicked;                           /* the buried copy has more kicks than the record says */
 
 /* -- Requests to the ledger: at most one a consumer is under way ------------------------------------------------- */
 
@@ -65,26 +63,31 @@ bit isKicked;                           /* the buried copy has more kicks than t
 #define CLAIM    1
 #define COMPLETE 2
 #define RELEASE  3                      /* or retry, with no delay */
-#define BURY     4
+#define BURY     4                       /* settle as dead */
 #define FORGET   5
 
 #define GRANTED    1
 #define BE_PATIENT 2                    /* held, or waiting */
 #define FINISHED   3                    /* done or revoked */
 #define IS_DEAD    4
-#define BURY_AGAIN 5
-#define SETTLED    6
-#define LOST       7
-#define FAILED     8                    /* no answer: connection lost, server away */
+#define SETTLED    5
+#define LOST       6
+#define FAILED     7                    /* no answer: connection lost, server away */
 
 byte request[CONSUMERS];                /* NOTHING, SENT, STRAY, ANSWERED */
 byte operation[CONSUMERS];
 byte asker[CONSUMERS];                  /* the owner in the request */
-byte argument[CONSUMERS];               /* a copy; for FORGET, a set of indexes */
-#ifdef WITH_BURY
-byte instead[CONSUMERS];                /* of BURY: the copy its sender named before; NO_COPY for none */
-#endif
+byte argument[CONSUMERS];               /* of FORGET: a set of indexes */
 byte answer[CONSUMERS];
+
+#ifdef WITH_LATE
+/* A BURY for which nobody waits is under way beside it, and may arrive after what is sent later. */
+byte lateBury[CONSUMERS];               /* the owner in it; 0 for none */
+byte unread;                            /* the answer to it, for a moment */
+#define IS_OF_LATE_BURY(c, token) (lateBury[c] == (token))
+#else
+#define IS_OF_LATE_BURY(c, token) false
+#endif
 
 #ifdef WITH_RENEW
 /* A renewal is under way beside it. */
@@ -106,10 +109,7 @@ bit renewalIsYoung[CONSUMERS];          /* sent less than a lease ago */
 #define VERIFIED   4                    /* the node said TOUCHED; the answer has not been looked at */
 #define RUNNING    5                    /* HeldPhase.claimed: the application has it */
 #define SETTLING   6
-#define BURYING    7
-#define FINISHING  8
-#define DROPPING   9                    /* a dead job's other copies are deleted */
-#define RENAMING  10                    /* the copy it named could not be buried: another one will be named */
+#define FINISHING  7
 
 byte phase[CONSUMERS];
 byte hand[CONSUMERS];                   /* the set of copies it believes to hold */
@@ -119,22 +119,17 @@ byte me[CONSUMERS];                     /* the owner it claimed as; a token made
 bit leaseIsValid[CONSUMERS];            /* less than a lease has passed since the last confirmed request was sent */
 bit isUnanswered[CONSUMERS];            /* HeldJob.unansweredOwner: the next claim is a repeat */
 byte settlement[CONSUMERS];
-byte chosen[CONSUMERS];                 /* the copy claimed with, or to be buried */
-bit isGiver[CONSUMERS];                 /* BURYING as the one who gave the job up */
-byte dropping[CONSUMERS];               /* DROPPING: what is to be deleted */
-#ifdef WITH_BURY
-byte replaced[CONSUMERS];               /* PendingSettlement.replaced: the copy it named before; NO_COPY for none */
-#endif
 
 /* -- What the promises are about ----------------------------------------------------------------------------------- */
 
 bit wasCompleted;
 bit wasRevoked;
+bit isDead;                             /* it was settled as dead, and neither replayed nor revoked since */
 bit isOver;
 
 /*
- * From some instant on there are no more faults, and applications settle what they are given. Then everything must
- * come to rest, in a good state. Before it, everything happens that may.
+ * From some instant on there are no more faults, operators do nothing more, and applications settle what they are
+ * given. Then everything must come to rest, in a good state. Before it, everything happens that may.
  */
 #define FAULTS    0
 #define CALM      1
@@ -146,10 +141,16 @@ byte weather;
 
 #define CAN_RUN_AGAIN (IS_LEFT(0) || IS_LEFT(1) || (PUTS > 2 && IS_LEFT(PUTS - 1)) || (PUTS > 3 && IS_LEFT(PUTS - 2)))
 
-/* Promise 4: not lost. After every step that takes a copy or changes the record. */
+#define NONE_IS_DELETED (copy[0] != DELETED && copy[1] != DELETED && (PUTS <= 2 || copy[PUTS - 1] != DELETED) && \
+                         (PUTS <= 3 || copy[PUTS - 2] != DELETED))
+
+/* Promise 4: not lost. After every step that takes a copy or changes the record. A dead job has every copy it had. */
 inline check_not_lost() {
     assert(wasCompleted || wasRevoked || CAN_RUN_AGAIN);
-    assert(record != DEAD || IS_LEFT(buriedCopy))
+#if !defined(BREAK_DELETE_DEAD) && !defined(BREAK_DELETE_TOLD_DEAD)
+    /* Without these rules it would say so at the first copy; but what is shown is that the last one goes too. */
+    assert(record != DEAD || NONE_IS_DELETED)
+#endif
 }
 
 /* What must be possible, or the promises would hold for nothing. NOTE_REACHED prints each once; with REACH the search
@@ -172,20 +173,30 @@ inline check_not_lost() {
 #define RECORD_GONE             9
 #define REVOCATION             10
 #define REVOCATION_AFTER_LEASE 11       /* of a job whose owner fell silent */
-#define DEATH                  12       /* one copy is buried */
-#define BURIED_AGAIN           13
-#define KICK                   14       /* and a claim for it */
-#define NODE_RETURN            15
-#define SPARE_COPY             16
-#define RENEWAL                17
-#define RENEWAL_REFUSED        18
-#define REST                   19
-#define RENAME                 20       /* a dead job's other copy is named, and to be buried */
-#define RENAME_REFUSED         21
+#define NODE_RETURN            12
+#define SPARE_COPY             13
+#define RENEWAL                14
+#define RENEWAL_REFUSED        15
+#define REST                   16
+#define DEATH                  17
+#define DEATH_REPEATED         18       /* settled as dead again by the same request, and answered alike */
+#define DEATH_REFUSED          19       /* to one who has lost its claim */
+#define TOLD_DEAD              20
+#define REPLAY                 21
+#define SENT_BACK_AFTER_REPLAY 22       /* by one who was told before it that the job is dead */
+#define DROP                   23       /* a dead job is revoked */
+#define LATE_BURY              24       /* arrives when its sender has another claim */
 
-#define TOKEN(c, n) (1 + 2 * (c) + (n))
-#define IS_TOKEN_OF(c, token) ((token) >= TOKEN(c, 0) && (token) <= TOKEN(c, 1))
-#define SOMEBODY 5
+/* A token is new when nobody and nothing has it any more: the record and each request under way may have another. */
+#ifdef WITH_LATE
+#define TOKENS 3
+#else
+#define TOKENS 2
+#endif
+#define TOKEN(c, n) (1 + TOKENS * (c) + (n))
+#define IS_TOKEN_OF(c, token) ((token) >= TOKEN(c, 0) && (token) <= TOKEN(c, TOKENS - 1))
+#define SOMEBODY (1 + 2 * TOKENS)
+#define IS_NEW(c, token) ((token) != owner && !IS_OF_LATE_BURY(c, token))
 
 #ifdef SYMMETRY
 /*
@@ -194,22 +205,14 @@ inline check_not_lost() {
  */
 #define RANK(k) (((copy[k] * 2 + HAS(hand[0], k)) * 2 + HAS(hand[1], k)) * 2 + HAS(gone, k))
 #define BITS_SWAPPED(set, i, j) (HAS(set, i) != HAS(set, j) -> (set) ^ (BIT(i) | BIT(j)) : (set))
-#define NAME_SWAPPED(k, i, j) ((k) == (i) -> (j) : ((k) == (j) -> (i) : (k)))
 hidden byte saved;
 
 inline order_of(c, i, j) {
     hand[c] = BITS_SWAPPED(hand[c], i, j);
-    dropping[c] = BITS_SWAPPED(dropping[c], i, j);
     if
     :: operation[c] == FORGET -> argument[c] = BITS_SWAPPED(argument[c], i, j)
-    :: operation[c] == CLAIM || operation[c] == BURY -> argument[c] = NAME_SWAPPED(argument[c], i, j)
     :: else
-    fi;
-#ifdef WITH_BURY
-    instead[c] = NAME_SWAPPED(instead[c], i, j);
-    replaced[c] = NAME_SWAPPED(replaced[c], i, j);
-#endif
-    chosen[c] = NAME_SWAPPED(chosen[c], i, j)
+    fi
 }
 
 inline order(i, j) {
@@ -217,7 +220,6 @@ inline order(i, j) {
     :: RANK(i) < RANK(j) ->
         saved = copy[i]; copy[i] = copy[j]; copy[j] = saved;
         gone = BITS_SWAPPED(gone, i, j);
-        buriedCopy = NAME_SWAPPED(buriedCopy, i, j);
         order_of(0, i, j);
         order_of(1, i, j)
     :: else
@@ -226,20 +228,20 @@ inline order(i, j) {
 
 /* The same goes for the consumers. */
 #define CONSUMER_RANK(c) (((phase[c] * 16 + hand[c]) * 4 + request[c]) * 8 + operation[c])
-#define OTHERS_TOKEN(t) ((t) == 0 || (t) == SOMEBODY -> (t) : ((t) < TOKEN(1, 0) -> (t) + 2 : (t) - 2))
+#define OTHERS_TOKEN(t) ((t) == 0 || (t) == SOMEBODY -> (t) : ((t) < TOKEN(1, 0) -> (t) + TOKENS : (t) - TOKENS))
 #define OTHERS_COPY(k) (copy[k] == HELD(0) -> HELD(1) : (copy[k] == HELD(1) -> HELD(0) : copy[k]))
 #define SWAP(what) saved = what[0]; what[0] = what[1]; what[1] = saved
 #define SWAP_TOKEN(what) saved = what[0]; what[0] = OTHERS_TOKEN(what[1]); what[1] = OTHERS_TOKEN(saved)
 
 inline swap_consumers() {
     SWAP(phase); SWAP(hand); SWAP(isFresh); SWAP_TOKEN(me); SWAP(leaseIsValid); SWAP(isUnanswered);
-    SWAP(settlement); SWAP(chosen); SWAP(isGiver); SWAP(dropping);
+    SWAP(settlement);
     SWAP(request); SWAP(operation); SWAP_TOKEN(asker); SWAP(argument); SWAP(answer);
 #ifdef WITH_RENEW
     SWAP(renewal); SWAP(renewalIsYoung);
 #endif
-#ifdef WITH_BURY
-    SWAP(instead); SWAP(replaced);
+#ifdef WITH_LATE
+    SWAP_TOKEN(lateBury);
 #endif
     owner = OTHERS_TOKEN(owner);
     copy[0] = OTHERS_COPY(0); copy[1] = OTHERS_COPY(1);
@@ -290,7 +292,7 @@ inline disown(c) {
     fi;
 #endif
     if
-    :: IS_TOKEN_OF(c, owner) && owner != me[c] && owner != asker[c] ->
+    :: IS_TOKEN_OF(c, owner) && owner != me[c] && owner != asker[c] && !IS_OF_LATE_BURY(c, owner) ->
         owner = (record == CLAIMED -> SOMEBODY : 0)
     :: else
     fi
@@ -299,24 +301,15 @@ inline disown(c) {
 inline let_go(c) {
     me[c] = 0; disown(c);
     phase[c] = IDLE; hand[c] = 0; isFresh[c] = 0; leaseIsValid[c] = 0; isUnanswered[c] = 0;
-    settlement[c] = 0; chosen[c] = NO_COPY; dropping[c] = 0; end_naming(c)
-}
-
-/* The name it gave before is of no use any more. */
-inline end_naming(c) {
-    isGiver[c] = 0;
-#ifdef WITH_BURY
-    replaced[c] = NO_COPY;
-#endif
+    settlement[c] = 0
 }
 
 inline lose_copy(c, k) {
-    hand[c] = hand[c] & ~BIT(k);
-    dropping[c] = dropping[c] & ~BIT(k)
+    hand[c] = hand[c] & ~BIT(k)
 }
 
 inline end_claim(c) {
-    me[c] = 0; disown(c); leaseIsValid[c] = 0; settlement[c] = 0; chosen[c] = NO_COPY; end_naming(c)
+    me[c] = 0; disown(c); leaseIsValid[c] = 0; settlement[c] = 0
 }
 
 /* It waits with what it has in hand, and will ask (again). Reservations that may have grown old are touched first. One
@@ -346,20 +339,31 @@ inline touch_copy(c, k) {
     if :: copy[k] == HELD(c) :: else -> lose_copy(c, k) fi
 }
 
+#define HOLDS(c, k) (copy[k] == HELD(c) && HAS(hand[c], k))
+
 /* release, on all nodes. One that is not ours any more answers NOT_FOUND. */
-inline release_copies(c) {
-    if :: copy[0] == HELD(c) && HAS(hand[c], 0) -> copy[0] = READY :: else fi;
-    if :: copy[1] == HELD(c) && HAS(hand[c], 1) -> copy[1] = READY :: else fi;
-    if :: PUTS > 2 && copy[PUTS - 1] == HELD(c) && HAS(hand[c], PUTS - 1) -> copy[PUTS - 1] = READY :: else fi;
-    if :: PUTS > 3 && copy[PUTS - 2] == HELD(c) && HAS(hand[c], PUTS - 2) -> copy[PUTS - 2] = READY :: else fi;
+inline release_copies(c, to) {
+    if :: HOLDS(c, 0) -> copy[0] = to :: else fi;
+    if :: HOLDS(c, 1) -> copy[1] = to :: else fi;
+    if :: PUTS > 2 && HOLDS(c, PUTS - 1) -> copy[PUTS - 1] = to :: else fi;
+    if :: PUTS > 3 && HOLDS(c, PUTS - 2) -> copy[PUTS - 2] = to :: else fi;
     hand[c] = 0; isFresh[c] = 0
 }
 
+/*
+ * A dead job's copies go back with a long delay. When that ends does not matter as long as there are faults, and a copy
+ * that nobody reserves is like one that sleeps: so it is ready at once. Once all is calm it would come back and be sent
+ * back for ever, so it sleeps for as long as the job is dead.
+ */
+#define SENT_BACK (HAS_FAULTS -> READY : SLEEPING)
+
+inline let_go_of_dead(c) {
+    release_copies(c, SENT_BACK);
+    let_go(c)
+}
+
 inline send(c, what) {
-    request[c] = SENT; operation[c] = what; asker[c] = me[c];
-#ifdef WITH_BURY
-    instead[c] = (what == BURY -> replaced[c] : NO_COPY)
-#endif
+    request[c] = SENT; operation[c] = what; asker[c] = me[c]
 }
 
 inline settle(c, how) {
@@ -381,7 +385,6 @@ inline finish(c) {
 
 /* ConsumerCore.deliver */
 inline deliver(c) {
-    chosen[c] = NO_COPY;
     if
     :: !leaseIsValid[c] ->
         REACHED(GRANT_AFTER_LEASE);
@@ -393,11 +396,13 @@ inline deliver(c) {
         /* Promise 3, and no run after a confirmed completion or revocation. */
         assert(!(phase[1 - c] == RUNNING && leaseIsValid[1 - c]));
         assert(!wasCompleted);
-        assert(!wasRevoked)
+        assert(!wasRevoked);
+        /* A dead job does not run again before it was replayed. */
+        assert(!isDead)
     fi
 }
 
-/* Commands of a connection are performed in order: a delete or bury that was sent comes before another reserve. And
+/* Commands of a connection are performed in order: a delete or release that was sent comes before another reserve. And
  * while its lease is over and its copies are given back, they are for others. */
 #define CAN_RESERVE(c, k) (IS_ALIVE(c) && copy[k] == READY && \
     (phase[c] == IDLE || phase[c] == HOLDING || phase[c] == CLAIMING || (phase[c] == RUNNING && leaseIsValid[c])))
@@ -406,10 +411,6 @@ inline reserve(c, k) {
     printf("   consumer %d: reserves copy %d\n", c, k);
     copy[k] = HELD(c);
     hand[c] = hand[c] | BIT(k);
-#if defined(WITH_BURY) && !defined(BREAK_HEED_OLD_ANSWER)
-    /* What the ledger says of the reservation it had before is not about this one: it will ask again. */
-    if :: phase[c] == CLAIMING && chosen[c] == k -> chosen[c] = NO_COPY :: else fi;
-#endif
     if :: phase[c] == RUNNING :: else -> isFresh[c] = 1 fi;
     if :: phase[c] == IDLE -> phase[c] = HOLDING :: else fi
 }
@@ -417,33 +418,29 @@ inline reserve(c, k) {
 /* Asking while somebody's lease is valid changes nothing, and is left out once all is calm, or it would go on for ever. */
 #define IS_WORTH_ASKING(c) (HAS_FAULTS || record != CLAIMED || leaseIsOver || owner == me[c])
 
-#define CAN_CLAIM(c, k) (IS_ALIVE(c) && phase[c] == HOLDING && request[c] == NOTHING && \
-                         HAS(hand[c], k) && IS_WORTH_ASKING(c))
+#define CAN_CLAIM(c) (IS_ALIVE(c) && phase[c] == HOLDING && request[c] == NOTHING && IS_WORTH_ASKING(c))
 
-/* A token is new when nobody and nothing has it any more; so two for each consumer are enough. */
-inline claim(c, k) {
+inline claim(c) {
     if
     :: isUnanswered[c] -> isUnanswered[c] = 0
     :: else ->
         if
-        :: TOKEN(c, 0) != owner -> me[c] = TOKEN(c, 0)
-        :: else -> me[c] = TOKEN(c, 1)
+        :: IS_NEW(c, TOKEN(c, 0)) -> me[c] = TOKEN(c, 0)
+        :: !IS_NEW(c, TOKEN(c, 0)) && IS_NEW(c, TOKEN(c, 1)) -> me[c] = TOKEN(c, 1)
+        :: else -> me[c] = TOKEN(c, TOKENS - 1)
         fi
     fi;
-    printf("   consumer %d: sends a claim as owner %d, with copy %d\n", c, me[c], k);
+    printf("   consumer %d: sends a claim as owner %d\n", c, me[c]);
     phase[c] = CLAIMING;
     send(c, CLAIM);
-#ifdef WITH_BURY
-    chosen[c] = k; argument[c] = k;
-#endif
     leaseIsValid[c] = 1
 }
 
 inline granted(c) {
     if
-    :: hand[c] == 0 -> chosen[c] = NO_COPY; settle(c, RELEASE)
+    :: hand[c] == 0 -> settle(c, RELEASE)
 #if !defined(BREAK_STALE_GRANT) && !defined(BREAK_STALE_CLAIM)
-    :: hand[c] != 0 && !isFresh[c] -> chosen[c] = NO_COPY; phase[c] = VERIFYING
+    :: hand[c] != 0 && !isFresh[c] -> phase[c] = VERIFYING
 #endif
     :: else -> deliver(c)
     fi
@@ -456,7 +453,7 @@ inline no_answer_to_claim(c) {
     if
     :: hand[c] == 0 -> let_go(c)
     :: else ->
-        phase[c] = HOLDING; isFresh[c] = 1; isUnanswered[c] = 1; leaseIsValid[c] = 0; chosen[c] = NO_COPY
+        phase[c] = HOLDING; isFresh[c] = 1; isUnanswered[c] = 1; leaseIsValid[c] = 0
     fi
 }
 
@@ -470,19 +467,16 @@ inline claim_answered(c) {
         printf("   consumer %d: learns that the job is over\n", c);
         finish(c)
     :: answer[c] == IS_DEAD ->
-        printf("   consumer %d: learns that the job is dead, and that copy %d may go\n", c, chosen[c]);
+        printf("   consumer %d: learns that the job is dead, and lets go of its copies\n", c);
         if
-        :: chosen[c] != NO_COPY && HAS(hand[c], chosen[c]) ->
-            dropping[c] = BIT(chosen[c]); isFresh[c] = 0; end_claim(c); phase[c] = DROPPING
-        :: else -> wait_with_copies(c)
-        fi
-    :: answer[c] == BURY_AGAIN ->
-        printf("   consumer %d: is to bury copy %d again\n", c, chosen[c]);
-        if
-        :: chosen[c] != NO_COPY && HAS(hand[c], chosen[c]) ->
-            me[c] = 0; leaseIsValid[c] = 0; isFresh[c] = 0; phase[c] = BURYING
-        :: else -> wait_with_copies(c)
-        fi
+        :: (record == WAITING || record == CLAIMED) && (HOLDS(c, 0) || HOLDS(c, 1)) -> REACHED(SENT_BACK_AFTER_REPLAY)
+        :: else
+        fi;
+#ifdef BREAK_DELETE_TOLD_DEAD
+        finish(c)                       /* Rule 4 broken: it deletes the copies it has. */
+#else
+        let_go_of_dead(c)
+#endif
     fi;
     answer[c] = 0
 }
@@ -518,7 +512,7 @@ inline miss(c, k) {
                         (phase[c] == HOLDING || phase[c] == CLAIMING))
 
 /* A node deletes a copy that nobody holds, for anybody; one that somebody else holds it does not find. */
-#define CAN_DELETE(c, k) (copy[k] == HELD(c) || copy[k] == READY || copy[k] == BURIED)
+#define CAN_DELETE(c, k) (copy[k] == HELD(c) || copy[k] == READY || copy[k] == SLEEPING)
 
 #define CAN_FINISH(c, k) (IS_ALIVE(c) && phase[c] == FINISHING && HAS(hand[c], k) && request[c] == NOTHING)
 
@@ -539,97 +533,16 @@ inline finish_copy(c, k) {
     if :: hand[c] == 0 -> let_go(c) :: else fi
 }
 
-#define CAN_DROP(c, k) (IS_ALIVE(c) && phase[c] == DROPPING && HAS(dropping[c], k))
-
-/* What is deleted here may have become the buried copy by now, unless it is ours still: touch tells. */
-#ifdef BREAK_DELETE_UNTOUCHED
-#define MAY_DROP(c, k) CAN_DELETE(c, k)
-#else
-#define MAY_DROP(c, k) (copy[k] == HELD(c))
-#endif
-
-inline drop(c, k) {
-    if
-    :: MAY_DROP(c, k) ->
-        printf("   consumer %d: deletes copy %d of the dead job\n", c, k);
-        copy[k] = DELETED;
-        check_not_lost()
-    :: else
-    fi;
-    lose_copy(c, k);
-    if
-    :: dropping[c] != 0
-#ifdef BREAK_DROP_BEFORE_BURIED
-    :: dropping[c] == 0 && isGiver[c] -> phase[c] = BURYING
-    :: dropping[c] == 0 && !isGiver[c] -> wait_with_copies(c)
-#else
-    :: else -> wait_with_copies(c)
-#endif
-    fi
-}
-
-inline drop_all(c) {
-    end_claim(c);
-    if
-    :: hand[c] == 0 -> let_go(c)
-    :: else -> phase[c] = DROPPING; dropping[c] = hand[c]
-    fi
-}
-
-/* The copy named in the ledger could not be buried: another one at hand is named instead. Where there is none, or the
- * name was given by somebody else, whoever reserves that copy next is told to bury it again; the others ask for
- * themselves. */
-inline could_not_bury(c) {
-    if
-    :: isGiver[c] && hand[c] != 0 -> phase[c] = RENAMING
-    :: else -> wait_with_copies(c)
-    fi
-}
-
-#define CAN_BURY(c) (IS_ALIVE(c) && phase[c] == BURYING)
-
-inline bury_copy(c) {
-    if
-    :: copy[chosen[c]] == HELD(c) ->
-        printf("   consumer %d: buries copy %d\n", c, chosen[c]);
-        copy[chosen[c]] = BURIED;
-        REACHED(DEATH);
-        lose_copy(c, chosen[c]);
-        drop_all(c)
-    :: else ->
-        printf("   consumer %d: buries copy %d, NOT_FOUND\n", c, chosen[c]);
-        lose_copy(c, chosen[c]);
-        could_not_bury(c)
-    fi
-}
-
-inline bury_copy_unseen(c) {
-    printf("   consumer %d: buries copy %d, and the connection goes before it hears of it\n", c, chosen[c]);
-    copy[chosen[c]] = BURIED;
-    lose_copy(c, chosen[c]);
-    could_not_bury(c)
-}
-
 inline settled(c) {
     if
     :: settlement[c] == COMPLETE -> finish(c)
     :: settlement[c] == RELEASE -> wait_with_copies(c)
     :: settlement[c] == BURY ->
-        isGiver[c] = 1; leaseIsValid[c] = 0; settlement[c] = 0;
-#ifdef WITH_BURY
-        replaced[c] = NO_COPY;
-#endif
-        if
-        :: HAS(hand[c], chosen[c]) ->
-#ifdef BREAK_DROP_BEFORE_BURIED
-            /* Rule 4 broken, first half: the other copies go first. */
-            dropping[c] = hand[c] & ~BIT(chosen[c]);
-            if :: dropping[c] != 0 -> phase[c] = DROPPING :: else -> phase[c] = BURYING fi
+#ifdef BREAK_DELETE_DEAD
+        finish(c)                       /* Rule 4 broken: it deletes the copies it has. */
 #else
-            phase[c] = BURYING
+        let_go_of_dead(c)
 #endif
-        :: else -> could_not_bury(c)
-        fi
     fi
 }
 
@@ -646,16 +559,8 @@ inline settle_answered(c) {
     answer[c] = 0
 }
 
-inline settle_again(c) {
-    if
-    :: settlement[c] == BURY -> argument[c] = chosen[c];
-    :: else
-    fi;
-    send(c, settlement[c])
-}
-
 inline crash(c) {
-    release_copies(c);
+    release_copies(c, READY);
     let_go(c);
     if
     :: request[c] == SENT -> request[c] = STRAY
@@ -665,10 +570,7 @@ inline crash(c) {
 }
 
 inline no_request(c) {
-    request[c] = NOTHING; operation[c] = 0; asker[c] = 0; argument[c] = 0; answer[c] = 0; disown(c);
-#ifdef WITH_BURY
-    instead[c] = NO_COPY
-#endif
+    request[c] = NOTHING; operation[c] = 0; asker[c] = 0; argument[c] = 0; answer[c] = 0; disown(c)
 }
 
 #if PUTS > 3
@@ -688,67 +590,36 @@ inline no_request(c) {
     :: d_step { guard(c, 1) -> act(c, 1); TIDY }
 #endif
 
-/* stats-job tells how often it was kicked; touch, that it is ours. */
-#ifdef BREAK_NAME_UNTOUCHED
-#define MAY_NAME(c, k) IS_LEFT(k)
-#else
-#define MAY_NAME(c, k) (copy[k] == HELD(c))
-#endif
-#define CAN_CHOOSE_BURY(c, k) (IS_ALIVE(c) && phase[c] == RUNNING && HAS(hand[c], k) && MAY_NAME(c, k))
-
-inline choose_bury(c, k) {
-    printf("   consumer %d: gives the job up, and names copy %d\n", c, k);
-    chosen[c] = k; argument[c] = k;
-    settle(c, BURY)
-}
-
-#define CAN_RENAME(c, k) (IS_ALIVE(c) && phase[c] == RENAMING && HAS(hand[c], k) && MAY_NAME(c, k))
-
-inline rename(c, k) {
-    printf("   consumer %d: names copy %d instead of copy %d\n", c, k, chosen[c]);
-    replaced[c] = chosen[c]; chosen[c] = k; argument[c] = k; isGiver[c] = 0;
-    settle(c, BURY)
-}
-
-#define HOLDS(c, k) (HAS(hand[c], k) && copy[k] == HELD(c))
-#define CANNOT_RENAME(c) (IS_ALIVE(c) && phase[c] == RENAMING && !HOLDS(c, 0) && !HOLDS(c, 1) && \
-                          (PUTS <= 2 || !HOLDS(c, PUTS - 1)))
-
 proctype Consumer(byte c) {
 end:
     do
     FOR_EACH_COPY(CAN_RESERVE, reserve, c)
     FOR_EACH_COPY(CAN_TOUCH, touch, c)
     FOR_EACH_COPY(CAN_MISS, miss, c)
-    FOR_EACH_COPY(CAN_CLAIM, claim, c)
     FOR_EACH_COPY(CAN_FINISH, finish_copy, c)
+    :: d_step { CAN_CLAIM(c) -> claim(c); TIDY }
     :: d_step { IS_ALIVE(c) && phase[c] == CLAIMING && request[c] == ANSWERED -> claim_answered(c); TIDY }
     :: d_step { IS_ALIVE(c) && phase[c] == VERIFIED -> deliver(c); TIDY }
 
     /* The application. */
     :: d_step { IS_ALIVE(c) && phase[c] == RUNNING -> printf("   consumer %d: sends complete\n", c); settle(c, COMPLETE); TIDY }
     :: d_step { HAS_FAULTS && phase[c] == RUNNING -> printf("   consumer %d: sends release\n", c); settle(c, RELEASE); TIDY }
+#ifdef WITH_DEAD
+    :: d_step { IS_ALIVE(c) && phase[c] == RUNNING ->
+            printf("   consumer %d: gives the job up, and sends bury\n", c); settle(c, BURY); TIDY }
+#endif
     /* The lease ended here, unconfirmed: others get the copies, the run goes on. */
     :: d_step { HAS_FAULTS && phase[c] == RUNNING && !leaseIsValid[c] && hand[c] != 0 ->
-            printf("   consumer %d: gives its copies back\n", c); release_copies(c); TIDY }
+            printf("   consumer %d: gives its copies back\n", c); release_copies(c, READY); TIDY }
 
     :: d_step { IS_ALIVE(c) && phase[c] == SETTLING && request[c] == ANSWERED -> settle_answered(c); TIDY }
-    :: d_step { IS_ALIVE(c) && phase[c] == SETTLING && request[c] == NOTHING -> settle_again(c); TIDY }
+    :: d_step { IS_ALIVE(c) && phase[c] == SETTLING && request[c] == NOTHING -> send(c, settlement[c]); TIDY }
     /* The application was told that the ledger is away, and drops the job. */
     :: d_step { HAS_FAULTS && phase[c] == SETTLING && request[c] == NOTHING && settlement[c] != RELEASE ->
-            settlement[c] = RELEASE; chosen[c] = NO_COPY; settle_again(c); TIDY }
+            settlement[c] = RELEASE; send(c, settlement[c]); TIDY }
     /* The settlement is given up: the lease will run out by itself. */
     :: d_step { HAS_FAULTS && phase[c] == SETTLING && (request[c] == NOTHING || request[c] == STRAY) ->
-            release_copies(c); let_go(c); TIDY }
-
-#ifdef WITH_BURY
-    FOR_EACH_COPY(CAN_CHOOSE_BURY, choose_bury, c)
-    FOR_EACH_COPY(CAN_DROP, drop, c)
-    FOR_EACH_COPY(CAN_RENAME, rename, c)
-    :: d_step { CANNOT_RENAME(c) -> wait_with_copies(c); TIDY }
-    :: d_step { CAN_BURY(c) -> bury_copy(c); TIDY }
-    :: d_step { CAN_BURY(c) && HAS_FAULTS && copy[chosen[c]] == HELD(c) -> bury_copy_unseen(c); TIDY }
-#endif
+            release_copies(c, READY); let_go(c); TIDY }
 
 #ifdef WITH_RENEW
     :: d_step { HAS_FAULTS && phase[c] == RUNNING && renewal[c] == NOTHING ->
@@ -764,8 +635,7 @@ end:
 
     /* Copies that must wait, or that the application will not take soon, go back. */
     :: d_step { HAS_FAULTS && phase[c] == HOLDING ->
-            printf("   consumer %d: releases its copies\n", c); release_copies(c); let_go(c); TIDY }
-#ifndef PATIENT
+            printf("   consumer %d: releases its copies\n", c); release_copies(c, READY); let_go(c); TIDY }
     /* Waiting for an answer ends: the request may still arrive, or did. */
     :: d_step { HAS_FAULTS && request[c] == SENT && phase[c] == CLAIMING ->
             printf("   consumer %d: waits no longer\n", c);
@@ -773,7 +643,6 @@ end:
             if :: hand[c] != 0 -> no_answer_to_claim(c) :: else -> let_go(c) fi; TIDY }
     :: d_step { HAS_FAULTS && request[c] == SENT && phase[c] == SETTLING ->
             printf("   consumer %d: waits no longer\n", c); request[c] = STRAY; TIDY }
-#endif
     :: d_step { HAS_FAULTS && request[c] == ANSWERED && answer[c] != FAILED ->
             printf("   the answer to consumer %d is lost\n", c); answer[c] = FAILED; TIDY }
 
@@ -784,18 +653,9 @@ end:
 /* -- The ledger: LedgerRecord.apply ------------------------------------------------------------------------------------ */
 
 inline grant(c) {
-    record = CLAIMED; owner = asker[c]; leaseIsOver = 0; buriedCopy = NO_COPY; isKicked = 0;
+    record = CLAIMED; owner = asker[c]; leaseIsOver = 0;
     printf("   ledger: grants consumer %d the claim\n", c);
     answer[c] = GRANTED
-}
-
-/* Whoever asks may act on the answer: from now on no other copy is named. */
-inline name_no_other(c) {
-#ifdef BREAK_NAME_ANOTHER
-    skip                                /* Rule 4 broken: whoever named a copy may name another at any time. */
-#else
-    owner = asker[c]
-#endif
 }
 
 inline perform_claim(c) {
@@ -809,22 +669,10 @@ inline perform_claim(c) {
     :: record == DONE || record == REVOKED ->
         printf("   ledger: tells consumer %d that the job is over\n", c);
         answer[c] = FINISHED
-    :: record == DEAD && argument[c] != buriedCopy ->
-        printf("   ledger: tells consumer %d that the job is dead, and copy %d not the buried one\n", c, argument[c]);
-        name_no_other(c);
+    :: record == DEAD ->
+        REACHED(TOLD_DEAD);
+        printf("   ledger: tells consumer %d that the job is dead\n", c);
         answer[c] = IS_DEAD
-    :: record == DEAD && argument[c] == buriedCopy && isKicked ->
-        REACHED(KICK);
-        grant(c)
-    :: record == DEAD && argument[c] == buriedCopy && !isKicked ->
-        REACHED(BURIED_AGAIN);
-        printf("   ledger: tells consumer %d to bury copy %d again\n", c, argument[c]);
-        name_no_other(c);
-#ifdef BREAK_NO_BURY_AGAIN
-        answer[c] = IS_DEAD             /* Rule 4 broken, second half: it is told what every other copy is told. */
-#else
-        answer[c] = BURY_AGAIN
-#endif
     fi
 }
 
@@ -856,25 +704,28 @@ inline perform_postpone(c) {
     fi
 }
 
-inline perform_bury(c) {
-    if
-    :: record == CLAIMED && owner == asker[c] ->
-        printf("   ledger: the job is DEAD, its copy is %d\n", argument[c]);
-        record = DEAD; leaseIsOver = 0; buriedCopy = argument[c]; isKicked = 0;
-        answer[c] = SETTLED
-    /* In the code only for the same attempt. */
-    :: record == DEAD && argument[c] == buriedCopy -> answer[c] = SETTLED
-#ifdef WITH_BURY
-    :: record == DEAD && owner == asker[c] && argument[c] != buriedCopy && instead[c] == buriedCopy ->
-        REACHED(RENAME);
-        printf("   ledger: the dead job's copy is now %d\n", argument[c]);
-        buriedCopy = argument[c]; isKicked = 0;
-        answer[c] = SETTLED
-    :: record == DEAD && argument[c] != buriedCopy && instead[c] == buriedCopy && owner != asker[c] ->
-        REACHED(RENAME_REFUSED);
-        answer[c] = LOST
+#if defined(BREAK_DEAD_BY_ANYBODY)
+/* Rule 4 broken: whoever had a claim once may settle somebody else's as dead. */
+#define MAY_BURY(c, token) (record == CLAIMED || record == WAITING)
+#elif defined(BREAK_DEAD_AFTER_DONE)
+/* Rule 4 broken: whoever had a claim once may settle a done job as dead. */
+#define MAY_BURY(c, token) ((record == CLAIMED && owner == (token)) || record == DONE)
+#elif defined(BREAK_DEAD_BY_OLD_TOKEN)
+/* Rule 4 broken: the token of a claim that the same consumer had before will do. */
+#define MAY_BURY(c, token) (record == CLAIMED && IS_TOKEN_OF(c, owner))
+#else
+#define MAY_BURY(c, token) (record == CLAIMED && owner == (token))
 #endif
-    :: else -> answer[c] = LOST
+
+inline perform_bury(c, token, reply) {
+    if
+    :: MAY_BURY(c, token) ->
+        REACHED(DEATH);
+        printf("   ledger: the job is DEAD\n");
+        record = DEAD; owner = token; leaseIsOver = 0; gone = 0; isDead = 1;
+        reply = SETTLED
+    :: record == DEAD && owner == token -> REACHED(DEATH_REPEATED); reply = SETTLED
+    :: else -> REACHED(DEATH_REFUSED); reply = LOST
     fi
 }
 
@@ -890,18 +741,32 @@ inline perform(c) {
     :: operation[c] == CLAIM -> perform_claim(c)
     :: operation[c] == COMPLETE -> perform_complete(c)
     :: operation[c] == RELEASE -> perform_postpone(c)
-    :: operation[c] == BURY -> perform_bury(c)
+    :: operation[c] == BURY -> perform_bury(c, asker[c], answer[c])
     :: operation[c] == FORGET -> perform_forget(argument[c])
     fi;
     check_not_lost();
     if
     :: request[c] == STRAY -> no_request(c)
-    :: else -> request[c] = ANSWERED; asker[c] = 0; argument[c] = 0; operation[c] = 0;
-#ifdef WITH_BURY
-        instead[c] = NO_COPY
-#endif
+    :: else -> request[c] = ANSWERED; asker[c] = 0; argument[c] = 0; operation[c] = 0
     fi
 }
+
+#ifdef WITH_LATE
+#define CAN_BE_LATE(c) (HAS_FAULTS && request[c] == STRAY && operation[c] == BURY && lateBury[c] == 0)
+
+inline be_late(c) {
+    lateBury[c] = asker[c];
+    no_request(c)
+}
+
+inline arrive(c) {
+    printf("   the bury of owner %d, for which nobody waits, arrives late\n", lateBury[c]);
+    if :: me[c] != 0 && me[c] != lateBury[c] -> REACHED(LATE_BURY) :: else fi;
+    perform_bury(c, lateBury[c], unread);
+    lateBury[c] = 0; unread = 0;
+    check_not_lost()
+}
+#endif
 
 #ifdef WITH_RENEW
 /* Performing and answering are one step: an answer that comes later finds an older lease, which is a valid one less. */
@@ -956,6 +821,12 @@ end:
     do
     :: d_step { IS_IN_REQUEST(0) -> perform(0); TIDY }
     :: d_step { IS_IN_REQUEST(1) -> perform(1); TIDY }
+#ifdef WITH_LATE
+    :: d_step { CAN_BE_LATE(0) -> be_late(0); TIDY }
+    :: d_step { CAN_BE_LATE(1) -> be_late(1); TIDY }
+    :: d_step { lateBury[0] != 0 -> arrive(0); TIDY }
+    :: d_step { lateBury[1] != 0 -> arrive(1); TIDY }
+#endif
     :: d_step { HAS_FAULTS && IS_IN_REQUEST(0) -> lose_request(0); TIDY }
     :: d_step { HAS_FAULTS && IS_IN_REQUEST(1) -> lose_request(1); TIDY }
 #ifdef WITH_RENEW
@@ -971,6 +842,11 @@ end:
             printf("   ledger: the grace is over, the record is gone\n");
             REACHED(RECORD_GONE);
             record = ABSENT; owner = 0; gone = 0; TIDY }
+#ifdef BREAK_DEAD_EXPIRES
+    /* Rule 4 broken: a dead job's record ends by itself. */
+    :: d_step { record == DEAD ->
+            printf("   ledger: the record of the dead job is gone\n"); record = ABSENT; owner = 0; TIDY }
+#endif
     od
 }
 
@@ -997,12 +873,27 @@ inline put_back(c, k) {
     copy[k] = READY
 }
 
-#define CAN_KICK(c, k) (HAS_FAULTS && copy[k] == BURIED)
+/* Rule 4 broken in two of these: it need not be dead. */
+#if defined(BREAK_REPLAY_ANYTHING)
+#define CAN_REPLAY (HAS_FAULTS && record != ABSENT)
+#elif defined(BREAK_REPLAY_DONE)
+#define CAN_REPLAY (HAS_FAULTS && (record == DEAD || record == DONE))
+#else
+#define CAN_REPLAY (HAS_FAULTS && record == DEAD)
+#endif
 
-inline kick(c, k) {
-    printf("   somebody kicks copy %d\n", k);
-    copy[k] = READY;
-    if :: record == DEAD && buriedCopy == k -> isKicked = 1 :: else fi
+/* An operator's token is nobody's here. Repeated, it changes nothing, or is another replay, as there may be any number. */
+inline replay() {
+    REACHED(REPLAY);
+    printf("   ledger: the job waits, an operator REPLAYS it\n");
+    record = WAITING; owner = 0; leaseIsOver = 0; gone = 0; isDead = 0
+}
+
+#define CAN_WAKE(c, k) (copy[k] == SLEEPING && record != DEAD)
+
+inline wake(c, k) {
+    printf("   node %d: its copy's delay is over\n", k);
+    copy[k] = READY
 }
 
 proctype World() {
@@ -1021,8 +912,11 @@ end:
     :: d_step { HAS_FAULTS && renewalIsYoung[0] && !leaseIsValid[0] -> renewalIsYoung[0] = 0; TIDY }
     :: d_step { HAS_FAULTS && renewalIsYoung[1] && !leaseIsValid[1] -> renewalIsYoung[1] = 0; TIDY }
 #endif
-#ifdef WITH_BURY
-    FOR_EACH_COPY(CAN_KICK, kick, 0)
+#ifdef WITH_DEAD
+    :: d_step { CAN_REPLAY -> replay(); TIDY }
+#ifdef WITH_REST
+    FOR_EACH_COPY(CAN_WAKE, wake, 0)
+#endif
 #endif
 #ifdef WITH_RETURN
     :: d_step { HAS_FAULTS && copy[LAST] == HIDDEN ->
@@ -1043,7 +937,7 @@ end:
 #ifdef WITH_REVOKE
 /* Producer.revoke: the mark first, then the copies that nobody holds, of which the ledger is told or not. It may stop
  * after any step, and for ever. */
-#define CAN_TAKE_BACK(c, k) (HAS_FAULTS && wasRevoked && (copy[k] == READY || copy[k] == BURIED))
+#define CAN_TAKE_BACK(c, k) (HAS_FAULTS && wasRevoked && (copy[k] == READY || copy[k] == SLEEPING))
 
 inline take_back(c, k) {
     printf("   producer: deletes copy %d, and tells the ledger\n", k);
@@ -1065,9 +959,9 @@ end:
                 (record == CLAIMED && leaseIsOver)) && !wasCompleted ->
             printf("   ledger: the job is REVOKED\n");
             if :: record == CLAIMED -> REACHED(REVOCATION_AFTER_LEASE) :: else fi;
+            if :: record == DEAD -> REACHED(DROP) :: else fi;
             REACHED(REVOCATION);
-            record = REVOKED; owner = 0; gone = 0; leaseIsOver = 0; buriedCopy = NO_COPY; isKicked = 0;
-            wasRevoked = 1; TIDY }
+            record = REVOKED; owner = 0; gone = 0; leaseIsOver = 0; isDead = 0; wasRevoked = 1; TIDY }
     FOR_EACH_COPY(CAN_TAKE_BACK, take_back, 0)
     FOR_EACH_COPY(CAN_TAKE_BACK, take_back_silently, 0)
     od
@@ -1081,7 +975,7 @@ end:
     timeout ->
         d_step {
             assert(weather != FAULTS);
-            assert(wasCompleted || wasRevoked || (record == DEAD && copy[buriedCopy] == BURIED));
+            assert(wasCompleted || wasRevoked || (record == DEAD && CAN_RUN_AGAIN));
             assert(phase[0] == IDLE && (phase[1] == IDLE || weather == CALM_ALONE));
             REACHED(REST);
             isOver = 1
@@ -1124,10 +1018,6 @@ init {
 #ifdef WITH_REST
         run Rest();
 #endif
-#ifdef WITH_BURY
-        instead[0] = NO_COPY; instead[1] = NO_COPY; replaced[0] = NO_COPY; replaced[1] = NO_COPY;
-#endif
-        chosen[0] = NO_COPY; chosen[1] = NO_COPY; buriedCopy = NO_COPY
     }
 }
 
