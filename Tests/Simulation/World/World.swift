@@ -117,8 +117,12 @@ package final class World {
 
     /// - Throws: a ``Violation``.
     package func run() throws(Violation) {
-        // What waits to happen holds on to the world.
-        defer { actions = [] }
+        // What waits to happen holds on to the world, and what was asked to whoever asked.
+        defer {
+            actions = []
+            for consumer in consumers { consumer.forgetExchanges() }
+            producer?.forgetExchanges()
+        }
         scheduleCalls()
         scheduleFaults()
         after(healsAt - now) { [unowned self] in heal() }

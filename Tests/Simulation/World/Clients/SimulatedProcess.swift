@@ -34,7 +34,10 @@ class SimulatedProcess {
     /// Tells this process from all others, earlier ones of the same place included.
     let identity: Int
     unowned let world: World
-    var isAlive = false
+    /// What is dead waits for nothing.
+    var isAlive = false {
+        didSet { if !isAlive { forgetExchanges() } }
+    }
     private var pausedUntil: Int64 = 0
     private var clockOffset: Int64 = 0
     /// The latest time its clock ever showed.
@@ -110,6 +113,11 @@ class SimulatedProcess {
         }
     }
 
+    /// Each exchange under way holds on to its process, and would keep it for ever.
+    func forgetExchanges() {
+        exchanges = []
+    }
+
     /// Waits for no answer any more; what was asked may be carried out all the same.
     func endAsking() {
         let ended = exchanges
@@ -130,7 +138,7 @@ class SimulatedProcess {
         let results = exchange.requests.map { request -> Result<LedgerReply, DelayQueueError> in
             guard let job = world.ledger.number(of: request.key) else { return .success(.absent) }
             let reply = world.ledger.perform(
-                request, job: job, by: identity, now: world.now, judge: &world.judge)
+                request, job: job, now: world.now, judge: &world.judge)
             world.note("process \(identity) \(request.operation) \(request.key): \(reply)")
             return .success(reply)
         }
