@@ -98,6 +98,23 @@ private func invoices() throws -> [BeanstalkNode] {
         await producer.close()
     }
 
+    // MARK: Dead jobs
+
+    @Test func `dead jobs are listed, replayed and dropped`() async throws {
+        let dead = try DeadJobs(nodes: try invoices(), ledger: InMemoryLedger())
+        for job in try await dead.list() where job.reason.contains("smtp") && job.runs > job.failures {
+            let ready: Int? = try await dead.replay(job.id)
+            Issue.record(
+                "\(job.id) of \(job.consumer), dead since \(job.diedAt), is on \(job.copies.map(\.address)): \(ready ?? 0)"
+            )
+        }
+        let id = try JobID("invoice:42")
+        #expect(try await dead.find(id) == nil)
+        #expect(try await dead.replay(id) == nil)
+        #expect(try await dead.drop(id) == false)
+        await dead.close()
+    }
+
     // MARK: Consuming
 
     /// Compiled only: no job comes.

@@ -3,7 +3,7 @@ import Logging
 extension Consumer {
     /// Runs a handler for every job, several at a time: returning completes the job, throwing retries it.
     ///
-    /// A job whose handler throws runs again after the retry policy's delay, and is buried once its failures are used
+    /// A job whose handler throws runs again after the retry policy's delay, and is given up once its failures are used
     /// up; with ``DeliveryGuarantee/atMostOnce`` it was completed before, and what the handler throws is only logged.
     /// Where the handler settles the job itself, nothing more is done. The handler's task is cancelled when the
     /// job's lease is lost, and when the task that runs this is cancelled; a handler that then throws
@@ -99,7 +99,7 @@ extension Consumer {
                 try await job.retry(after: delay)
             } else {
                 engine.logger.warning(
-                    "handler failed too often; the job is buried",
+                    "handler failed too often; the job is dead until it is replayed",
                     metadata: [LogKey.job: "\(job.id)", LogKey.error: "\(failure)"])
                 try await job.bury(reason: "\(failure)")
             }

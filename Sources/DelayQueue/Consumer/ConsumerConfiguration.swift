@@ -9,7 +9,7 @@ public struct ConsumerConfiguration: Sendable {
     /// by its producer, counts as well.
     public var timing: LedgerTiming = .init()
 
-    /// When a failed job runs again, and after how many failures it is buried.
+    /// When a failed job runs again, and after how many failures it is given up.
     public var retryPolicy: RetryPolicy = .init()
 
     /// What becomes of a job so late that its ledger record may have run out; it is buried by default.

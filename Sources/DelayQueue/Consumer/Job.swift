@@ -86,16 +86,19 @@ public struct Job: Identifiable, Sendable {
     /// Runs the job again after a delay, and counts a failure.
     ///
     /// - Parameter delay: the time until the next run, from now; by default what the consumer's retry policy says.
-    ///   A job whose failures are used up is buried instead of run.
+    ///   A job whose failures are used up is given up instead of run, as by ``bury(reason:)``.
     /// - Throws: as ``complete()``.
     public func retry(after delay: Duration? = nil) async throws(DelayQueueError) {
         try await handle.settle(.retry(after: max(delay ?? handle.policyDelay, .zero)))
     }
 
-    /// Puts the job aside: one copy stays buried on its node until somebody kicks or deletes it.
+    /// Gives the job up: it is dead, and runs again only if somebody replays it.
     ///
-    /// - Parameter reason: logged.
-    /// - Throws: as ``complete()``; and `nodeFailed` where no copy could be reserved to be buried (the job stays yours).
+    /// Its copies go on lying on their nodes, so it is as safe there as one that waits; the ledger keeps why, when and by
+    /// whom it was given up, without an end.
+    ///
+    /// - Parameter reason: logged, and kept in the ledger up to 500 bytes, readable to whoever may read that.
+    /// - Throws: as ``complete()``.
     public func bury(reason: String) async throws(DelayQueueError) {
         try await handle.settle(.bury(reason: reason))
     }

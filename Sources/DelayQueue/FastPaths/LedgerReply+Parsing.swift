@@ -18,6 +18,7 @@ extension LedgerReply {
             reply =
                 word.isText("lost")
                 ? .lost : word.isText("held") ? fields.number().map { .held(for: .microseconds($0)) } : nil
+        case 5: reply = word.isText("noted") ? .noted : nil
         case 6: reply = word.isText("absent") ? .absent : nil
         case 7:
             if word.isText("settled") {
@@ -38,10 +39,8 @@ extension LedgerReply {
             reply =
                 word.isText("finished")
                 ? fields.next().flatMap { Finish(rawValue: String(decoding: $0, as: UTF8.self)) }.map { .finished($0) }
-                : nil
-        case 9:
-            reply = word.isText("forgotten") ? .forgotten : word.isText("buryAgain") ? .buryAgain : nil
-        case 10: reply = word.isText("needsKicks") ? .needsKicks : nil
+                : word.isText("replayed") ? .replayed : nil
+        case 9: reply = word.isText("forgotten") ? .forgotten : nil
         case 11: reply = word.isText("alreadyDone") ? .alreadyDone : nil
         default: reply = nil
         }

@@ -17,7 +17,7 @@ package struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
         description = text
     }
 
-    init(unchecked text: String) {
+    package init(unchecked text: String) {
         description = text
     }
 

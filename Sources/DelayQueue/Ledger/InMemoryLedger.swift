@@ -1,3 +1,5 @@
+package import Beanstalk
+
 /// A ledger in this process, by the same rules as `RedisLedger`.
 ///
 /// For tests, and for programs whose only consumer is themselves: another process does not see it, and it is gone
@@ -30,6 +32,20 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
         }
         let now = clock()
         return requests.map { .success(perform($0, now: now)) }
+    }
+
+    package func read(_ keys: [LedgerKey]) throws(DelayQueueError) -> [LedgerRecord?] {
+        guard !isClosed else { throw DelayQueueError(.closed, "the ledger was closed") }
+        return keys.map { record(of: $0) }
+    }
+
+    package func deadRecords(
+        of queue: TubeName
+    ) throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {
+        guard !isClosed else { throw DelayQueueError(.closed, "the ledger was closed") }
+        let now = clock()
+        let dead = entries.filter { $0.value.expiry > now && $0.value.record.isDead(in: queue, $0.key) }
+        return dead.map { ($0.key, $0.value.record) }
     }
 
     /// Forgets every record.

@@ -1,3 +1,5 @@
+package import Beanstalk
+
 /// What carries out a ledger's requests.
 ///
 /// It keeps each key's requests in order, decides each by one clock of its own, and forgets a record only when its time
@@ -13,6 +15,18 @@ package protocol LedgerCarrier: Sendable {
     ///   `ledgerUnavailable` (the request may have been performed), `ledgerMisconfigured`, `ledgerRecordUnreadable`,
     ///   `cancelled` or `closed`.
     func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>]
+
+    /// Reads records as they are, nil where there is none.
+    ///
+    /// - Throws: the codes of ``perform(_:)-([LedgerRequest])``.
+    func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?]
+
+    /// The records of dead jobs of a queue, in any order; of those that change meanwhile, some.
+    ///
+    /// - Throws: as ``read(_:)``.
+    func deadRecords(
+        of queue: TubeName
+    ) async throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)]
 }
 
 extension LedgerCarrier {

@@ -19,4 +19,30 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether a value that is no record of ours is a go-queue consumer's lock.
     var isSharedWithGoQueue: Bool { !description.hasPrefix(Self.prefix) }
+
+    /// A key of a queue's, or one that go-queue's record may have; nil for any other text.
+    init?(_ text: String, in queue: TubeName) {
+        let start = "\(Self.prefix)\(queue.rawValue):"
+        let isOwn = text.utf8.starts(with: start.utf8) && (try? JobID(String(text.dropFirst(start.count)))) != nil
+        guard isOwn || Self.isMD5(text) else { return nil }
+        description = text
+    }
+
+    /// The keys that a dead job of that id may have in a queue.
+    static func all(of id: JobID, in queue: TubeName) -> [LedgerKey] {
+        let own = LedgerKey(queue: queue, id: id)
+        return isMD5(id.description) ? [own, LedgerKey(goQueue: id)] : [own]
+    }
+
+    private static func isMD5(_ text: String) -> Bool {
+        text.utf8.count == 32
+            && text.utf8.allSatisfy { $0.isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+    }
+
+    /// The job's id: what follows the queue's name, which has no colon.
+    var jobID: JobID {
+        guard description.hasPrefix(Self.prefix) else { return JobID(unchecked: description) }
+        let rest = description.dropFirst(Self.prefix.count).drop { $0 != ":" }
+        return JobID(unchecked: String(rest.dropFirst()))
+    }
 }

@@ -2,7 +2,7 @@
 // 1 waiting <owner> <attempt> <failures> <notBeforeMicros>
 // 1 done <owner> <deleted>
 // 1 revoked <fireMicros> <deleted>
-// 1 dead <owner> <attempt> <copy> <kicks>
+// 1 dead <owner> <attempt> <failures> <diedMicros> <queue or -> <consumer> <reason> <copies or ->
 extension LedgerRecord {
     private static let version = "1"
 
@@ -23,8 +23,9 @@ extension LedgerRecord {
             "\(Self.version) done \(owner) \(deleted)"
         case .revoked(let fireTime, let deleted):
             "\(Self.version) revoked \(fireTime.microseconds) \(deleted)"
-        case .dead(let owner, let attempt, let copy, let kicks):
-            "\(Self.version) dead \(owner) \(attempt) \(copy) \(kicks)"
+        case .dead(let owner, let attempt, let failures, let time, let report):
+            ([Self.version, "dead", "\(owner)", "\(attempt)", "\(failures)", "\(time.microseconds)"] + report.words)
+                .joined(separator: " ")
         }
     }
 
@@ -66,11 +67,12 @@ extension LedgerRecord {
         case ("revoked", 2):
             guard let fireTime = time(fields[0]), let deleted = CopySet(parsing: fields[1]) else { return nil }
             return .revoked(fireTime: fireTime, deleted: deleted)
-        case ("dead", 4):
+        case ("dead", 8):
             guard let owner = try? ClaimOwner(fields[0]), let attempt = count(fields[1]),
-                let copy = CopyIdentity(parsing: fields[2]), let kicks = count(fields[3])
+                let failures = count(fields[2]), let time = time(fields[3]),
+                let report = DeathReport(parsing: fields[4...])
             else { return nil }
-            return .dead(owner, attempt: attempt, copy: copy, kicks: kicks)
+            return .dead(owner, attempt: attempt, failures: failures, at: time, report)
         default:
             return nil
         }

@@ -1,8 +1,7 @@
 // Each rule answers nil where the request does not apply: the record stays, and the reply is its state.
 extension LedgerRecord {
     static func claim(
-        _ owner: ClaimOwner, _ copy: CopyIdentity?, _ kicks: Int?, _ createsRecord: Bool, _ record: LedgerRecord?,
-        _ timing: LedgerTiming, _ now: Timestamp
+        _ owner: ClaimOwner, _ createsRecord: Bool, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
     ) -> Transition? {
         func grant(attempt: Int, failures: Int) -> Transition {
             Transition(
@@ -19,14 +18,7 @@ extension LedgerRecord {
             return leaseEnd <= now ? grant(attempt: attempt + 1, failures: failures + 1) : nil
         case .waiting(_, let attempt, let failures, let notBefore):
             return notBefore <= now ? grant(attempt: attempt + 1, failures: failures) : nil
-        case .dead(_, let attempt, let buried, let kicksWhenBuried):
-            if copy == buried, let kicks, kicks > kicksWhenBuried { return grant(attempt: attempt + 1, failures: 0) }
-            // Whoever asks may act on the answer, so nobody names another copy from now on: a new owner sees to that.
-            return Transition(
-                record: .dead(owner, attempt: attempt, copy: buried, kicks: kicksWhenBuried),
-                expiresIn: timing.retentionOfLiveRecords,
-                reply: copy != buried ? .finished(.dead) : kicks == nil ? .needsKicks : .buryAgain)
-        case .done, .revoked:
+        case .done, .revoked, .dead:
             return nil
         }
     }
@@ -84,20 +76,44 @@ extension LedgerRecord {
         }
     }
 
+    /// A dead record does not run out: without it the copies, which lie where they were, would run again.
     static func bury(
-        _ owner: ClaimOwner, _ attempt: Int, _ copy: CopyIdentity, _ kicks: Int, instead replaced: CopyIdentity?,
-        _ record: LedgerRecord?, _ timing: LedgerTiming
+        _ owner: ClaimOwner, _ attempt: Int, _ report: DeathReport, _ record: LedgerRecord?, _ now: Timestamp
     ) -> Transition {
         switch record {
-        case .claimed(owner, attempt, _, _): break
-        case .dead(_, attempt, copy, _): return Transition(record: record, expiresIn: nil, reply: .settled)
-        case .dead(owner, attempt, replaced, _): break
-        default: return .lost(record)
+        case .claimed(owner, attempt, let failures, _):
+            Transition(
+                record: .dead(owner, attempt: attempt, failures: failures, at: bounded(now), report),
+                expiresIn: LedgerTiming.retentionOfDeadJobs, reply: .settled)
+        case .dead(owner, attempt, _, _, _):
+            Transition(record: record, expiresIn: nil, reply: .settled)
+        default:
+            .lost(record)
         }
+    }
+
+    static func note(_ copies: [StoredCopy], _ record: LedgerRecord?) -> Transition? {
+        guard case .dead(let owner, let attempt, let failures, let time, var report) = record else { return nil }
+        report.add(copies)
         return Transition(
-            record: .dead(owner, attempt: attempt, copy: copy, kicks: bounded(kicks)),
-            expiresIn: timing.retentionOfLiveRecords,
-            reply: .settled)
+            record: .dead(owner, attempt: attempt, failures: failures, at: time, report),
+            expiresIn: LedgerTiming.retentionOfDeadJobs,
+            reply: .noted)
+    }
+
+    static func replay(
+        _ owner: ClaimOwner, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        switch record {
+        case .dead(_, let attempt, _, _, _):
+            Transition(
+                record: .waiting(owner, attempt: attempt, failures: 0, notBefore: bounded(now)),
+                expiresIn: timing.retentionOfLiveRecords, reply: .replayed)
+        case .waiting(owner, _, _, _):
+            Transition(record: record, expiresIn: nil, reply: .replayed)
+        default:
+            nil
+        }
     }
 
     static func revoke(

@@ -1,3 +1,5 @@
+import Beanstalk
+
 /// What a ledger keeps about a job, and the rules by which requests change it.
 ///
 /// Pure: the state and the time go in, the next state, its lifetime and the reply come out. `InMemoryLedger` runs
@@ -15,8 +17,8 @@ package enum LedgerRecord: Hashable, Sendable {
     /// The job shall not run, and these copies are known to be deleted.
     case revoked(fireTime: Timestamp, deleted: CopySet)
 
-    /// The job was given up, and this copy buried when it had been kicked so often.
-    case dead(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int)
+    /// The job was given up by its claim's owner. Its copies lie where they were, until it is replayed or revoked.
+    case dead(ClaimOwner, attempt: Int, failures: Int, at: Timestamp, DeathReport)
 
     /// The outcome of a request.
     package struct Transition: Hashable, Sendable {
@@ -38,8 +40,8 @@ package enum LedgerRecord: Hashable, Sendable {
     ) -> Transition {
         let transition =
             switch request.operation {
-            case .claim(let owner, let copy, let kicks, let createsRecord):
-                claim(owner, copy, kicks, createsRecord, record, request.timing, now)
+            case .claim(let owner, let createsRecord):
+                claim(owner, createsRecord, record, request.timing, now)
             case .renew(let owner, let attempt, let failures):
                 renew(owner, attempt, recreatingWith: failures, record, request.timing, now)
             case .complete(let owner, let attempt, let copies):
@@ -48,8 +50,12 @@ package enum LedgerRecord: Hashable, Sendable {
                 postpone(owner, attempt, by: delay, addingFailures: 1, record, request.timing, now)
             case .release(let owner, let attempt):
                 postpone(owner, attempt, by: .zero, addingFailures: 0, record, request.timing, now)
-            case .bury(let owner, let attempt, let copy, let kicks, let replaced):
-                bury(owner, attempt, copy, kicks, instead: replaced, record, request.timing)
+            case .bury(let owner, let attempt, let report):
+                bury(owner, attempt, report, record, now)
+            case .noteCopies(let copies):
+                note(copies, record)
+            case .replay(let owner):
+                replay(owner, record, request.timing, now)
             case .revoke(let fireDate, let copies):
                 revoke((try? Timestamp(fireDate)) ?? .latest, copies, record, request.timing, now)
             case .forget(let deleted, let copies):
@@ -58,6 +64,12 @@ package enum LedgerRecord: Hashable, Sendable {
                 nil as Transition?
             }
         return transition ?? Transition(record: record, expiresIn: nil, reply: state(of: record, now: now))
+    }
+
+    /// Whether this is a dead job of a queue; a key of go-queue's does not name one.
+    func isDead(in queue: TubeName, _ key: LedgerKey) -> Bool {
+        guard case .dead(_, _, _, _, let report) = self else { return false }
+        return key.isSharedWithGoQueue ? report.queue == queue : LedgerKey(key.description, in: queue) != nil
     }
 
     /// The reply that describes a state.

@@ -16,12 +16,6 @@ package enum LedgerReply: Sendable, Hashable {
     /// The job will not run.
     case finished(Finish)
 
-    /// The job is dead and this is its buried copy, not kicked since: bury it again.
-    case buryAgain
-
-    /// The job is dead and this is its buried copy: ask the node how often it was kicked, and claim again with that.
-    case needsKicks
-
     /// The claim lasts a lease from now.
     case renewed
 
@@ -43,6 +37,12 @@ package enum LedgerReply: Sendable, Hashable {
     /// The deleted copies were noted, or cannot be counted.
     case forgotten
 
+    /// Where copies of the dead job lie was noted.
+    case noted
+
+    /// The job is not dead any more and may be claimed, since now or by the same request before.
+    case replayed
+
     /// There is no record.
     case absent
 
@@ -51,7 +51,7 @@ package enum LedgerReply: Sendable, Hashable {
         /// It ran to its end.
         case done
         case revoked
-        /// It was given up, and one copy buried.
+        /// It was given up; its copies go on lying on their nodes.
         case dead
 
         package var description: String { rawValue }
@@ -66,8 +66,6 @@ extension LedgerReply: CustomStringConvertible {
         case .held(let duration): "held \(duration.microsecondsRoundedUp)"
         case .waiting(let duration): "waiting \(duration.microsecondsRoundedUp)"
         case .finished(let finish): "finished \(finish)"
-        case .buryAgain: "buryAgain"
-        case .needsKicks: "needsKicks"
         case .renewed: "renewed"
         case .settled: "settled"
         case .lost: "lost"
@@ -75,6 +73,8 @@ extension LedgerReply: CustomStringConvertible {
         case .running: "running"
         case .alreadyDone: "alreadyDone"
         case .forgotten: "forgotten"
+        case .noted: "noted"
+        case .replayed: "replayed"
         case .absent: "absent"
         }
     }

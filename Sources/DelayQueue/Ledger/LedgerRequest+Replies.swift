@@ -1,19 +1,22 @@
 extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
-        case claim, renew, complete, retry, release, bury, revoke, forget, status
+        case claim, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget, status
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
             switch reply {
-            case .granted, .needsKicks, .buryAgain: self == .claim
+            case .granted: self == .claim
             case .renewed: self == .renew
             case .revoked, .running, .alreadyDone: self == .revoke
             case .forgotten: self == .forget
+            case .noted: self == .noteCopies
+            case .replayed: self == .replay
             case .settled: self == .complete || self == .retry || self == .release || self == .bury
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.
-            case .absent, .held, .waiting, .finished: self == .claim || self == .forget || self == .status
+            case .absent, .held, .waiting, .finished:
+                self == .claim || self == .noteCopies || self == .replay || self == .forget || self == .status
             }
         }
     }
@@ -26,6 +29,8 @@ extension LedgerRequest.Operation {
         case .retry: .retry
         case .release: .release
         case .bury: .bury
+        case .noteCopies: .noteCopies
+        case .replay: .replay
         case .revoke: .revoke
         case .forget: .forget
         case .status: .status

@@ -20,18 +20,12 @@ package struct LedgerRequest: Sendable, Hashable {
     package enum Operation: Sendable, Hashable {
         /// Asks for the right to run the job for a lease.
         ///
-        /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), the
-        /// job waits no longer, or this is the buried copy of a dead job and it was kicked since; and again to the
-        /// owner who has the claim. Else `held`, `waiting`, `finished`, `buryAgain`, `needsKicks`.
+        /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), or the
+        /// job waits no longer; and again to the owner who has the claim. Else `held`, `waiting`, `finished`.
         ///
-        /// A kicked job starts with no failures, so that it is not given up again at once.
-        ///
-        /// - Parameters:
-        ///   - copy: the copy at hand; nil where it cannot be told, which never counts as the buried one.
-        ///   - kicks: how often its node says it was kicked (`stats-job`); nil where the node was not asked.
-        ///   - createsRecord: false answers `absent` where there is no record, for a job so late that its record
-        ///     may have run out.
-        case claim(ClaimOwner, copy: CopyIdentity?, kicks: Int? = nil, createsRecord: Bool = true)
+        /// - Parameter createsRecord: false answers `absent` where there is no record, for a job so late that its record
+        ///   may have run out.
+        case claim(ClaimOwner, createsRecord: Bool = true)
 
         /// Extends the claim by a lease from now: `renewed`, or `lost`.
         ///
@@ -50,16 +44,16 @@ package struct LedgerRequest: Sendable, Hashable {
         /// The job was not run and may be claimed at once; no failure is counted. `settled` or `lost`.
         case release(ClaimOwner, attempt: Int)
 
-        /// The job is given up and one copy buried: `settled` or `lost`.
+        /// The job is given up, until it is replayed or revoked: `settled` or `lost`.
+        case bury(ClaimOwner, attempt: Int, DeathReport)
+
+        /// Copies of a dead job lie there: `noted`; or the state of a job that is not dead, unchanged.
+        case noteCopies([StoredCopy])
+
+        /// A dead job shall run after all, with no failures: `replayed`; or the state of a job that is not dead.
         ///
-        /// Asked again it is settled again. Its owner may name another copy, saying which one was named before, until
-        /// somebody claims the job: whoever learns that a job is dead may delete the copy it has.
-        ///
-        /// - Parameters:
-        ///   - copy: the copy that is about to be buried; the others may be deleted once it is.
-        ///   - kicks: how often its node says it was kicked, read while it is reserved.
-        ///   - instead: the copy named before, which could not be buried.
-        case bury(ClaimOwner, attempt: Int, copy: CopyIdentity, kicks: Int, instead: CopyIdentity? = nil)
+        /// - Parameter owner: a token made afresh for each request, so that a repeat of it is answered alike.
+        case replay(ClaimOwner)
 
         /// The job shall not run: `revoked`, `running` or `alreadyDone`.
         ///

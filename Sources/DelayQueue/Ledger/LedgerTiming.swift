@@ -34,6 +34,9 @@ public struct LedgerTiming: Sendable, Hashable {
         max(copies == 0 ? retentionOfUnknownCopies : retention, effectiveGrace)
     }
 
+    /// How long the record of a dead job lasts, which ends by a decision only: for as long as records can say.
+    package static let retentionOfDeadJobs = Duration.microseconds(Timestamp.latest.microseconds)
+
     /// How long the record of an unfinished job lasts.
     var retentionOfLiveRecords: Duration { max(retention, effectiveGrace) }
 

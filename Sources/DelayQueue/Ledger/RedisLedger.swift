@@ -16,7 +16,7 @@ import PipelinedTransport
 /// every connection to a server that evicts. A full server still takes what changes a record; only new ones are refused.
 public struct RedisLedger: JobLedger, LedgerCarrier {
     package let client: RedisClient
-    private let timeout: Duration
+    let timeout: Duration
     private let timingWords = LedgerTimingWords.Cache()
     private let fixedTime: (@Sendable () -> Timestamp)?
 

@@ -4,6 +4,7 @@ import NIOCore
 /// Requests as calls of ``RedisLedgerScript``, and what answers them.
 enum RedisLedgerCall {
     private static let expiry = EncodedWords(["PEXPIRE"])
+    private static let retentionOfDeadJobs = LedgerTimingWords.milliseconds(LedgerTiming.retentionOfDeadJobs)
 
     /// Told apart from those of scripts, which have the raw value of their request's kind.
     private static let expiryTag = UInt8.max
@@ -22,11 +23,9 @@ enum RedisLedgerCall {
                 tag: request.operation.kind.rawValue)
         }
         switch request.operation {
-        case .claim(let owner, let copy, let kicks, let createsRecord):
-            begin(.claim, arguments: 6)
+        case .claim(let owner, let createsRecord):
+            begin(.claim, arguments: 4)
             batch.append(owner.description)
-            append(copy, to: &batch)
-            append(count: kicks, to: &batch)
             batch.append(createsRecord ? 1 : 0)
             batch.append(timing.leaseAndRetention)
         case .renew(let owner, let attempt, let failures):
@@ -55,14 +54,21 @@ enum RedisLedgerCall {
             batch.append(0)
             batch.append(0)
             batch.append(timing.retention)
-        case .bury(let owner, let attempt, let copy, let kicks, let replaced):
-            begin(.bury, arguments: 6)
+        case .bury(let owner, let attempt, let report):
+            begin(.bury, arguments: 4)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
-            append(copy, to: &batch)
-            append(count: kicks, to: &batch)
+            batch.append(report.words.joined(separator: " "))
+            batch.append(retentionOfDeadJobs)
+        case .noteCopies(let copies):
+            begin(.noteCopies, arguments: 3)
+            batch.append(copies.map(\.description).joined(separator: ","))
+            batch.append(Int64(DeathReport.maximumCopies))
+            batch.append(retentionOfDeadJobs)
+        case .replay(let owner):
+            begin(.replay, arguments: 2)
+            batch.append(owner.description)
             batch.append(timing.retention)
-            append(replaced, to: &batch)
         case .revoke(let fireDate, let copies):
             let fireTime = (try? Timestamp(fireDate)) ?? .latest
             begin(.revoke, arguments: 4)
@@ -112,13 +118,5 @@ enum RedisLedgerCall {
     private static func append(count: Int?, to batch: inout RedisBatch) {
         guard let count else { return batch.append("-") }
         batch.append(Int64(min(max(count, 0), LedgerRecord.largestCount)))
-    }
-
-    private static func append(_ copy: CopyIdentity?, to batch: inout RedisBatch) {
-        switch copy {
-        case nil: batch.append("-")
-        case .index(let index): batch.append(Int64(index))
-        case .stored: batch.append(copy?.description ?? "-")
-        }
     }
 }

@@ -6,7 +6,7 @@
 /// this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where `+ 0`
 /// does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
-    case claim, renew, complete, postpone, bury, revoke, forget, status
+    case claim, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status
 
     /// What time the scripts decide by.
     enum Clock {
@@ -22,15 +22,16 @@ enum RedisLedgerScript: Int, CaseIterable {
     }
 
     private func source(clock: Clock) -> String {
-        let untimed = Self.looking + Self.reading
-        let timed = untimed + (clock == .server ? Self.serverTime : Self.argumentTime)
+        let timed = Self.looking + Self.reading + (clock == .server ? Self.serverTime : Self.argumentTime)
         return switch self {
         case .claim: timed + Self.claiming + Self.writing + Self.describing
         case .renew: timed + Self.checkingClaim + Self.renewing + Self.writing
         case .complete:
             Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing
         case .postpone: timed + Self.checkingClaim + Self.postponing + Self.writing
-        case .bury: untimed + Self.checkingClaim + Self.burying + Self.writing
+        case .bury: timed + Self.checkingClaim + Self.burying + Self.writing
+        case .noteCopies: timed + Self.noting + Self.writing + Self.describing
+        case .replay: timed + Self.replaying + Self.writing + Self.describing
         case .revoke: timed + Self.uniting + Self.revoking + Self.writing
         case .forget: timed + Self.uniting + Self.forgetting + Self.writing + Self.describing
         case .status: timed + Self.describing
@@ -52,7 +53,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
     /// Leaves the record in local variables, `kind` nil where there is none, and declares what comes of it.
     private static let reading = """
-        local kind, owner, attempt, failures, till, copy, kicks, deleted
+        local kind, owner, attempt, failures, till, report, deleted
         if value then
           kind = string.match(value, '^1 (%l+) ')
           local readable = false
@@ -72,10 +73,11 @@ enum RedisLedgerScript: Int, CaseIterable {
               readable = till <= 9007199254740992
             end
           elseif kind == 'dead' then
-            owner, attempt, copy, kicks = string.match(value, '^1 %l+ ([!-~]+) (%d+) ([!-~]+) (%d+)$')
+            owner, attempt, failures, till, report = string.match(value,
+              '^1 %l+ ([!-~]+) (%d+) (%d+) (%d+) ([!-~]+ [!-~]+ [!-~]+ [!-~]+)$')
             if owner then
-              attempt, kicks = attempt + 0, kicks + 0
-              readable = attempt <= 1000000000 and kicks <= 1000000000
+              attempt, failures, till = attempt + 0, failures + 0, till + 0
+              readable = attempt <= 1000000000 and failures <= 1000000000 and till <= 9007199254740992
             end
           end
           if owner and #owner > 64 then readable = false end
@@ -157,11 +159,11 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, copy or `-`, kicks or `-`, whether to create a record, lease in µs, retention in ms
+    /// owner, whether to create a record, lease in µs, retention in ms
     private static let claiming = """
         local failed
         if not kind then
-          if ARGV[4] == '1' then attempt, failed = '1', '0' end
+          if ARGV[2] == '1' then attempt, failed = '1', '0' end
         elseif kind == 'claimed' then
           if owner == ARGV[1] then
             failed = failures
@@ -170,20 +172,12 @@ enum RedisLedgerScript: Int, CaseIterable {
           end
         elseif kind == 'waiting' then
           if till <= now then attempt, failed = attempt + 1, failures end
-        elseif kind == 'dead' then
-          local isNamed = copy == ARGV[2]
-          if isNamed and ARGV[3] ~= '-' and ARGV[3] + 0 > kicks then
-            attempt, failed = attempt + 1, 0
-          else
-            record = '1 dead ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. copy .. ' ' .. kicks
-            ms, reply = ARGV[6], not isNamed and 'finished dead' or ARGV[3] == '-' and 'needsKicks' or 'buryAgain'
-          end
         end
         if failed then
           local numbers = attempt .. ' ' .. failed
-          till = string.format('%.0f', math.min(now + ARGV[5], 9007199254740992))
+          till = string.format('%.0f', math.min(now + ARGV[3], 9007199254740992))
           record = '1 claimed ' .. ARGV[1] .. ' ' .. numbers .. ' ' .. till
-          ms, reply = ARGV[6], 'granted ' .. numbers
+          ms, reply = ARGV[4], 'granted ' .. numbers
         end
 
         """
@@ -233,13 +227,47 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, attempt, copy, kicks, retention in ms, copy named before or `-`
+    /// owner, attempt, report, retention in ms
     private static let burying = """
-        local isSame = kind == 'dead' and attempt == ARGV[2] + 0
-        if isSame and copy == ARGV[3] then return 'settled' end
-        if not isClaimant and not (isSame and owner == ARGV[1] and copy == ARGV[6]) then return 'lost' end
-        record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
-        ms, reply = ARGV[5], 'settled'
+        if not isClaimant then
+          local isSame = kind == 'dead' and owner == ARGV[1] and attempt == ARGV[2] + 0
+          return isSame and 'settled' or 'lost'
+        end
+        record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. ' ' .. string.format('%.0f', now)
+          .. ' ' .. ARGV[3]
+        ms, reply = ARGV[4], 'settled'
+
+        """
+
+    /// copies, how many to keep at most, retention in ms
+    private static let noting = """
+        if kind == 'dead' then
+          local words, known = string.match(report, '^(.* )([!-~]+)$')
+          if known == '-' then known = '' end
+          local more, told, list = {}, {}, {}
+          for copy in string.gmatch(ARGV[1], '[^,]+') do more[#more + 1] = copy end
+          for index = #more, 1, -1 do
+            if told[more[index]] then table.remove(more, index) end
+            told[more[index] or ''] = true
+          end
+          for copy in string.gmatch(known, '[^,]+') do
+            if not told[copy] then list[#list + 1] = copy end
+          end
+          for index = 1, #more do list[#list + 1] = more[index] end
+          record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. ' ' .. string.format('%.0f', till)
+            .. ' ' .. words .. (#list > 0 and table.concat(list, ',', math.max(1, #list - ARGV[2] + 1)) or '-')
+          ms, reply = ARGV[3], 'noted'
+        end
+
+        """
+
+    /// owner, retention in ms
+    private static let replaying = """
+        if kind == 'waiting' and owner == ARGV[1] then return 'replayed' end
+        if kind == 'dead' then
+          record = '1 waiting ' .. ARGV[1] .. ' ' .. attempt .. ' 0 ' .. string.format('%.0f', now)
+          ms, reply = ARGV[2], 'replayed'
+        end
 
         """
 

@@ -4,7 +4,7 @@ extension DelayQueueError {
         private enum Value: String, Sendable {
             case invalidConfiguration, invalidJobID, invalidHeader, invalidOption, invalidBody
             case dateInPast, dateTooFar, bodyTooLarge
-            case insufficientCopies, nodeFailed, cancelled, closed
+            case insufficientCopies, cancelled, closed
             case jobFinished, claimLost, alreadySettled
             case ledgerUnavailable, ledgerMisconfigured, ledgerRecordUnreadable
             case malformedReceipt, decodingFailed
@@ -30,8 +30,6 @@ extension DelayQueueError {
         public static let bodyTooLarge = Code(value: .bodyTooLarge)
         /// Fewer nodes than required acknowledged the job; see `nodeFailures` and `mayStillFire`.
         public static let insufficientCopies = Code(value: .insufficientCopies)
-        /// A node refused or did not answer.
-        public static let nodeFailed = Code(value: .nodeFailed)
         /// The calling task was cancelled.
         public static let cancelled = Code(value: .cancelled)
         /// The producer, consumer or ledger was closed.
@@ -57,7 +55,7 @@ extension DelayQueueError {
 
         var isUsuallyRetriable: Bool {
             switch value {
-            case .insufficientCopies, .nodeFailed, .ledgerUnavailable: true
+            case .insufficientCopies, .ledgerUnavailable: true
             default: false
             }
         }

@@ -4,7 +4,7 @@ extension DelayQueueError {
     }
 
     /// After this error of a settlement the job is still its holder's: it may be settled again, or dropped.
-    var leavesJobUnsettled: Bool { code == .ledgerUnavailable || code == .nodeFailed }
+    var leavesJobUnsettled: Bool { code == .ledgerUnavailable }
 
     static let claimLost = DelayQueueError(
         .claimLost, "the lease ended and another run may have begun; what this run did must not be counted")

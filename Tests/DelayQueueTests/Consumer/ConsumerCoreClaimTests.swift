@@ -6,24 +6,12 @@ import Testing
 
 @Suite("Consumer decisions about claims")
 struct ConsumerCoreClaimTests {
-    @Test(arguments: [0, 3])
-    func `a claim names its copy by the index where copies are counted, else by its place`(copies: Int) throws {
-        let world = try CoreWorld()
-        world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 2, copies: copies))])
-        let place = CopyIdentity.stored(world.core.settings.nodes[1].address, BeanstalkJobID(9))
-        guard case .claim(_, let copy, _, _) = world.core.ledgerCalls.first?.operation else {
-            Issue.record("a job that is due is claimed")
-            return
-        }
-        #expect(copy == (copies == 0 ? place : .index(2)))
-    }
-
     // MARK: Claims held elsewhere
 
     @Test func `a copy whose job runs elsewhere is parked, touched, and asked for again`() throws {
         let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
-        _ = world.perform(.claim(try ClaimOwner("other"), copy: .index(0)), on: key)
+        _ = world.perform(.claim(try ClaimOwner("other")), on: key)
         world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()
         #expect(world.parkedCopies == 1)
@@ -47,7 +35,7 @@ struct ConsumerCoreClaimTests {
         let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = try ClaimOwner("other")
-        _ = world.perform(.claim(owner, copy: .index(0)), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.retry(owner, attempt: 1, delay: .seconds(20)), on: key)
         world.answer(node: 1, reserved: [(9, try CoreWorld.record("a", due: .zero, copy: 1))])
         world.answerLedger()
@@ -86,7 +74,7 @@ struct ConsumerCoreClaimTests {
         #expect(world.delivered.isEmpty)
         #expect(world.settled.map(\.settlement) == [.giveBack])
         let key = LedgerKey(queue: .default, id: try JobID("a"))
-        let reply3 = world.perform(.claim(try ClaimOwner("next"), copy: .index(0)), on: key)
+        let reply3 = world.perform(.claim(try ClaimOwner("next")), on: key)
         #expect(reply3 == .granted(attempt: 2, failures: 0))
     }
 

@@ -78,7 +78,7 @@ struct ConsumerCoreCopyTests {
         let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = try ClaimOwner("other")
-        let reply1 = world.perform(.claim(owner, copy: .index(0)), on: key)
+        let reply1 = world.perform(.claim(owner), on: key)
         #expect(reply1 == .granted(attempt: 1, failures: 0))
         let reply2 = world.perform(.complete(owner, attempt: 1, copies: 3), on: key)
         #expect(reply2 == .settled)

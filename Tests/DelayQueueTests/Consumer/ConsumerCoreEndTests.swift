@@ -45,68 +45,27 @@ struct ConsumerCoreEndTests {
         world.answer(node: 0)
         #expect(world.sent[0] == [.release(BeanstalkJobID(5), priority: 7, delay: 0)])
         let key = LedgerKey(queue: .default, id: try JobID("a"))
-        let reply = world.perform(.claim(try ClaimOwner("other"), copy: .index(1)), on: key)
+        let reply = world.perform(.claim(try ClaimOwner("other")), on: key)
         #expect(reply == .granted(attempt: 2, failures: 0))
     }
 
-    @Test func `other copies of a buried job go only after the node has buried one`() throws {
-        let world = try CoreWorld()
-        for node in 0..<3 {
-            world.answer(node: node, reserved: [(UInt64(node + 1), try CoreWorld.record("a", due: .zero, copy: node))])
-        }
-        world.answerLedger()
-        world.settle(world.delivered[0].id, .bury(reason: "poison"))
-        world.answer(node: 0)
-        world.answerLedger()
-        #expect(world.settled.map(\.settlement) == [.bury(reason: "poison")])
-        #expect(world.sent[1].isEmpty && world.sent[2].isEmpty)
-        world.answer(node: 0)
-        let first = BeanstalkJobID(1)
-        #expect(world.sent[0] == [.touch(first), .inspect(first), .bury(first, priority: 7)])
-        for node in 1...2 {
-            let copy = BeanstalkJobID(UInt64(node + 1))
-            world.answer(node: node)
-            world.answer(node: node)
-            #expect(world.sent[node] == [.touch(copy), .delete(copy, index: node)])
-        }
-    }
-
-    @Test func `a buried copy that comes back without a kick is buried again, with one it runs`() throws {
-        let world = try CoreWorld()
-        let key = LedgerKey(queue: .default, id: try JobID("a"))
-        let owner = try ClaimOwner("other")
-        _ = world.perform(.claim(owner, copy: .index(0)), on: key)
-        _ = world.perform(.bury(owner, attempt: 1, copy: .index(0), kicks: 0), on: key)
-        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
-        world.answerLedger()
-        world.answer(node: 0)
-        world.answerLedger()
-        world.answer(node: 0)
-        #expect(world.sent[0] == [.inspect(BeanstalkJobID(5)), .bury(BeanstalkJobID(5), priority: 7)])
-        #expect(world.delivered.isEmpty)
-        world.kicks = 1
-        world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
-        world.answerLedger()
-        world.answer(node: 0)
-        world.answerLedger()
-        #expect(world.delivered.map(\.attempt) == [2])
-        #expect(world.delivered.map(\.failures) == [0])
-    }
-
-    @Test func `a job with its failures used up is buried instead of run`() throws {
+    @Test func `a job with its failures used up is given up instead of run`() throws {
         let world = try CoreWorld(maximumFailures: 2)
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         for attempt in 1...2 {
             let owner = try ClaimOwner("other\(attempt)")
-            _ = world.perform(.claim(owner, copy: .index(0)), on: key)
+            _ = world.perform(.claim(owner), on: key)
             _ = world.perform(.retry(owner, attempt: attempt, delay: .zero), on: key)
         }
         world.answer(node: 0, reserved: [(5, try CoreWorld.record("a", due: .zero, copy: 0))])
         world.answerLedger()
-        world.answer(node: 0)
         world.answerLedger()
-        world.answer(node: 0)
+        guard case .dead(_, attempt: 3, failures: 2, _, let report) = world.records[key] else {
+            Issue.record("the job is not dead")
+            return
+        }
+        #expect(report.reason == "2 failures")
         #expect(world.delivered.isEmpty)
-        #expect(world.sent[0].last == .bury(BeanstalkJobID(5), priority: 7))
+        #expect(world.core.jobs.isEmpty)
     }
 }

@@ -21,7 +21,7 @@ struct ConsumerCoreLeaseTests {
         }
         #expect(world.leasesLost.isEmpty)
         let key = LedgerKey(queue: .default, id: try JobID("a"))
-        guard case .held = world.perform(.claim(try ClaimOwner("other"), copy: .index(1)), on: key) else {
+        guard case .held = world.perform(.claim(try ClaimOwner("other")), on: key) else {
             Issue.record("the claim must still be held after ten minutes")
             return
         }
@@ -54,7 +54,7 @@ struct ConsumerCoreLeaseTests {
         world.answerLedger()
         world.now.wall = world.now.wall + .seconds(31)
         let key = LedgerKey(queue: .default, id: try JobID("a"))
-        let reply4 = world.perform(.claim(try ClaimOwner("other"), copy: .index(1)), on: key)
+        let reply4 = world.perform(.claim(try ClaimOwner("other")), on: key)
         #expect(reply4 == .granted(attempt: 2, failures: 1))
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
@@ -87,7 +87,7 @@ struct ConsumerCoreLeaseTests {
         var owners: Set<ClaimOwner> = []
         for _ in 0..<40 {
             for call in world.core.ledgerCalls {
-                if case .claim(let owner, _, _, _) = call.operation { owners.insert(owner) }
+                if case .claim(let owner, _) = call.operation { owners.insert(owner) }
             }
             world.answerLedger()
             world.advance(by: .milliseconds(500))

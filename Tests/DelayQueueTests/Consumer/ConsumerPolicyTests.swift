@@ -99,7 +99,7 @@ struct ConsumerPolicyTests {
         let world = try CoreWorld(nodes: 1) { $0.parkedLimit = 2 }
         for job in 1...3 {
             let key = LedgerKey(queue: .default, id: JobID(unchecked: "\(job)"))
-            _ = world.perform(.claim(ClaimOwner.random(), copy: nil), on: key)
+            _ = world.perform(.claim(ClaimOwner.random()), on: key)
             world.answer(node: 0, reserved: [(UInt64(job), try CoreWorld.record("\(job)", due: .zero))])
             world.answerLedger()
         }

@@ -24,7 +24,7 @@ final class CoreWorld {
         let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
         var settings = ConsumerCore.Settings(
             queue: .default, nodes: addresses, lease: lease, maximumFailures: maximumFailures,
-            settleTimeout: .seconds(30), ownerPrefix: "me.")
+            settleTimeout: .seconds(30), ownerPrefix: "me.", name: "host/7")
         settings.seals = seals
         configure(&settings)
         core = ConsumerCore(settings: settings)

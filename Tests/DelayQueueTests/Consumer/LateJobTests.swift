@@ -66,7 +66,7 @@ struct LateJobTests {
     @Test func `a job the ledger knows is no such job, however late`() throws {
         let world = try world()
         let owner = ClaimOwner.random()
-        _ = world.perform(.claim(owner, copy: nil), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.retry(owner, attempt: 1, delay: .zero), on: key)
         try reserve(world, late: Self.days8)
         #expect(world.delivered.map(\.attempt) == [2])
@@ -76,7 +76,7 @@ struct LateJobTests {
     @Test func `a job that is done is cleared away, however late`() throws {
         let world = try world()
         let owner = ClaimOwner.random()
-        _ = world.perform(.claim(owner, copy: nil), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.complete(owner, attempt: 1, copies: 3), on: key)
         try reserve(world, late: Self.days8)
         #expect(world.delivered.isEmpty)

@@ -6,10 +6,10 @@ import Testing
     @Test(arguments: LedgerKind.allCases)
     func firstClaimIsAttempt1(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            #expect(try await job.ask(.claim(job.a, copy: .index(0))) == .granted(attempt: 1, failures: 0))
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 1, failures: 0))
             #expect(try await job.lasts(day * 7))
             job.clock.advance(by: .seconds(10))
-            #expect(try await job.ask(.claim(job.b, copy: .index(1))) == .held(for: .seconds(20)))
+            #expect(try await job.ask(.claim(job.b)) == .held(for: .seconds(20)))
             #expect(try await job.ask(.status) == .held(for: .seconds(20)))
         }
     }
@@ -17,57 +17,57 @@ import Testing
     @Test(arguments: LedgerKind.allCases)
     func repeatedClaimIsGrantedAgain(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             job.clock.advance(by: .seconds(29))
-            #expect(try await job.ask(.claim(job.a, copy: .index(0))) == .granted(attempt: 1, failures: 0))
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 1, failures: 0))
             job.clock.advance(by: .seconds(29))
-            #expect(try await job.ask(.claim(job.b, copy: .index(0))) == .held(for: .seconds(1)))
+            #expect(try await job.ask(.claim(job.b)) == .held(for: .seconds(1)))
             // Also when its lease is over: nobody else has it.
             job.clock.advance(by: .seconds(60))
-            #expect(try await job.ask(.claim(job.a, copy: .index(0))) == .granted(attempt: 1, failures: 0))
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 1, failures: 0))
         }
     }
 
     @Test(arguments: LedgerKind.allCases)
     func endedLeaseCountsAsFailure(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             job.clock.advance(by: .seconds(30) - .microseconds(1))
-            #expect(try await job.ask(.claim(job.b, copy: .index(0))) == .held(for: .microseconds(1)))
+            #expect(try await job.ask(.claim(job.b)) == .held(for: .microseconds(1)))
             job.clock.advance(by: .microseconds(1))
             #expect(try await job.ask(.status) == .held(for: .zero))
-            #expect(try await job.ask(.claim(job.b, copy: .index(0))) == .granted(attempt: 2, failures: 1))
+            #expect(try await job.ask(.claim(job.b)) == .granted(attempt: 2, failures: 1))
             job.clock.advance(by: .seconds(30))
-            #expect(try await job.ask(.claim(.random(), copy: nil)) == .granted(attempt: 3, failures: 2))
+            #expect(try await job.ask(.claim(.random())) == .granted(attempt: 3, failures: 2))
         }
     }
 
     @Test(arguments: LedgerKind.allCases)
     func claimThatMustNotCreate(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            #expect(try await job.ask(.claim(job.a, copy: nil, createsRecord: false)) == .absent)
+            #expect(try await job.ask(.claim(job.a, createsRecord: false)) == .absent)
             #expect(try await job.ask(.status) == .absent)
-            _ = try await job.ask(.claim(job.a, copy: nil))
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.release(job.a, attempt: 1))
             #expect(
-                try await job.ask(.claim(job.b, copy: nil, createsRecord: false)) == .granted(attempt: 2, failures: 0))
+                try await job.ask(.claim(job.b, createsRecord: false)) == .granted(attempt: 2, failures: 0))
         }
     }
 
     @Test(arguments: LedgerKind.allCases)
     func renewal(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             job.clock.advance(by: .seconds(20))
             #expect(try await job.ask(.renew(job.a, attempt: 1)) == .renewed)
-            #expect(try await job.ask(.claim(job.b, copy: nil)) == .held(for: .seconds(30)))
+            #expect(try await job.ask(.claim(job.b)) == .held(for: .seconds(30)))
             #expect(try await job.ask(.renew(job.a, attempt: 2)) == .lost)
             #expect(try await job.ask(.renew(job.b, attempt: 1)) == .lost)
             // Late, but nobody took over.
             job.clock.advance(by: .seconds(100))
             #expect(try await job.ask(.renew(job.a, attempt: 1)) == .renewed)
             job.clock.advance(by: .seconds(30))
-            _ = try await job.ask(.claim(job.b, copy: nil))
+            _ = try await job.ask(.claim(job.b))
             #expect(try await job.ask(.renew(job.a, attempt: 1, recreatingWith: 0)) == .lost)
             #expect(try await job.ask(.status) == .held(for: .seconds(30)))
         }
@@ -80,14 +80,14 @@ import Testing
             #expect(try await job.ask(.status) == .absent)
             #expect(try await job.ask(.renew(job.a, attempt: 4, recreatingWith: 3)) == .renewed)
             #expect(try await job.lasts(day * 7))
-            #expect(try await job.ask(.claim(job.a, copy: nil)) == .granted(attempt: 4, failures: 3))
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 4, failures: 3))
         }
     }
 
     @Test(arguments: LedgerKind.allCases)
     func retrying(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             #expect(try await job.ask(.retry(job.b, attempt: 1, delay: .zero)) == .lost)
             #expect(try await job.ask(.retry(job.a, attempt: 2, delay: .zero)) == .lost)
             #expect(try await job.ask(.retry(job.a, attempt: 1, delay: day)) == .settled)
@@ -95,12 +95,12 @@ import Testing
             job.clock.advance(by: .seconds(3600))
             // A repeated request does not move the date.
             #expect(try await job.ask(.retry(job.a, attempt: 1, delay: day)) == .settled)
-            #expect(try await job.ask(.claim(job.b, copy: nil)) == .waiting(for: day - .seconds(3600)))
+            #expect(try await job.ask(.claim(job.b)) == .waiting(for: day - .seconds(3600)))
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .lost)
             #expect(try await job.ask(.renew(job.a, attempt: 1, recreatingWith: 0)) == .lost)
             job.clock.advance(by: day - .seconds(3600))
             #expect(try await job.ask(.status) == .waiting(for: .zero))
-            #expect(try await job.ask(.claim(job.b, copy: nil)) == .granted(attempt: 2, failures: 1))
+            #expect(try await job.ask(.claim(job.b)) == .granted(attempt: 2, failures: 1))
             #expect(try await job.ask(.retry(job.a, attempt: 1, delay: .zero)) == .lost)
         }
     }
@@ -109,11 +109,11 @@ import Testing
     func releasing(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             #expect(try await job.ask(.release(job.a, attempt: 1)) == .lost)
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             #expect(try await job.ask(.release(job.a, attempt: 1)) == .settled)
             #expect(try await job.ask(.release(job.a, attempt: 1)) == .settled)
             #expect(try await job.lasts(day * 7))
-            #expect(try await job.ask(.claim(job.b, copy: nil)) == .granted(attempt: 2, failures: 0))
+            #expect(try await job.ask(.claim(job.b)) == .granted(attempt: 2, failures: 0))
         }
     }
 
@@ -124,7 +124,7 @@ import Testing
             job.timing.lease = .seconds(Int64.max)
             #expect(
                 try await job.ask(.renew(job.a, attempt: .max, recreatingWith: .min)) == .renewed)
-            #expect(try await job.ask(.claim(job.a, copy: nil)) == .granted(attempt: 1_000_000_000, failures: 0))
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 1_000_000_000, failures: 0))
             #expect(try await job.ask(.retry(job.a, attempt: 1_000_000_000, delay: .seconds(Int64.max))) == .settled)
             guard case .waiting(let duration) = try await job.ask(.status) else {
                 Issue.record("not waiting")

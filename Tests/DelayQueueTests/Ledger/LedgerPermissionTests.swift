@@ -26,14 +26,15 @@ struct LedgerPermissionTests {
     /// Every operation there is, in an order in which each one changes something.
     private func everyOperation(on key: LedgerKey) throws -> [LedgerRequest] {
         let owner = try ClaimOwner("owner")
-        let copy = CopyIdentity.index(0)
+        let copy = StoredCopy(try BeanstalkNode("127.0.0.1:1").address, BeanstalkJobID(1))
         let fireDate = Timestamp.now().date
         let operations: [LedgerRequest.Operation] = [
-            .status, .claim(owner, copy: copy), .renew(owner, attempt: 1),
-            .retry(owner, attempt: 1, delay: .zero), .claim(owner, copy: copy),
-            .release(owner, attempt: 2), .claim(owner, copy: copy),
-            .bury(owner, attempt: 3, copy: copy, kicks: 0), .claim(owner, copy: copy, kicks: 1),
-            .complete(owner, attempt: 4, copies: 3), .forget([0, 1, 2], of: 3), .revoke(fireDate: fireDate, copies: 3),
+            .status, .claim(owner), .renew(owner, attempt: 1),
+            .retry(owner, attempt: 1, delay: .zero), .claim(owner),
+            .release(owner, attempt: 2), .claim(owner),
+            .bury(owner, attempt: 3, DeathReport(reason: "x", consumer: "c")), .noteCopies([copy]), .replay(owner),
+            .claim(owner), .complete(owner, attempt: 4, copies: 3), .forget([0, 1, 2], of: 3),
+            .revoke(fireDate: fireDate, copies: 3),
         ]
         return operations.map { LedgerRequest(key: key, operation: $0) }
     }
@@ -62,7 +63,7 @@ struct LedgerPermissionTests {
                 let results = try await results(server, on: key)
                 let replies = try results.map { try $0.get() }
                 #expect(replies.last == .alreadyDone)
-                #expect(replies.count == 12)
+                #expect(replies.count == 14)
             }
         }
     }
@@ -84,7 +85,7 @@ struct LedgerPermissionTests {
     @Test func `a queue's own pattern keeps other keys out of reach`() async throws {
         try await withRedis(options: Self.server(commands: Self.commands, keys: [Self.nativeKeys])) { server in
             let native = try await results(server, on: Self.native)
-            #expect(try native.map { try $0.get() }.count == 12)
+            #expect(try native.map { try $0.get() }.count == 14)
             let queue = try TubeName(validating: "other")
             let other = try await results(server, on: LedgerKey(queue: queue, id: JobID.random()))
             let goQueue = try await results(server, on: try Self.goQueue()) + other
@@ -92,6 +93,29 @@ struct LedgerPermissionTests {
                 goQueue.allSatisfy {
                     if case .failure(let error) = $0 { error.code == .ledgerMisconfigured } else { false }
                 })
+        }
+    }
+
+    @Test func `dead jobs are found with one command more, without go-queue's keys`() async throws {
+        try await withRedis(
+            options: Self.server(commands: Self.commands + ["+scan"], keys: [Self.nativeKeys])
+        ) { server in
+            let ledger = try RedisLedger(Self.url(server))
+            let owner = try ClaimOwner("owner")
+            let key = LedgerKey(queue: .default, id: try JobID("a"))
+            for operation in [
+                LedgerRequest.Operation.claim(owner),
+                .bury(owner, attempt: 1, DeathReport(reason: "x", consumer: "c")),
+            ] {
+                _ = try await ledger.perform(LedgerRequest(key: key, operation: operation))
+            }
+            let dead = try DeadJobs(nodes: [BeanstalkNode("127.0.0.1:1")], ledger: ledger)
+            #expect(try await dead.list().map(\.id.description) == ["a"])
+            for id in ["b", "eed9ca1b2163fe2e61f74cd7c1475c7a"] { #expect(try await dead.find(JobID(id)) == nil) }
+            #expect(try await dead.replay(JobID("a")) == 0)
+            #expect(try await dead.list().isEmpty)
+            await dead.close()
+            await ledger.close()
         }
     }
 

@@ -21,10 +21,19 @@ import Testing
             (.done(owner, deleted: []), "1 done w7/x -"),
             (.done(owner, deleted: [2, 0, 63]), "1 done w7/x 0,2,63"),
             (.revoked(fireTime: Timestamp(microseconds: 5), deleted: [1]), "1 revoked 5 1"),
-            (.dead(owner, attempt: 1, copy: .index(2), kicks: 0), "1 dead w7/x 1 2 0"),
             (
-                .dead(owner, attempt: 1, copy: .stored(node.address, BeanstalkJobID(8)), kicks: 4),
-                "1 dead w7/x 1 %5b::1%5d:5=8 4"
+                .dead(
+                    owner, attempt: 26, failures: 25, at: Timestamp(microseconds: 7),
+                    DeathReport(reason: "no route", consumer: "host/8")),
+                "1 dead w7/x 26 25 7 - host/8 no%20route -"
+            ),
+            (
+                .dead(
+                    owner, attempt: 1, failures: 0, at: Timestamp(microseconds: 7),
+                    DeathReport(
+                        reason: "", consumer: "", queue: .default,
+                        copies: [8, 9].map { StoredCopy(node.address, BeanstalkJobID($0)) })),
+                "1 dead w7/x 1 0 7 default % % %5b::1%5d:5=8,%5b::1%5d:5=9"
             ),
         ]
         for (record, text) in records {
@@ -46,8 +55,8 @@ import Testing
     @Test func replyText() throws {
         let replies: [LedgerReply] = [
             .granted(attempt: 1, failures: 0), .held(for: .microseconds(5)), .waiting(for: .zero), .finished(.done),
-            .finished(.revoked), .finished(.dead), .buryAgain, .needsKicks, .renewed, .settled, .lost, .revoked,
-            .running, .alreadyDone, .forgotten, .absent,
+            .finished(.revoked), .finished(.dead), .renewed, .settled, .lost, .revoked, .running, .alreadyDone,
+            .forgotten, .noted, .replayed, .absent,
         ]
         #expect(Set(replies.map(\.description)).count == replies.count)
     }

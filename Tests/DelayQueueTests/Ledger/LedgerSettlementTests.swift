@@ -8,7 +8,7 @@ import Testing
     func completing(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .lost)
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             #expect(try await job.ask(.complete(job.b, attempt: 1, copies: 3)) == .lost)
             #expect(try await job.ask(.complete(job.a, attempt: 2, copies: 3)) == .lost)
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .settled)
@@ -16,9 +16,9 @@ import Testing
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .settled)
             #expect(try await job.ask(.complete(job.b, attempt: 1, copies: 3)) == .lost)
             #expect(try await job.ask(.retry(job.a, attempt: 1, delay: .zero)) == .lost)
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .lost)
-            #expect(try await job.ask(.claim(job.b, copy: .index(1))) == .finished(.done))
-            #expect(try await job.ask(.claim(job.a, copy: .index(0))) == .finished(.done))
+            #expect(try await job.ask(.bury(job.a, attempt: 1, DeathReport(reason: "x", consumer: "c"))) == .lost)
+            #expect(try await job.ask(.claim(job.b)) == .finished(.done))
+            #expect(try await job.ask(.claim(job.a)) == .finished(.done))
             #expect(try await job.ask(.renew(job.a, attempt: 1, recreatingWith: 0)) == .lost)
             #expect(try await job.ask(.status) == .finished(.done))
         }
@@ -27,9 +27,9 @@ import Testing
     @Test(arguments: LedgerKind.allCases)
     func completingAfterTheLease(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             job.clock.advance(by: .seconds(60))
-            _ = try await job.ask(.claim(job.b, copy: .index(0)))
+            _ = try await job.ask(.claim(job.b))
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .lost)
             job.clock.advance(by: .seconds(60))
             #expect(try await job.ask(.complete(job.b, attempt: 2, copies: 3)) == .settled)
@@ -40,7 +40,7 @@ import Testing
     func forgettingCopiesOfADoneJob(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             #expect(try await job.ask(.forget([0], of: 3)) == .absent)
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             #expect(try await job.ask(.forget([0], of: 3)) == .held(for: .seconds(30)))
             _ = try await job.ask(.complete(job.a, attempt: 1, copies: 3))
             #expect(try await job.ask(.forget([2], of: 3)) == .forgotten)
@@ -49,7 +49,7 @@ import Testing
             #expect(try await job.lasts(day * 7))
             #expect(try await job.ask(.forget([1], of: 3)) == .forgotten)
             #expect(try await job.lasts(.seconds(300)))
-            #expect(try await job.ask(.claim(job.b, copy: .index(1))) == .finished(.done))
+            #expect(try await job.ask(.claim(job.b)) == .finished(.done))
         }
     }
 
@@ -57,7 +57,7 @@ import Testing
     func graceIsAtLeastTwoLeasesAndTwoTimesToRun(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             var job = job
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.complete(job.a, attempt: 1, copies: 1))
             job.timing.lease = .seconds(400)
             _ = try await job.ask(.forget([0], of: 1))
@@ -71,7 +71,7 @@ import Testing
     @Test(arguments: LedgerKind.allCases)
     func copiesThatCannotBeCounted(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: nil))
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.complete(job.a, attempt: 1, copies: 0))
             #expect(try await job.lasts(day))
             #expect(try await job.ask(.forget([0, 1, 2], of: 0)) == .forgotten)
@@ -80,72 +80,77 @@ import Testing
     }
 
     @Test(arguments: LedgerKind.allCases)
-    func buriedCopyAndKicks(_ kind: LedgerKind) async throws {
+    func givingUp(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(1)))
+            let report = DeathReport(reason: "no such customer", consumer: "host/1")
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.retry(job.a, attempt: 1, delay: .zero))
-            _ = try await job.ask(.claim(job.b, copy: .index(1)))
-            #expect(try await job.ask(.bury(job.a, attempt: 2, copy: .index(1), kicks: 0)) == .lost)
-            #expect(try await job.ask(.bury(job.b, attempt: 2, copy: .index(1), kicks: 2)) == .settled)
-            #expect(try await job.ask(.bury(job.b, attempt: 2, copy: .index(1), kicks: 2)) == .settled)
-            #expect(try await job.lasts(day * 7))
+            _ = try await job.ask(.claim(job.b))
+            #expect(try await job.ask(.bury(job.a, attempt: 2, report)) == .lost)
+            #expect(try await job.ask(.bury(job.b, attempt: 2, report)) == .settled)
+            #expect(try await job.isKeptForGood())
+            #expect(try await job.ask(.bury(job.b, attempt: 2, report)) == .settled)
+            #expect(try await job.ask(.bury(job.b, attempt: 1, report)) == .lost)
+            #expect(try await job.ask(.renew(job.b, attempt: 2, recreatingWith: 0)) == .lost)
+            #expect(try await job.ask(.complete(job.b, attempt: 2, copies: 3)) == .lost)
             #expect(try await job.ask(.forget([0], of: 3)) == .finished(.dead))
-            let other = ClaimOwner.random()
-            #expect(try await job.ask(.claim(other, copy: .index(0), kicks: 9)) == .finished(.dead))
-            #expect(try await job.ask(.claim(other, copy: nil, kicks: 9)) == .finished(.dead))
-            #expect(try await job.ask(.claim(other, copy: .index(1))) == .needsKicks)
-            #expect(try await job.ask(.claim(other, copy: .index(1), kicks: 2)) == .buryAgain)
-            #expect(try await job.ask(.claim(other, copy: .index(1), kicks: 1)) == .buryAgain)
-            // A kicked job is not given up again at once: its failures are forgotten.
-            #expect(
-                try await job.ask(.claim(other, copy: .index(1), kicks: 3)) == .granted(attempt: 3, failures: 0))
-            #expect(try await job.ask(.bury(job.b, attempt: 2, copy: .index(1), kicks: 2)) == .lost)
+            // However long it is asked about.
+            job.clock.advance(by: day * 400)
+            #expect(try await job.ask(.claim(job.a)) == .finished(.dead))
+            #expect(try await job.ask(.status) == .finished(.dead))
         }
     }
 
     @Test(arguments: LedgerKind.allCases)
-    func buryingAnotherCopyInstead(_ kind: LedgerKind) async throws {
+    func whereADeadJobsCopiesLie(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            let node = try BeanstalkNode("/tmp/a socket=1")
-            let first = CopyIdentity.stored(node.address, BeanstalkJobID(7))
-            let second = CopyIdentity.stored(node.address, BeanstalkJobID(8))
-            _ = try await job.ask(.claim(job.a, copy: first))
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: first, kicks: 0)) == .settled)
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0)) == .lost)
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0, instead: first)) == .settled)
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: second, kicks: 0, instead: first)) == .settled)
-            // The first request, come late: the second copy is buried by now, and stays the job.
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: first, kicks: 0)) == .lost)
-            #expect(try await job.ask(.claim(job.b, copy: first, kicks: 1)) == .finished(.dead))
-            #expect(try await job.ask(.claim(job.b, copy: second, kicks: 1)) == .granted(attempt: 2, failures: 0))
+            let address = try BeanstalkNode("/tmp/a socket=1,2").address
+            func copy(_ number: UInt64) -> StoredCopy { StoredCopy(address, BeanstalkJobID(number)) }
+            #expect(try await job.ask(.noteCopies([copy(1)])) == .absent)
+            _ = try await job.ask(.claim(job.a))
+            #expect(try await job.ask(.noteCopies([copy(1)])) == .held(for: .seconds(30)))
+            let report = DeathReport(reason: "", consumer: "é", queue: .default, copies: [copy(7)])
+            _ = try await job.ask(.bury(job.a, attempt: 1, report))
+            #expect(try await job.ask(.noteCopies([copy(8), copy(9)])) == .noted)
+            #expect(try await job.ask(.noteCopies([copy(7), copy(8)])) == .noted)
+            #expect(try await job.isKeptForGood())
+            guard case .dead(_, _, _, _, let known) = try await job.record() else {
+                Issue.record("the job is not dead")
+                return
+            }
+            #expect(known.copies == [copy(9), copy(7), copy(8)])
+            #expect((known.reason, known.consumer, known.queue) == ("", "é", .default))
+            #expect(try await job.ask(.noteCopies((10..<200).map { copy($0) })) == .noted)
+            guard case .dead(_, _, _, _, let most) = try await job.record() else {
+                Issue.record("the job is not dead")
+                return
+            }
+            #expect(most.copies == (136..<200).map { copy($0) })
         }
     }
 
-    /// Whoever asks about a dead job may delete its copy: no copy can be named from then on.
-    @Test(
-        arguments: LedgerKind.allCases,
-        [(CopyIdentity.index(1), LedgerReply.finished(.dead)), (.index(0), .needsKicks)])
-    func noOtherCopyIsNamedOnceSomebodyAsked(
-        _ kind: LedgerKind, _ question: (asked: CopyIdentity, answer: LedgerReply)
-    ) async throws {
-        let (asked, answer) = question
+    @Test(arguments: LedgerKind.allCases)
+    func replaying(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
-            #expect(try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .settled)
-            #expect(try await job.ask(.claim(job.b, copy: asked)) == answer)
-            #expect(
-                try await job.ask(.bury(job.a, attempt: 1, copy: .index(1), kicks: 0, instead: .index(0))) == .lost)
-            #expect(
-                try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0)) == .settled,
-                "what was settled once is settled when asked again")
-            #expect(try await job.ask(.claim(job.b, copy: .index(0), kicks: 0)) == .buryAgain)
+            let operators = try (1...2).map { try ClaimOwner("operator\($0)") }
+            #expect(try await job.ask(.replay(operators[0])) == .absent)
+            _ = try await job.ask(.claim(job.a))
+            #expect(try await job.ask(.replay(operators[0])) == .held(for: .seconds(30)))
+            _ = try await job.ask(.retry(job.a, attempt: 1, delay: .zero))
+            #expect(try await job.ask(.replay(operators[0])) == .waiting(for: .zero))
+            _ = try await job.ask(.claim(job.b))
+            let report = DeathReport(reason: "x", consumer: "c")
+            _ = try await job.ask(.bury(job.b, attempt: 2, report))
+            #expect(try await job.ask(.replay(operators[0])) == .replayed)
             #expect(try await job.lasts(day * 7))
-            _ = try await job.ask(.claim(job.b, copy: .index(0), kicks: 1))
-            #expect(try await job.ask(.bury(job.b, attempt: 2, copy: .index(0), kicks: 1)) == .settled)
-            #expect(try await job.ask(.claim(job.a, copy: .index(0), kicks: 1)) == .buryAgain)
-            #expect(
-                try await job.ask(.bury(job.b, attempt: 2, copy: .index(1), kicks: 0, instead: .index(0))) == .lost,
-                "the copy named first was about to be buried again")
+            #expect(try await job.ask(.replay(operators[0])) == .replayed, "a repeat of the same request")
+            #expect(try await job.ask(.replay(operators[1])) == .waiting(for: .zero))
+            #expect(try await job.ask(.bury(job.b, attempt: 2, report)) == .lost, "a late repeat")
+            // It starts without failures, so that it is not given up again at once.
+            #expect(try await job.ask(.claim(job.a)) == .granted(attempt: 3, failures: 0))
+            #expect(try await job.ask(.replay(operators[0])) == .held(for: .seconds(30)))
+            #expect(try await job.ask(.complete(job.a, attempt: 3, copies: 3)) == .settled)
+            #expect(try await job.ask(.replay(operators[0])) == .finished(.done))
         }
     }
 
@@ -157,7 +162,7 @@ import Testing
             #expect(try await job.lasts(day * 9))
             #expect(try await job.ask(.revoke(fireDate: job.clock.now.date, copies: 2)) == .revoked)
             #expect(try await job.lasts(day * 9))
-            #expect(try await job.ask(.claim(job.a, copy: .index(0))) == .finished(.revoked))
+            #expect(try await job.ask(.claim(job.a)) == .finished(.revoked))
             #expect(try await job.ask(.status) == .finished(.revoked))
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 2)) == .lost)
             #expect(try await job.ask(.forget([1], of: 2)) == .forgotten)
@@ -185,7 +190,7 @@ import Testing
     func revokingARunningJob(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             let due = job.clock.now.date
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             #expect(try await job.ask(.revoke(fireDate: due, copies: 3)) == .running)
             #expect(try await job.ask(.renew(job.a, attempt: 1)) == .renewed)
             job.clock.advance(by: .seconds(30))
@@ -198,20 +203,20 @@ import Testing
     func revokingInOtherStates(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             let due = job.clock.now.date
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.retry(job.a, attempt: 1, delay: .seconds(5)))
             #expect(try await job.ask(.revoke(fireDate: due, copies: 3)) == .revoked)
         }
         try await LedgerFixture.run(kind) { job async throws in
             let due = job.clock.now.date
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
-            _ = try await job.ask(.bury(job.a, attempt: 1, copy: .index(0), kicks: 0))
+            _ = try await job.ask(.claim(job.a))
+            _ = try await job.ask(.bury(job.a, attempt: 1, DeathReport(reason: "x", consumer: "c")))
             #expect(try await job.ask(.revoke(fireDate: due, copies: 3)) == .revoked)
-            #expect(try await job.ask(.claim(job.b, copy: .index(0), kicks: 1)) == .finished(.revoked))
+            #expect(try await job.ask(.claim(job.b)) == .finished(.revoked))
         }
         try await LedgerFixture.run(kind) { job async throws in
             let due = job.clock.now.date
-            _ = try await job.ask(.claim(job.a, copy: .index(0)))
+            _ = try await job.ask(.claim(job.a))
             _ = try await job.ask(.complete(job.a, attempt: 1, copies: 3))
             #expect(try await job.ask(.revoke(fireDate: due, copies: 3)) == .alreadyDone)
             #expect(try await job.ask(.status) == .finished(.done))
@@ -224,7 +229,7 @@ import Testing
             #expect(await job.ledger.perform([]).isEmpty)
             let keys = (0..<500).map { _ in LedgerKey(queue: .default, id: .random()) }
             let operations: [LedgerRequest.Operation] = [
-                .claim(job.a, copy: .index(0)), .complete(job.a, attempt: 1, copies: 1), .forget([0], of: 1), .status,
+                .claim(job.a), .complete(job.a, attempt: 1, copies: 1), .forget([0], of: 1), .status,
             ]
             let requests = operations.flatMap { operation in
                 keys.map { LedgerRequest(key: $0, operation: operation) }
@@ -245,7 +250,7 @@ import Testing
             let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for _ in 0..<50 {
                     group.addTask {
-                        let request = LedgerRequest(key: key, operation: .claim(.random(), copy: nil))
+                        let request = LedgerRequest(key: key, operation: .claim(.random()))
                         if case .granted = try await ledger.perform(request) { return true }
                         return false
                     }

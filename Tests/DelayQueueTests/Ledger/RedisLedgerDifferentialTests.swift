@@ -27,7 +27,7 @@ import Testing
         var generator: SeededGenerator
         let keys: [LedgerKey]
         let owners: [ClaimOwner]
-        let copies: [CopyIdentity]
+        let copies: [StoredCopy]
 
         mutating func next(_ model: Model, now: Timestamp) -> LedgerRequest {
             let key = pick(keys)
@@ -36,11 +36,9 @@ import Testing
             if chance(5) { timing.timeToRun = .milliseconds(350_000_001) }
             let (owner, attempt) = claimant(model.records[key])
             let operation: LedgerRequest.Operation
-            switch Int.random(in: 0..<16, using: &generator) {
+            switch Int.random(in: 0..<19, using: &generator) {
             case 0...4:
-                operation = .claim(
-                    chance(3) ? owner : pick(owners), copy: chance(4) ? nil : pick(copies),
-                    kicks: chance(3) ? nil : number(0...3), createsRecord: !chance(8))
+                operation = .claim(chance(3) ? owner : pick(owners), createsRecord: !chance(8))
             case 5...6:
                 operation = .renew(owner, attempt: attempt, recreatingWith: chance(2) ? number(0...30) : nil)
             case 7: operation = .complete(owner, attempt: attempt, copies: number(0...3))
@@ -49,14 +47,18 @@ import Testing
             case 10: operation = .release(owner, attempt: attempt)
             case 11:
                 operation = .bury(
-                    owner, attempt: attempt, copy: pick(copies), kicks: number(0...2),
-                    instead: chance(2) ? pick(copies) : nil)
+                    owner, attempt: attempt,
+                    DeathReport(
+                        reason: ["", "a b, c=d", "é"][number(0...2)], consumer: "host/\(number(1...9))",
+                        queue: chance(2) ? .default : nil, copies: someCopies()))
             case 12:
                 let due = now + .microseconds(number(-100_000_000...900_000_000))
                 operation = .revoke(fireDate: due.date, copies: number(0...3))
             case 13...14:
                 let gone = (0..<number(0...3)).map { _ in number(0...3) }
                 operation = .forget(CopySet(gone) ?? [], of: number(0...3))
+            case 15: operation = .replay(pick(owners))
+            case 16...17: operation = .noteCopies(someCopies())
             default: operation = .status
             }
             return LedgerRequest(key: key, operation: operation, timing: timing)
@@ -66,13 +68,17 @@ import Testing
             guard !chance(5) else { return (pick(owners), number(0...4)) }
             switch record {
             case .claimed(let owner, let attempt, _, _), .waiting(let owner, let attempt, _, _),
-                .dead(let owner, let attempt, _, _):
+                .dead(let owner, let attempt, _, _, _):
                 return (owner, attempt)
             case .done(let owner, _):
                 return (owner, 1)
             case .revoked, nil:
                 return (pick(owners), 1)
             }
+        }
+
+        private mutating func someCopies() -> [StoredCopy] {
+            (0..<number(0...3)).map { _ in pick(copies) }
         }
 
         mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &generator) == 0 }
@@ -93,9 +99,7 @@ import Testing
                 keys: (0..<12).map { LedgerKey(queue: .default, id: JobID(unchecked: "job:\($0)")) }
                     + (0..<2).map { LedgerKey(goQueue: JobID(unchecked: "0123456789abcdef0123456789abcde\($0)")) },
                 owners: (0..<3).map { _ in ClaimOwner.random() },
-                copies: [
-                    .index(0), .index(1), .stored(address, BeanstalkJobID(1)), .stored(address, BeanstalkJobID(2)),
-                ])
+                copies: (1...40).map { StoredCopy(address, BeanstalkJobID($0)) })
             var model = Model()
             var replies: [String: Int] = [:]
 
@@ -167,21 +171,26 @@ import Testing
             "1 Claimed a 1 0 5", "1 paused a 1 0 5", "1  done a -", "1 done a", "1 done a x", "1 done a ,",
             "1 done a 1,",
             "1 done a 1,,2", "1 done a 123", "1 done a -,1", "1 done a - -", "1 revoked 5", "1 revoked x -",
-            "1 revoked 5 1;2", "1 dead a 1 2", "1 dead a 1 2 x", "10 done a -", "1\tdone a -", "done", "{\"a\": 1}",
+            "1 revoked 5 1;2", "1 dead a 1 2", "1 dead a 1 2 5 - c r", "1 dead a 1 2 5 -  r -",
+            "1 dead a 1 2 5 - c r - x", "10 done a -", "1\tdone a -", "done", "{\"a\": 1}",
             // Nearly the claim that is asked about, and copies that are written otherwise.
             "1 claimed ab 1 0 5", "1 claimed a 12 0 5", "1 claimed a 01 0 5", "1 claimed a 1 00 05",
             "1 claimed a 1 0 5 ", "1 claimed a 1 0 5x", "1 claimed a 1  5", "1 claimed a 1 0 ", "1 claimed a 1 -1 5",
             "1 claimed a 1 1000000001 5", "1 claimed a 1 1000000000 9007199254740992",
             "1 claimed a 1 0 9007199254740994", " 1 claimed a 1 0 5", "1 waiting a 1 1000000001 5",
-            "1 done a 1,0", "1 done a 00,07", "1 revoked 5 10,01", "1 dead a 1 2 1000000001",
-            "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1", "1 revoked 5 2", "1 dead a 1 2 0",
-            "1 dead a 1 h:1=7 0", "7777777777777777", "77777777 7777777",
+            "1 done a 1,0", "1 done a 00,07", "1 revoked 5 10,01", "1 dead a 1 1000000001 5 - c r -",
+            "1 dead a 1 2 9007199254740994 - c r -",
+            "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1", "1 revoked 5 2",
+            "1 dead a 1 2 5 - c r -",
+            "1 dead a 1 0 5 q h/1 x%20y 127.0.0.1:11300=1,h:1=7", "7777777777777777", "77777777 7777777",
         ]
         let owner = try ClaimOwner("a")
+        let address = try BeanstalkNode("127.0.0.1:11300").address
         let operations: [LedgerRequest.Operation] = [
-            .status, .claim(try ClaimOwner("b"), copy: .index(2), kicks: 0), .renew(owner, attempt: 1),
+            .status, .claim(try ClaimOwner("b")), .renew(owner, attempt: 1),
             .complete(owner, attempt: 1, copies: 2), .retry(owner, attempt: 1, delay: .seconds(1)),
-            .release(owner, attempt: 1), .bury(owner, attempt: 1, copy: .index(0), kicks: 0),
+            .release(owner, attempt: 1), .bury(owner, attempt: 1, DeathReport(reason: "x", consumer: "c")),
+            .noteCopies([StoredCopy(address, BeanstalkJobID(1))]), .replay(owner),
             .revoke(fireDate: clock.now.date, copies: 2), .forget([0], of: 2), .forget([], of: 0),
             .forget([1, 12], of: 13),
         ]

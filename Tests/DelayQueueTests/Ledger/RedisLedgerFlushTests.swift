@@ -32,10 +32,10 @@ import Testing
                             let jobs = (0..<10).map { job("\(worker).\(round).\($0)") }
                             let requests = jobs.flatMap { key in
                                 [
-                                    LedgerRequest(key: key, operation: .claim(a, copy: .index(0))),
-                                    LedgerRequest(key: key, operation: .claim(b, copy: .index(1))),
+                                    LedgerRequest(key: key, operation: .claim(a)),
+                                    LedgerRequest(key: key, operation: .claim(b)),
                                     LedgerRequest(key: key, operation: .retry(a, attempt: 1, delay: .zero)),
-                                    LedgerRequest(key: key, operation: .claim(b, copy: .index(1))),
+                                    LedgerRequest(key: key, operation: .claim(b)),
                                     LedgerRequest(key: key, operation: .complete(b, attempt: 2, copies: 2)),
                                     LedgerRequest(key: key, operation: .forget([1], of: 2)),
                                 ]

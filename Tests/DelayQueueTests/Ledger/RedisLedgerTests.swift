@@ -39,8 +39,8 @@ import Testing
         try await withRedis { server in
             let ledger = try RedisLedger(server.url)
             let timing = shortTiming()
-            let first = LedgerRequest(key: job(), operation: .claim(a, copy: nil), timing: timing)
-            let second = LedgerRequest(key: job(), operation: .claim(b, copy: nil), timing: timing)
+            let first = LedgerRequest(key: job(), operation: .claim(a), timing: timing)
+            let second = LedgerRequest(key: job(), operation: .claim(b), timing: timing)
             let clock = ContinuousClock()
             let start = clock.now
             #expect(try await ledger.perform(first) == .granted(attempt: 1, failures: 0))
@@ -63,7 +63,7 @@ import Testing
                 timing.grace = grace
                 timing.retention = grace * 10
                 let key = job("job\(index)")
-                requests.append(LedgerRequest(key: key, operation: .claim(a, copy: .index(0)), timing: timing))
+                requests.append(LedgerRequest(key: key, operation: .claim(a), timing: timing))
                 requests.append(LedgerRequest(key: key, operation: .complete(a, attempt: 1, copies: 3), timing: timing))
                 guard index > 0 else { continue }
                 requests.append(LedgerRequest(key: key, operation: .forget([0, 1, 2], of: 3), timing: timing))
@@ -77,7 +77,7 @@ import Testing
                 #expect(.milliseconds(lifetime) > expected - .seconds(60))
             }
             // None of it left anything that another request is written with.
-            let later = try await ledger.perform(LedgerRequest(key: job("job0"), operation: .claim(b, copy: nil)))
+            let later = try await ledger.perform(LedgerRequest(key: job("job0"), operation: .claim(b)))
             #expect(later == .finished(.done))
             await ledger.close()
         }
@@ -88,12 +88,12 @@ import Testing
             let ledger = try RedisLedger(server.url)
             let timing = shortTiming()
             let operations: [LedgerRequest.Operation] = [
-                .claim(a, copy: .index(0)), .complete(a, attempt: 1, copies: 1), .forget([0], of: 1),
+                .claim(a), .complete(a, attempt: 1, copies: 1), .forget([0], of: 1),
             ]
             let requests = operations.map { LedgerRequest(key: job(), operation: $0, timing: timing) }
             let replies = try await ledger.perform(requests).map { try $0.get() }
             #expect(replies == [.granted(attempt: 1, failures: 0), .settled, .forgotten])
-            let again = LedgerRequest(key: job(), operation: .claim(b, copy: .index(0)), timing: timing)
+            let again = LedgerRequest(key: job(), operation: .claim(b), timing: timing)
             #expect(
                 try await askUntilChanged(ledger, again) { $0 == .finished(.done) } == .granted(attempt: 1, failures: 0)
             )
@@ -110,13 +110,13 @@ import Testing
                 try await ledger.perform(LedgerRequest(key: job(name), operation: operation))
             }
             let names = ["complete", "retry", "release", "bury", "renew", "forget", "takeOver"]
-            for name in names { _ = try await ask(name, .claim(a, copy: .index(0))) }
+            for name in names { _ = try await ask(name, .claim(a)) }
             _ = try await ask("forget", .complete(a, attempt: 1, copies: 2))
             _ = try await ask("takeOver", .release(a, attempt: 1))
             _ = try await ledger.client.command("CONFIG", "SET", "maxmemory", "1")
 
             for operation in [
-                LedgerRequest.Operation.claim(b, copy: nil), .revoke(fireDate: .distantPast, copies: 1),
+                LedgerRequest.Operation.claim(b), .revoke(fireDate: .distantPast, copies: 1),
                 .renew(b, attempt: 1, recreatingWith: 0),
             ] {
                 let error = await #expect(throws: DelayQueueError.self) { try await ask("new", operation) }
@@ -127,10 +127,10 @@ import Testing
             #expect(try await ask("complete", .complete(a, attempt: 1, copies: 2)) == .settled)
             #expect(try await ask("retry", .retry(a, attempt: 1, delay: .seconds(1))) == .settled)
             #expect(try await ask("release", .release(a, attempt: 1)) == .settled)
-            #expect(try await ask("bury", .bury(a, attempt: 1, copy: .index(0), kicks: 0)) == .settled)
+            #expect(try await ask("bury", .bury(a, attempt: 1, DeathReport(reason: "x", consumer: "c"))) == .settled)
             #expect(try await ask("renew", .renew(a, attempt: 1)) == .renewed)
             #expect(try await ask("forget", .forget([0], of: 2)) == .forgotten)
-            #expect(try await ask("takeOver", .claim(b, copy: nil)) == .granted(attempt: 2, failures: 0))
+            #expect(try await ask("takeOver", .claim(b)) == .granted(attempt: 2, failures: 0))
             #expect(try await ask("retry", .revoke(fireDate: .distantPast, copies: 2)) == .revoked)
             #expect(try await ask("new", .status) == .absent)
             await ledger.close()
@@ -158,7 +158,7 @@ import Testing
             for key in [job(), LedgerKey(goQueue: JobID(unchecked: "eed9ca1b2163fe2e61f74cd7c1475c7a"))] {
                 _ = try await ledger.client.command("RPUSH", key.description, "x")
                 for operation in [
-                    LedgerRequest.Operation.claim(a, copy: nil), .complete(a, attempt: 1, copies: 1), .status,
+                    LedgerRequest.Operation.claim(a), .complete(a, attempt: 1, copies: 1), .status,
                     .revoke(fireDate: .distantPast, copies: 1), .forget([0], of: 2),
                 ] {
                     let error = await #expect(throws: DelayQueueError.self) {
@@ -178,7 +178,7 @@ import Testing
             let ledger = try RedisLedger(server.url)
             _ = try await ledger.client.command("SET", job("b").description, "2 frozen")
             let results = await ledger.perform(
-                ["a", "b", "c"].map { LedgerRequest(key: job($0), operation: .claim(a, copy: nil)) })
+                ["a", "b", "c"].map { LedgerRequest(key: job($0), operation: .claim(a)) })
             #expect(try results[0].get() == .granted(attempt: 1, failures: 0))
             #expect(throws: DelayQueueError.self) { try results[1].get() }
             #expect(try results[2].get() == .granted(attempt: 1, failures: 0))
@@ -194,7 +194,7 @@ import Testing
             func ask(_ operation: LedgerRequest.Operation) async throws -> LedgerReply {
                 try await ledger.perform(LedgerRequest(key: key, operation: operation))
             }
-            #expect(try await ask(.claim(a, copy: nil)) == .finished(.done))
+            #expect(try await ask(.claim(a)) == .finished(.done))
             #expect(try await ask(.complete(a, attempt: 1, copies: 0)) == .lost)
             #expect(try await ask(.revoke(fireDate: .distantPast, copies: 0)) == .alreadyDone)
             #expect(try await ask(.forget([0], of: 3)) == .forgotten)
@@ -204,7 +204,7 @@ import Testing
 
             // And ours looks taken to a Go consumer, which sets its lock only where there is no key.
             _ = try await ledger.client.command("DEL", key.description)
-            #expect(try await ask(.claim(a, copy: nil)) == .granted(attempt: 1, failures: 0))
+            #expect(try await ask(.claim(a)) == .granted(attempt: 1, failures: 0))
             #expect(try await ledger.client.command("SET", key.description, "x", "NX", "PX", "3600500").isNull)
             await ledger.close()
         }
@@ -214,7 +214,7 @@ import Testing
         try await withRedis { server in
             let ledger = try RedisLedger(server.url)
             #expect(
-                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a, copy: nil)))
+                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a)))
                     == .granted(attempt: 1, failures: 0))
             _ = try await ledger.client.command("SCRIPT", "FLUSH")
             let replies = try await ledger.perform([
@@ -230,7 +230,7 @@ import Testing
     @Test func aRequestThatAnotherOvertookInAFlushFailsUnperformed() async throws {
         try await withRedis { server in
             let ledger = try RedisLedger(server.url)
-            _ = try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a, copy: .index(0))))
+            _ = try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a)))
             _ = try await ledger.client.command("SCRIPT", "FLUSH")
             let complete = LedgerRequest(key: job(), operation: .complete(a, attempt: 1, copies: 1))
             let results = await ledger.perform([
@@ -285,14 +285,14 @@ import Testing
             // Of a primary that is not there; stale reads are served, writes are not.
             _ = try await ledger.client.command("REPLICAOF", "127.0.0.1", "1")
             let error = await #expect(throws: DelayQueueError.self) {
-                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a, copy: nil)))
+                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a)))
             }
             #expect(error?.code == .ledgerUnavailable)
             #expect(error?.isRetriable == true)
             #expect((error?.underlying as? RedisError)?.serverPrefix == "READONLY")
             _ = try await ledger.client.command("REPLICAOF", "NO", "ONE")
             #expect(
-                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a, copy: nil)))
+                try await ledger.perform(LedgerRequest(key: job(), operation: .claim(a)))
                     == .granted(attempt: 1, failures: 0))
             await ledger.close()
         }

@@ -28,7 +28,16 @@ struct LedgerFixture {
     /// Whether the record lasts so long from now; up to a minute less, where the server's own clock runs.
     func lasts(_ expected: Duration) async throws -> Bool {
         guard let lifetime = try await readLifetime(key) else { return false }
-        return lifetime <= expected && lifetime > expected - .seconds(60)
+        // Servers count milliseconds, rounded up.
+        return lifetime < expected + .milliseconds(1) && lifetime > expected - .seconds(60)
+    }
+
+    func isKeptForGood() async throws -> Bool {
+        try await lasts(LedgerTiming.retentionOfDeadJobs)
+    }
+
+    func record() async throws -> LedgerRecord? {
+        try await ledger.read([key])[0]
     }
 
     static func run(_ kind: LedgerKind, _ body: (LedgerFixture) async throws -> Void) async throws {

@@ -1,4 +1,5 @@
 import DelayQueue
+import Foundation
 import SimulatedWorld
 import Testing
 
@@ -10,6 +11,7 @@ struct JudgeTests {
 
     var judge: Judge
     let job: Int
+    let report = DeathReport(reason: "x", consumer: "c")
     let a: ClaimOwner
     let b: ClaimOwner
 
@@ -24,13 +26,13 @@ struct JudgeTests {
     }
 
     mutating func claim(_ owner: ClaimOwner, attempt: Int = 1, failures: Int = 0, at second: Int64) {
-        answer(.claim(owner, copy: .index(0)), .granted(attempt: attempt, failures: failures), at: second)
+        answer(.claim(owner), .granted(attempt: attempt, failures: failures), at: second)
     }
 
     mutating func answer(
-        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, at second: Int64, by process: Int = 1
+        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, at second: Int64
     ) {
-        judge.answered(operation, reply, job: job, by: process, now: second * Self.second)
+        judge.answered(operation, reply, job: job, now: second * Self.second)
     }
 
     mutating func deliver(attempt: Int = 1, at second: Int64, clock: Int64? = nil) {
@@ -54,16 +56,6 @@ struct JudgeTests {
         #expect(judge.loss(of: job, copies: 0) != nil)
         claim(a, at: 10)
         #expect(judge.loss(of: job, copies: 0) != nil)
-        judge.erased(job)
-        #expect(judge.loss(of: job, copies: 0) != nil)
-    }
-
-    @Test mutating func `a dead job may go with its node`() {
-        claim(a, at: 10)
-        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11)
-        #expect(judge.loss(of: job, copies: 0) != nil)
-        judge.erased(job)
-        #expect(judge.loss(of: job, copies: 0) == nil)
     }
 
     @Test mutating func `early is early by a microsecond`() {
@@ -176,15 +168,19 @@ struct JudgeTests {
         #expect(judge.violation != nil)
     }
 
-    @Test mutating func `dead jobs run when they were kicked, and only then`() {
+    @Test mutating func `dead jobs run when they were replayed, and only then`() throws {
         claim(a, at: 10)
-        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11)
-        var unkicked = self
-        unkicked.claim(b, attempt: 2, at: 12)
-        #expect(unkicked.judge.violation != nil)
-        judge.kicked(job)
-        claim(b, attempt: 2, at: 12)
+        answer(.bury(a, attempt: 1, report), .settled, at: 11)
+        var unreplayed = self
+        unreplayed.claim(b, attempt: 2, at: 12)
+        #expect(unreplayed.judge.violation != nil)
+        let owner = try ClaimOwner("operator")
+        answer(.replay(owner), .replayed, at: 12)
+        answer(.replay(owner), .replayed, at: 13)
+        claim(b, attempt: 2, failures: 0, at: 13)
         #expect(judge.violation == nil)
+        answer(.replay(owner), .replayed, at: 14)
+        #expect(judge.violation != nil, "it is not dead")
     }
 
     @Test mutating func `copies of a job that is not done are not deleted`() {
@@ -193,16 +189,14 @@ struct JudgeTests {
         #expect(judge.violation != nil)
     }
 
-    @Test mutating func `copies of a dead job go once one is buried, and that one stays`() {
+    @Test mutating func `every copy of a dead job stays, and its record too`() {
         claim(a, at: 10)
-        answer(.bury(a, attempt: 1, copy: .index(0), kicks: 0), .settled, at: 11, by: 7)
-        var early = self
-        early.judge.deleted(job, writtenBy: 1, by: .consumer(7))
-        #expect(early.judge.violation != nil)
-        judge.buried(job)
-        judge.deleted(job, writtenBy: 1, by: .consumer(7))
-        #expect(judge.violation == nil)
-        judge.deleted(job, writtenBy: 1, by: .consumer(7), isNamed: true)
+        answer(.bury(a, attempt: 1, report), .settled, at: 11)
+        #expect(judge.loss(of: job, copies: 0) != nil)
+        var deleted = self
+        deleted.judge.deleted(job, writtenBy: 1, by: .consumer(7))
+        #expect(deleted.judge.violation != nil)
+        judge.expired(job, now: 900_000 * Self.second)
         #expect(judge.violation != nil)
     }
 
@@ -223,12 +217,24 @@ struct JudgeTests {
         #expect(judge.loss(of: job, copies: 0) == nil)
     }
 
+    @Test mutating func `copies go for a revocation once the ledger has it`() {
+        var early = self
+        early.judge.deleted(job, writtenBy: 1, by: .revocation(job: job, isMarked: true))
+        #expect(early.judge.violation != nil)
+        var unmarked = self
+        unmarked.judge.deleted(job, writtenBy: 1, by: .revocation(job: job, isMarked: false))
+        #expect(unmarked.judge.violation == nil, "its producer has no ledger to ask")
+        answer(.revoke(fireDate: .now, copies: 3), .revoked, at: 1)
+        judge.deleted(job, writtenBy: 1, by: .revocation(job: job, isMarked: true))
+        #expect(judge.violation == nil)
+    }
+
     @Test mutating func `strangers' copies are not deleted`() {
         let other = judge.add("other", fireTime: 0)
         var refusing = self
         refusing.judge.deleted(job, writtenBy: 1, by: .refusal(call: 2))
         #expect(refusing.judge.violation != nil)
-        judge.deleted(job, writtenBy: 1, by: .revocation(job: other))
+        judge.deleted(job, writtenBy: 1, by: .revocation(job: other, isMarked: false))
         #expect(judge.violation != nil)
     }
 

@@ -4,7 +4,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, replyLost
-    case kick, revocation
+    case kick, replay, drop, revocation
 }
 
 /// How often each fault happened.

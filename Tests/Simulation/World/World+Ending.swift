@@ -8,7 +8,7 @@ extension World {
         ledgerIsBack()
         for gate in gates { gate.recover() }
         for index in failuresLeft.indices { failuresLeft[index] = 0 }
-        kickOn()
+        lookAfterJobs()
         callersWaiting += 1
         after(6_000_000) { [unowned self] in
             callersWaiting -= 1
@@ -16,17 +16,11 @@ extension World {
         }
     }
 
-    /// Kicks go on: a job buried after the last fault must not stay dead for ever, or its end could not be judged.
-    private func kickOn() {
+    /// Goes on: a job given up after the last fault must not stay dead for ever, or its end could not be judged.
+    private func lookAfterJobs() {
         kickAll()
-        after(10_000_000) { [unowned self] in kickOn() }
-    }
-
-    func kickAll() {
-        for gate in gates where gate.server.isUp {
-            for job in gate.server.kickAll() { judge.kicked(job) }
-            gate.serve()
-        }
+        replayAll()
+        after(10_000_000) { [unowned self] in lookAfterJobs() }
     }
 
     var hasEnded: Bool {

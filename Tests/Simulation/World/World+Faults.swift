@@ -5,7 +5,7 @@ extension World {
         let kinds: [Fault] = [
             .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
             .producerPause, .producerClose, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway,
-            .ledgerHang, .kick,
+            .ledgerHang, .kick, .replay, .drop,
         ]
         for _ in 0..<options.faults {
             let kind = kinds[random.below(kinds.count)]
@@ -64,6 +64,8 @@ extension World {
         case .kick:
             count(.kick)
             kickAll()
+        case .replay: replayAll()
+        case .drop: drop(which)
         case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost: break
         }
     }

@@ -5,9 +5,8 @@ extension ConsumerCore {
     // MARK: Claiming
 
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
-    mutating func claimIfDue(_ id: HeldJobID, kicks: Int? = nil, inspected: BeanstalkJobID? = nil, now: Moment) {
-        guard let readiness = jobs[id]?.readiness(inspected: inspected, now: now), readiness != .notNow
-        else { return }
+    mutating func claimIfDue(_ id: HeldJobID, now: Moment) {
+        guard let readiness = jobs[id]?.readiness(now: now), readiness != .notNow else { return }
         guard !isDraining, unmetDemand > 0 else {
             awaitDemand(id, now: now)
             return
@@ -16,7 +15,7 @@ extension ConsumerCore {
             park(id, for: ledgerRetryDelay, now: now)
             return
         }
-        guard case .ready(let copy) = readiness else {
+        guard readiness == .ready else {
             // Claims are made on live reservations only; one that grew old is confirmed first.
             touchAll(of: id)
             return
@@ -24,10 +23,9 @@ extension ConsumerCore {
         guard let record = jobs[id]?.shared else { return }
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
         let owner = jobs[id]?.unansweredOwner ?? makeOwner()
-        jobs.enter(.claiming(owner: owner, copy: copy.id, node: copy.node), id)
+        jobs.enter(.claiming(owner: owner), id)
         let createsRecord = jobs[id]?.mayRunWithoutRecord == true || !isLateBeyondRetention(record, now: now)
-        let identity = identity(of: copy, copies: record.copies)
-        ask(.claim(owner, copy: identity, kicks: kicks, createsRecord: createsRecord), id)
+        ask(.claim(owner, createsRecord: createsRecord), id)
     }
 
     private mutating func touchAll(of id: HeldJobID) {
@@ -37,7 +35,7 @@ extension ConsumerCore {
     mutating func claimAnswered(
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
     ) {
-        guard let (claimedCopy, node) = jobs[id]?.claiming(by: owner) else { return }
+        guard jobs[id]?.isClaiming(by: owner) == true else { return }
         if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
         if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
             // The copies went with their connection while the claim was under way.
@@ -58,14 +56,10 @@ extension ConsumerCore {
             wait(id, for: remaining, now: now)
         case .success(.finished(.done)), .success(.finished(.revoked)):
             deleteCopies(of: id, now: now)
-        case .success(.finished(.dead)), .success(.needsKicks), .success(.buryAgain), .success(.absent):
-            guard let claimedCopy else {
-                // This was said of a reservation that is over. Somebody else may have had the copy meanwhile.
-                jobs.enter(.holding, id)
-                claimIfDue(id, now: now)
-                return
-            }
-            answered(result, about: claimedCopy, node: node, of: id, now: now)
+        case .success(.finished(.dead)):
+            sendBackDead(id, knownCopies: [], now: now)
+        case .success(.absent):
+            metNoRecord(id, now: now)
         case .success:
             let jobID = jobs[id]?.id
             park(id, for: .seconds(1), tries: 1, now: now)
@@ -75,42 +69,6 @@ extension ConsumerCore {
             let jobID = jobs[id]?.id
             park(id, for: error.isRetriable ? ledgerRetryDelay : .seconds(5), now: now)
             if !error.isRetriable { effects.append(.warning(.claimRefused, jobID, node: nil, error)) }
-        }
-    }
-
-    /// The ledger has no claim to give, but knows what to do with the copy that asked.
-    private mutating func answered(
-        _ result: Result<LedgerReply, DelayQueueError>, about copy: BeanstalkJobID, node: Int, of id: HeldJobID,
-        now: Moment
-    ) {
-        switch result {
-        case .success(.finished):
-            effects.append(.duplicateCopy)
-            jobs.enter(.holding, id)
-            // Of a dead job's copies one is the buried one, and may have been kicked: each asks for itself.
-            markLeftOver(id) { $0.id == copy && $0.node == node }
-            claimIfDue(id, now: now)
-        case .success(.buryAgain):
-            buryAgain(id, copy: copy, node: node, now: now)
-        case .success(.absent):
-            metNoRecord(id, copy: copy, node: node, now: now)
-        default:
-            jobs.enter(.inspecting(copy: copy, node: node), id)
-            send(.inspect(copy), to: node, for: id)
-        }
-    }
-
-    /// A dead job's own copy came back without a kick: the process that gave the job up died before the node had
-    /// buried it.
-    private mutating func buryAgain(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
-        guard let job = jobs[id] else { return }
-        if let index = job.index(of: copy, on: node) {
-            let held = job.copies[index]
-            jobs.enter(.burying(nil, named: []), id)
-            send(.bury(held.id, priority: held.priority), to: held.node, for: id)
-        } else {
-            jobs.enter(.holding, id)
-            claimIfDue(id, now: now)
         }
     }
 
@@ -196,28 +154,6 @@ extension ConsumerCore {
 
     // MARK: Finished jobs
 
-    /// These copies of a dead job may go. A node deletes a copy that nobody holds, and a buried one, for anybody: each
-    /// goes once a touch has confirmed that it is ours, or it might be the one that stays by now.
-    mutating func markLeftOver(_ id: HeldJobID, where isLeftOver: (HeldCopy) -> Bool) {
-        guard let job = jobs[id] else { return }
-        for index in job.copies.indices where isLeftOver(job.copies[index]) {
-            job.changeCopy(at: index) { $0.isLeftOver = true }
-            touch(copyAt: index, of: id)
-        }
-    }
-
-    /// A left-over copy was confirmed to be ours.
-    mutating func deleteLeftOver(at index: Int, of id: HeldJobID, now: Moment) {
-        guard let copy = jobs[id]?.copies[index] else { return }
-        guard copy.isYoung(now.uptime) else {
-            // The confirmation was long on its way.
-            touch(copyAt: index, of: id)
-            return
-        }
-        send(.delete(copy.id, index: copy.index), to: copy.node, for: nil)
-        removeCopies(of: id, now: now) { $0.node == copy.node && $0.id == copy.id }
-    }
-
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
         // Further copies are known by its name.
@@ -260,40 +196,15 @@ extension ConsumerCore {
         _ id: HeldJobID, node: Int, copy: BeanstalkJobID, _ statistics: JobStatistics?, now: Moment
     ) {
         guard let job = jobs[id] else { return }
-        let kicks = statistics?.kicks
-        switch job.phase {
-        case .inspecting(copy, node):
-            guard let statistics, let kicks else {
-                removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
-                return
-            }
-            if job.isForeign {
-                inspectedForeign(id, statistics, now: now)
-                return
-            }
-            if job.isLateWithoutRecord {
-                inspectedLate(id, node: node, copy: copy, isKicked: kicks > 0, now: now)
-                return
-            }
-            jobs.enter(.holding, id)
-            claimIfDue(id, kicks: kicks, inspected: copy, now: now)
-        case .settling(let claim, var pending):
-            guard case .bury = pending.settlement, pending.burying == nil else { return }
-            guard let kicks, let held = job.index(of: copy, on: node).map({ job.copies[$0] }) else {
-                removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
-                askSettle(id, now: now)
-                return
-            }
-            guard held.isYoung(now.uptime) else {
-                // The node's answer was long on its way.
-                askSettle(id, now: now)
-                return
-            }
-            pending.burying = (held, kicks)
-            jobs.enter(.settling(claim, pending), id)
-            declareDead(id, claim, held, kicks: kicks, instead: pending.named.last)
-        default:
-            break
+        guard case .inspecting(copy, node) = job.phase else { return }
+        guard let statistics else {
+            removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+            return
+        }
+        if job.isForeign {
+            inspectedForeign(id, statistics, now: now)
+        } else {
+            inspectedLate(id, node: node, copy: copy, isKicked: statistics.kicks > 0, now: now)
         }
     }
 }

@@ -6,7 +6,8 @@ extension ConsumerCore.Settings {
         self.init(
             queue: queue, nodes: nodes, lease: configuration.timing.lease,
             maximumFailures: configuration.retryPolicy.maximumFailures, settleTimeout: configuration.settleTimeout,
-            ownerPrefix: "\(ClaimOwner.random()).")
+            ownerPrefix: "\(ClaimOwner.random()).",
+            name: ProcessName.current)
         timing = configuration.timing
         seals = SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
         latePolicy = configuration.lateJobs

@@ -9,8 +9,8 @@ extension ConsumerCore {
             send(.inspectForeign(copy), to: node, for: nil)
             return
         }
-        let identity = CopyIdentity.stored(settings.nodes[node].address, copy)
-        let id = JobID(unchecked: String("\(identity)".prefix(JobID.maximumLength)))
+        let place = StoredCopy(settings.nodes[node].address, copy)
+        let id = JobID(unchecked: String("\(place)".prefix(JobID.maximumLength)))
         // How long it may run and its priority are not known yet; nothing needs them before its node has told.
         let held = HeldCopy(
             node: node, id: copy, index: nil, timeToRun: 60_000_000, priority: 0,

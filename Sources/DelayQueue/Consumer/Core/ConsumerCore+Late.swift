@@ -17,13 +17,13 @@ extension ConsumerCore {
     }
 
     /// There is no record, and none was made.
-    mutating func metNoRecord(_ id: HeldJobID, copy: BeanstalkJobID, node: Int, now: Moment) {
-        guard let job = jobs[id] else { return }
-        jobs[id]?.isLateWithoutRecord = true
+    mutating func metNoRecord(_ id: HeldJobID, now: Moment) {
+        guard let job = jobs[id], let copy = job.copies.first(where: { $0.isFresh(now.uptime) }) ?? job.copies.first
+        else { return }
         guard settings.latePolicy == .deliver else {
             // A person who kicks a copy wants it to run.
-            jobs.enter(.inspecting(copy: copy, node: node), id)
-            send(.inspect(copy), to: node, for: id)
+            jobs.enter(.inspecting(copy: copy.id, node: copy.node), id)
+            send(.inspect(copy.id), to: copy.node, for: id)
             return
         }
         effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), .deliver))
@@ -35,7 +35,6 @@ extension ConsumerCore {
     /// Each copy is judged for itself: one of them may have been kicked.
     mutating func inspectedLate(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
         guard let job = jobs[id] else { return }
-        jobs[id]?.isLateWithoutRecord = false
         jobs.enter(.holding, id)
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true

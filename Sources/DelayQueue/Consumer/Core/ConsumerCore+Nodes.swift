@@ -221,10 +221,10 @@ extension ConsumerCore {
         case .refused:
             effects.append(.duplicateCopy)
             send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.node, for: held)
-        case .added(let index, let isWantedForBurial):
+        case .added(let index):
             effects.append(.duplicateCopy)
             if copy.confirmedAt == nil { touch(copyAt: index, of: held) }
-            if isWantedForBurial { askSettle(held, now: now) } else { claimIfDue(held, now: now) }
+            claimIfDue(held, now: now)
         }
     }
 
@@ -251,9 +251,8 @@ extension ConsumerCore {
         case .touch(let copy):
             guard let id = call.job else { return }
             touchAnswered(id, node: node, copy: copy, isTouched: reply == .touched, sentAt: sentAt, now: now)
-        case .bury(let copy, _):
-            guard let id = call.job else { return }
-            buryAnswered(id, node: node, copy: copy, isBuried: reply == .buried(nil), now: now)
+        case .bury:
+            break
         case .inspect(let copy):
             guard let id = call.job else { return }
             var statistics: JobStatistics?
@@ -293,9 +292,8 @@ extension ConsumerCore {
             guard let id = call.job else { continue }
             switch call.kind {
             case .delete: deleteAnswered(id, index: nil, isDeleted: false, now: now)
-            case .bury(let copy, _): buryAnswered(id, node: node, copy: copy, isBuried: false, now: now)
             case .inspect(let copy): inspected(id, node: node, copy: copy, nil, now: now)
-            case .release, .touch, .inspectForeign, .buryForeign: break
+            case .release, .touch, .bury, .inspectForeign, .buryForeign: break
             }
         }
     }
@@ -325,10 +323,6 @@ extension ConsumerCore {
         job.changeCopy(at: index) {
             $0.isTouching = false
             $0.confirmedAt = sentAt.uptime
-        }
-        if job.copies[index].isLeftOver {
-            deleteLeftOver(at: index, of: id, now: now)
-            return
         }
         switch job.phase {
         case .holding: claimIfDue(id, now: now)
@@ -360,7 +354,7 @@ extension ConsumerCore {
         case .verifying(let claim):
             // The right to run it is no use without a copy that would come back after a crash: it is given back unrun.
             giveBack(id, claim, now: now)
-        case .claiming, .claimed, .settling, .burying:
+        case .claiming, .claimed, .settling:
             break
         }
     }

@@ -40,58 +40,9 @@ extension ConsumerCore {
             ask(.retry(claim.owner, attempt: claim.attempt, delay: delay), id)
         case .giveBack:
             ask(.release(claim.owner, attempt: claim.attempt), id)
-        case .bury:
-            askBury(id, claim, pending, now: now)
+        case .bury(let reason):
+            ask(.bury(claim.owner, attempt: claim.attempt, deathReport(of: id, reason: reason)), id)
         }
-    }
-
-    /// A job is buried by one of its copies, whose kick count the ledger must know first.
-    private mutating func askBury(
-        _ id: HeldJobID, _ claim: HeldClaim, _ pending: PendingSettlement, now: Moment
-    ) {
-        guard let job = jobs[id] else { return }
-        var pending = pending
-        if let burying = pending.burying {
-            declareDead(id, claim, burying.copy, kicks: burying.kicks, instead: pending.named.last)
-        } else if let index = copyToName(job, but: pending.named) {
-            pending.isWaitingForCopy = false
-            jobs.enter(.settling(claim, pending), id)
-            // Statistics are told to anybody. A copy that somebody else has by now may be about to be deleted.
-            touch(copyAt: index, of: id)
-            send(.inspect(job.copies[index].id), to: job.copies[index].node, for: id)
-        } else if !pending.named.isEmpty {
-            askForThemselves(id, now: now)
-        } else if pending.waiter == nil {
-            // None is at hand, and nobody waits: the ledger counts a failure, and the next claim buries it.
-            pending.settlement = .retry(after: .zero)
-            jobs.enter(.settling(claim, pending), id)
-            ask(.retry(claim.owner, attempt: claim.attempt, delay: .zero), id)
-        } else if now.uptime < pending.giveUpAt {
-            pending.isWaitingForCopy = true
-            jobs.enter(.settling(claim, pending), id)
-            setAlarm(id, after: .seconds(1), now: now)
-        } else {
-            handBack(
-                id, claim, pending,
-                DelayQueueError(.nodeFailed, "no copy of the job could be reserved to be buried", isRetriable: true),
-                now: now)
-        }
-    }
-
-    /// A copy once named is not named again: a request to name another instead of it may still be on its way.
-    private func copyToName(_ job: HeldJob, but named: [CopyIdentity]) -> Int? {
-        job.copies.firstIndex { !$0.isLeftOver && !named.contains(identity(of: $0, job)) }
-    }
-
-    /// Names the copy that is about to be buried.
-    mutating func declareDead(
-        _ id: HeldJobID, _ claim: HeldClaim, _ copy: HeldCopy, kicks: Int, instead replaced: CopyIdentity?
-    ) {
-        guard let job = jobs[id] else { return }
-        ask(
-            .bury(
-                claim.owner, attempt: claim.attempt, copy: identity(of: copy, job), kicks: kicks, instead: replaced),
-            id)
     }
 
     /// The settlement failed for now: the application may try again, or drop the job for redelivery.
@@ -133,42 +84,32 @@ extension ConsumerCore {
         }
         for (call, result) in zip(calls, results) {
             switch call.operation {
-            case .claim(let owner, _, _, _):
+            case .claim(let owner, _):
                 claimAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
-            case .bury(let owner, _, let copy, _, let replaced):
-                buryDeclared(call.job, owner: owner, copy: copy, instead: replaced, result, now: now)
-            case .forget, .revoke, .status:
-                // A failed forget costs a record its early end, nothing else.
+            case .bury(let owner, _, let report):
+                settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
+            case .forget, .noteCopies, .replay, .revoke, .status:
+                // A failed forget costs a record its early end, and where a dead job's copy lies is told when it asks
+                // again.
                 break
             }
         }
     }
 
-    /// An answer to a request made before the present one, of another copy, says nothing about this one.
-    private mutating func buryDeclared(
-        _ id: HeldJobID, owner: ClaimOwner, copy: CopyIdentity, instead replaced: CopyIdentity?,
-        _ result: Result<LedgerReply, DelayQueueError>, now: Moment
-    ) {
-        guard let job = jobs[id], case .settling(_, let pending) = job.phase, let burying = pending.burying,
-            identity(of: burying.copy, job) == copy, pending.named.last == replaced
-        else { return }
-        settleAnswered(id, owner: owner, result, now: now)
-    }
-
     private mutating func settleAnswered(
-        _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, now: Moment
+        _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>,
+        knownCopies: [StoredCopy] = [], now: Moment
     ) {
         guard let (claim, settling) = jobs[id]?.settling(by: owner) else { return }
         var pending = settling
         switch result {
         case .success(.settled):
-            settled(id, pending, now: now)
-        case .success where !pending.named.isEmpty:
-            askForThemselves(id, now: now)
+            // What was settled by an earlier try, whose answer was lost, knows the copies of that one only.
+            settled(id, pending, knownCopies: pending.tries == 0 ? knownCopies : [], now: now)
         case .success:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
             loseClaim(id, now: now)
@@ -180,16 +121,16 @@ extension ConsumerCore {
             } else if pending.waiter != nil, error.leavesJobUnsettled {
                 handBack(id, claim, pending, error, now: now)
             } else {
-                if pending.named.isEmpty {
-                    effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
-                }
+                effects.append(.settled(id, pending.settlement, waiter: pending.waiter, error))
                 // The lease will run out by itself, and the copies go back for whoever claims then.
                 releaseAll(id, delay: 1)
             }
         }
     }
 
-    private mutating func settled(_ id: HeldJobID, _ pending: PendingSettlement, now: Moment) {
+    private mutating func settled(
+        _ id: HeldJobID, _ pending: PendingSettlement, knownCopies: [StoredCopy], now: Moment
+    ) {
         switch pending.settlement {
         case .complete:
             if pending.deliversOnceSettled, let claim = jobs[id]?.settling()?.claim, let record = jobs[id]?.shared {
@@ -207,20 +148,11 @@ extension ConsumerCore {
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: delay, now: now)
         case .bury(let reason):
-            guard let job = jobs[id], case .settling(let claim, _) = job.phase, let burying = pending.burying
-            else { return }
-            if pending.named.isEmpty {
-                effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
+            if let job = jobs[id] {
                 effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))
             }
-            let named = pending.named + [identity(of: burying.copy, job)]
-            guard job.index(of: burying.copy.id, on: burying.copy.node) != nil else {
-                // It went with its connection.
-                buryAnother(id, claim, than: named, now: now)
-                return
-            }
-            jobs.enter(.burying(claim, named: named), id)
-            send(.bury(burying.copy.id, priority: burying.copy.priority), to: burying.copy.node, for: id)
+            sendBackDead(id, knownCopies: knownCopies, now: now)
         }
     }
 
@@ -239,45 +171,6 @@ extension ConsumerCore {
             dueHeap.insert(DueJob(due: job.due, job: id))
         } else {
             claimIfDue(id, now: now)
-        }
-    }
-
-    mutating func buryAnswered(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isBuried: Bool, now: Moment) {
-        guard let job = jobs[id], case .burying(let claim, let named) = job.phase else { return }
-        jobs.takeCopies(of: id) { $0.node == node && $0.id == copy }
-        if isBuried {
-            // Only now may the other copies go: the buried one is the job, and no longer in our hands.
-            if job.copies.isEmpty { jobs.remove(id) } else { jobs.enter(.holding, id) }
-            markLeftOver(id) { _ in true }
-        } else if let claim {
-            buryAnother(id, claim, than: named, now: now)
-        } else {
-            // Whoever reserves it next is told to bury it again.
-            releaseAll(id, delay: 1)
-        }
-    }
-
-    /// The copy the ledger named could not be buried: while another one is at hand, that is named and buried instead,
-    /// or the job would hang on a copy that may be lost. Where somebody asked about the job by now the ledger refuses,
-    /// and the copies here ask for themselves.
-    private mutating func buryAnother(
-        _ id: HeldJobID, _ claim: HeldClaim, than named: [CopyIdentity], now: Moment
-    ) {
-        var pending = PendingSettlement(
-            settlement: .bury(reason: "again"), giveUpAt: now.uptime + settings.settleTimeout)
-        pending.named = named
-        jobs.enter(.settling(claim, pending), id)
-        askSettle(id, now: now)
-    }
-
-    /// The copies at hand of a dead job ask what becomes of them. The named one comes back when its reservation ends, and
-    /// is buried then.
-    private mutating func askForThemselves(_ id: HeldJobID, now: Moment) {
-        jobs.enter(.holding, id)
-        if jobs[id]?.copies.isEmpty ?? true {
-            jobs.remove(id)
-        } else {
-            park(id, for: .milliseconds(100), tries: 1, now: now)
         }
     }
 

@@ -17,7 +17,7 @@ package struct ConsumerCore: ~Copyable {
         package var timing: LedgerTiming
         /// How long a claim lasts without renewal.
         package var lease: Duration { timing.lease }
-        /// A job with this many failures is buried instead of run.
+        /// A job with this many failures is given up instead of run.
         package var maximumFailures: Int
         /// Copies due later than this are released with a delay.
         package var holdHorizon: Duration = .seconds(2)
@@ -36,6 +36,8 @@ package struct ConsumerCore: ~Copyable {
         package var seals = SealPolicy()
         /// Makes owners of this consumer unlike all others.
         package var ownerPrefix: String
+        /// What the record of a job that this consumer gives up names it by.
+        package var name: String
         /// What becomes of a job so late that its record may have run out.
         package var latePolicy = LateJobPolicy.bury
         /// What becomes of a record nobody here wrote.
@@ -47,7 +49,7 @@ package struct ConsumerCore: ~Copyable {
 
         package init(
             queue: TubeName, nodes: [BeanstalkNode], lease: Duration, maximumFailures: Int, settleTimeout: Duration,
-            ownerPrefix: String
+            ownerPrefix: String, name: String
         ) {
             self.queue = queue
             self.nodes = nodes
@@ -56,6 +58,7 @@ package struct ConsumerCore: ~Copyable {
             self.maximumFailures = maximumFailures
             self.settleTimeout = settleTimeout
             self.ownerPrefix = ownerPrefix
+            self.name = name
         }
     }
 
@@ -163,6 +166,8 @@ package struct ConsumerCore: ~Copyable {
     /// How many microseconds a job may be late before its record may have run out.
     let latestOfKnownCopies: Int64
     let latestOfUnknownCopies: Int64
+    /// How long a dead job's copy goes back for at most, in seconds.
+    let longestDeadDelay: UInt32
 
     package init(settings: Settings) {
         self.settings = settings
@@ -172,6 +177,7 @@ package struct ConsumerCore: ~Copyable {
         self.renewalInterval = settings.lease / 3
         self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
         self.latestOfUnknownCopies = Self.latest(ofCopies: 0, settings.timing)
+        self.longestDeadDelay = Self.longestDeadDelay(settings.timing)
     }
 
     // MARK: Life
@@ -190,7 +196,7 @@ package struct ConsumerCore: ~Copyable {
                 break
             case .holding, .parked, .inspecting:
                 releaseAll(id, delay: secondsUntilDue(job, now: now))
-            case .claiming, .verifying, .claimed, .settling, .burying:
+            case .claiming, .verifying, .claimed, .settling:
                 // A grant that arrives now is given back; the rest ends by itself.
                 break
             }
@@ -254,16 +260,6 @@ package struct ConsumerCore: ~Copyable {
     mutating func makeOwner() -> ClaimOwner {
         lastOwner += 1
         return ClaimOwner(unchecked: settings.ownerPrefix + String(lastOwner, radix: 36))
-    }
-
-    /// What the ledger knows a copy by.
-    func identity(of copy: HeldCopy, _ job: HeldJob) -> CopyIdentity {
-        identity(of: copy, copies: job.shared.copies)
-    }
-
-    func identity(of copy: HeldCopy, copies: Int) -> CopyIdentity {
-        if copies > 0, let index = copy.index { return .index(index) }
-        return .stored(settings.nodes[copy.node].address, copy.id)
     }
 
     func secondsUntilDue(_ job: HeldJob, now: Moment) -> UInt32 {

@@ -19,8 +19,6 @@ final class HeldJob {
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.
     var unansweredOwner: ClaimOwner?
-    /// The ledger has no record of it, though it is later than records last.
-    var isLateWithoutRecord = false
     /// It shall run though it is later than records last: it was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 
@@ -61,8 +59,8 @@ final class HeldJob {
         case .parked: counts.parkedCopies = copies.count
         case .settling(_, let pending):
             if pending.deliversOnceSettled { counts.claims = 1 }
-            if case .bury = pending.settlement {} else { counts.settlements = 1 }
-        case .holding, .burying: break
+            counts.settlements = 1
+        case .holding: break
         }
         return counts
     }
@@ -224,7 +222,7 @@ struct HeldJobs {
         case reserved(index: Int)
         /// Given back for others to claim; they shall have their chance.
         case refused
-        case added(index: Int, isWantedForBurial: Bool)
+        case added(index: Int)
     }
 
     /// Another copy of a job was reserved: it shares the job's fate.
@@ -232,26 +230,20 @@ struct HeldJobs {
     /// - Returns: nil where the job is not here.
     mutating func attach(_ copy: HeldCopy, to id: HeldJobID) -> Attachment? {
         guard let job = self[id] else { return nil }
-        if case .claiming(let owner, copy.id, copy.node) = job.phase {
-            job.phase = .claiming(owner: owner, copy: nil, node: copy.node)
-        }
         if let index = job.index(of: copy.id, on: copy.node) {
             // Its reservation had run out, and we got it again.
             job.copies[index].confirmedAt = copy.confirmedAt
             job.copies[index].isTouching = false
-            job.copies[index].isLeftOver = false
             return .reserved(index: index)
         }
-        var isWantedForBurial = false
         switch job.phase {
         case .claimed(let claim) where claim.gaveCopiesBack: return .refused
-        case .settling(_, let pending): isWantedForBurial = pending.isWaitingForCopy
         case .parked: counts.parkedCopies += 1
         default: break
         }
         heldCopies[copy.node] += 1
         job.copies.append(copy)
-        return .added(index: job.copies.count - 1, isWantedForBurial: isWantedForBurial)
+        return .added(index: job.copies.count - 1)
     }
 
     /// Takes copies out of a job's hands.

@@ -4,7 +4,7 @@ struct PhaseCounts: Equatable {
     var claims = 0
     /// The application has them.
     var inHand = 0
-    /// Their end is with the ledger, and not with a node.
+    /// Their end is with the ledger, or a foreign job's with its node.
     var settlements = 0
     /// Copies of parked jobs.
     var parkedCopies = 0

@@ -15,13 +15,6 @@ struct PendingSettlement {
     /// After this the waiter is told that the ledger could not be reached.
     let giveUpAt: Uptime
     var tries = 0
-    /// Burying waits until a copy is reserved.
-    var isWaitingForCopy = false
     /// The job is delivered once it is known to be completed, and to at most one application.
     var deliversOnceSettled = false
-    /// The copy to bury, once its kick count is known.
-    var burying: (copy: HeldCopy, kicks: Int)?
-    /// The copies the ledger was told of before, which could not be buried, the last one last. The application was told
-    /// then how its settlement ended.
-    var named: [CopyIdentity] = []
 }

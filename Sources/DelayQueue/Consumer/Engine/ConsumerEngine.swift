@@ -197,7 +197,7 @@ actor ConsumerEngine {
                 states[id]?.loseLease()
             case .buried(let job, let reason, let isAutomatic):
                 logger.log(
-                    level: isAutomatic ? .warning : .info, "job was buried",
+                    level: isAutomatic ? .warning : .info, "job was given up; it is dead until it is replayed",
                     metadata: [LogKey.job: "\(job)", LogKey.reason: "\(reason)"])
             case .foreignJob(let node, let id, let policy):
                 metrics.foreignJobs.increment()

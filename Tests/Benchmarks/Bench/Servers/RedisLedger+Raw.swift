@@ -15,7 +15,7 @@ extension RedisLedger {
                     let request = LedgerRequest(
                         key: receipt.ledgerKey,
                         operation: isClaim
-                            ? .claim(owner, copy: .index(0))
+                            ? .claim(owner)
                             : .complete(owner, attempt: 1, copies: receipt.copies))
                     calls.append(await encoded(request).readableBytesView)
                 }

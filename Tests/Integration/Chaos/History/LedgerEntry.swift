@@ -37,7 +37,7 @@ extension LedgerEntry.State {
         case ("revoked", 4):
             self = .revoked
             return
-        case ("dead", 6):
+        case ("dead", 10):
             self = .dead
             return
         default:

@@ -82,10 +82,9 @@ extension SimulatedConsumer {
     private func settled(_ id: HeldJobID, _ settlement: Settlement, _ error: DelayQueueError?) {
         guard let run = runs[id], !world.options.isAtMostOnce else { return }
         world.note("consumer \(index) settled job \(run.job) \(settlement): \(error?.code.description ?? "ok")")
-        if let error, error.code == .ledgerUnavailable || error.code == .nodeFailed {
-            // Still its holder's: settled again, or given back.
-            let next = error.code == .nodeFailed ? .giveBack : settlement
-            world.after(500_000) { [self] in act { [self] in settle(id, next) } }
+        if error?.code == .ledgerUnavailable {
+            // Still its holder's: settled again.
+            world.after(500_000) { [self] in act { [self] in settle(id, settlement) } }
         } else {
             runs[id] = nil
         }

@@ -131,7 +131,9 @@ extension SimulatedConsumer {
         case .delete(let id, _):
             guard let job = server.delete(id, by: connection, now: world.now) else { return .notFound }
             world.note("consumer \(index) deletes \(id) of job \(job.origin.job ?? -1) on node \(node)")
-            judgeDelete(of: job, node: node)
+            if let number = job.origin.job {
+                world.judge.deleted(number, writtenBy: job.origin.call, by: .consumer(identity))
+            }
             return .deleted
         case .release(let id, let priority, let delay):
             return server.release(
@@ -140,27 +142,9 @@ extension SimulatedConsumer {
             return server.touch(id, by: connection, now: world.now)
         case .bury(let id, _), .buryForeign(let id, _):
             world.note("consumer \(index) buries \(id) on node \(node)")
-            let reply = server.bury(id, by: connection, now: world.now)
-            if reply == .buried(nil), let stored = server.find(id), let job = stored.origin.job,
-                let named = world.ledger.copyOfDead(job), world.isCopy(stored, on: node, named)
-            {
-                world.judge.buried(job)
-            }
-            return reply
+            return server.bury(id, by: connection, now: world.now)
         case .inspect(let id), .inspectForeign(let id):
-            return server.find(id).map { .ok(Self.statistics(kicks: $0.kicks)) } ?? .notFound
+            return server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks)) } ?? .notFound
         }
-    }
-
-    private func judgeDelete(of stored: SimulatedNode.StoredJob, node: Int) {
-        guard let job = stored.origin.job else { return }
-        let isNamed = world.ledger.copyOfDead(job).map { world.isCopy(stored, on: node, $0) } ?? false
-        world.judge.deleted(job, writtenBy: stored.origin.call, by: .consumer(identity), isNamed: isNamed)
-    }
-
-    private static func statistics(kicks: Int) -> ByteBuffer {
-        ByteBuffer(
-            string: "---\nid: 1\ntube: default\nstate: reserved\npri: 1\nage: 1\ndelay: 0\nttr: 10\ntime-left: 9\n"
-                + "file: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\nkicks: \(kicks)\n")
     }
 }

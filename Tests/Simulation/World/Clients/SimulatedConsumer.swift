@@ -55,7 +55,8 @@ final class SimulatedConsumer: SimulatedProcess {
         let identity = world.makeConnection()
         var settings = ConsumerCore.Settings(
             queue: .default, nodes: world.addresses, lease: WorldOptions.timing.lease,
-            maximumFailures: WorldOptions.maximumFailures, settleTimeout: .seconds(20), ownerPrefix: "c\(identity).")
+            maximumFailures: WorldOptions.maximumFailures, settleTimeout: .seconds(20), ownerPrefix: "c\(identity).",
+            name: "consumer-\(index)")
         settings.timing = WorldOptions.timing
         settings.idleBlock = 20
         settings.parkedLimit = world.random.chance(8) ? 2 : 500

@@ -292,7 +292,7 @@ final class SimulatedProducer: SimulatedProcess {
         switch purpose {
         case .write(let write), .withdrawal(_, of: let write): .refusal(call: judged(write))
         case .clearing(let write, _): .failedPut(call: judged(write))
-        case .revocation(_, of: let call): .revocation(job: revokedJobs[call] ?? 0)
+        case .revocation(_, of: let call): .revocation(job: revokedJobs[call] ?? 0, isMarked: hasLedger)
         case .sizeLimit: .refusal(call: 0)
         }
     }

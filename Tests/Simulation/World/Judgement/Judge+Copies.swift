@@ -8,14 +8,12 @@ extension Judge {
         case refusal(call: Int)
         /// A producer clears away a copy its node could not queue, which counts for nothing.
         case failedPut(call: Int)
-        case revocation(job: Int)
+        /// Marked: only once the ledger has the job as revoked.
+        case revocation(job: Int, isMarked: Bool)
     }
 
     /// - Parameter call: the call that wrote the copy.
-    /// - Parameter isNamed: this is the copy the ledger has as the dead job's own.
-    package mutating func deleted(
-        _ job: Int, writtenBy call: Int, by deleter: Deleter, isNamed: Bool = false
-    ) {
+    package mutating func deleted(_ job: Int, writtenBy call: Int, by deleter: Deleter) {
         let known = jobs[job]
         switch deleter {
         case .refusal(let refused):
@@ -23,30 +21,21 @@ extension Judge {
                 fail("a copy of \(known.name) was deleted as that of a refused job, which was accepted")
             }
             if refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
-            // An id of the caller's own may be dead by then: with the copy that was to stay, the job is gone.
-            if case .dead = known.state { jobs[job].wasDiscarded = true }
         case .failedPut(let failed):
             if failed != call { fail("a copy of \(known.name) was deleted, which another call had written") }
-        case .revocation(let revoked):
+        case .revocation(let revoked, let isMarked):
             if revoked != job { fail("the revocation of \(jobs[revoked].name) deleted a copy of \(known.name)") }
-        case .consumer(let consumer):
+            if isMarked, known.state != .revoked, !known.isForgottenByLedger {
+                fail("a copy of \(known.name) was deleted, which the ledger does not have as revoked")
+            }
+        case .consumer:
             if known.isForgottenByLedger || known.wasDiscarded || known.mayBeRevoked { return }
             switch known.state {
             case .done, .revoked: break
-            case .dead:
-                if isNamed { fail("the last copy of \(known.name) was deleted, which is dead") }
-                if known.burier == consumer {
-                    fail("a copy of \(known.name) was deleted before the node had buried the one that stays")
-                }
-            case .absent, .claimed, .waiting:
-                // Deletes decided while it was dead may arrive after it was kicked and claimed.
-                if !known.wasBuried { fail("a copy of \(known.name) was deleted, which is not done") }
+            case .absent, .claimed, .waiting, .dead:
+                fail("a copy of \(known.name) was deleted, which is not done")
             }
         }
-    }
-
-    package mutating func erased(_ job: Int) {
-        jobs[job].erasedCopies += 1
     }
 
     package mutating func undeleted(_ job: Int, deletedAt: Int64) {
@@ -55,12 +44,6 @@ extension Judge {
 
     package mutating func kicked(_ job: Int) {
         jobs[job].isKicked = true
-    }
-
-    /// The node has buried the copy that stays of a dead job.
-    package mutating func buried(_ job: Int) {
-        jobs[job].burier = nil
-        jobs[job].isReduced = true
     }
 
     // MARK: The end
@@ -77,8 +60,6 @@ extension Judge {
         case .absent, .claimed, .waiting, .dead, .revoked:
             return !known.isAccepted || known.isRevoked || known.mayBeRevoked || known.wasDiscarded
                 || known.wasCompleted
-                // A job has one copy from its burial on, and that may go with its node.
-                || (known.wasBuried && known.erasedCopies > 0)
         }
     }
 

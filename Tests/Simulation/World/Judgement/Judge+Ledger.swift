@@ -2,13 +2,11 @@ package import DelayQueue
 
 extension Judge {
     /// The ledger answered a request.
-    ///
-    /// - Parameter process: who had asked.
     package mutating func answered(
-        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, job: Int, by process: Int, now: Int64
+        _ operation: LedgerRequest.Operation, _ reply: LedgerReply, job: Int, now: Int64
     ) {
         switch (operation, reply) {
-        case (.claim(let owner, _, _, _), .granted(let attempt, let failures)):
+        case (.claim(let owner, _), .granted(let attempt, let failures)):
             granted(job, owner, attempt: attempt, failures: failures, now: now)
         case (.renew(let owner, let attempt, _), .renewed):
             renewed(job, owner, attempt: attempt, now: now)
@@ -20,13 +18,10 @@ extension Judge {
             }
         case (.release(let owner, let attempt), .settled):
             settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
-        case (.bury(let owner, let attempt, let copy, _, _), .settled):
-            if settle(job, owner, attempt, as: .dead(owner, copy: copy), now: now), !jobs[job].isReduced {
-                jobs[job].burier = process
-            }
-        case (.claim, .finished(.dead)):
-            // Whoever asks has let go of it, also where it was the one to declare it dead.
-            if jobs[job].burier == process { jobs[job].burier = nil }
+        case (.bury(let owner, let attempt, _), .settled):
+            settle(job, owner, attempt, as: .dead(owner), now: now)
+        case (.replay(let owner), .replayed):
+            replay(job, owner, now: now)
         case (.revoke, .revoked):
             revoke(job, now: now)
         case (.revoke, .running):
@@ -79,8 +74,7 @@ extension Judge {
                     "\(known.name) was claimed again after it was \(known.state == .revoked ? "revoked" : "completed")")
             }
         case .dead:
-            if !known.isKicked { fail("\(known.name) was claimed although it is dead and was not kicked") }
-            jobs[job].failures = 0
+            fail("\(known.name) was claimed although it is dead and was not replayed")
         }
     }
 
@@ -94,8 +88,8 @@ extension Judge {
         }
         write(job, .claimed(owner, attempt: attempt, leaseEnd: now + lease), now: now)
         for index in jobs[job].runs.indices where jobs[job].runs[index].attempt == attempt {
+            // Who was told once that the lease is over stays told: its handler was cancelled.
             jobs[job].runs[index].leaseEnd = now + lease
-            jobs[job].runs[index].isToldLost = false
         }
     }
 
@@ -107,24 +101,30 @@ extension Judge {
         let known = jobs[job]
         switch (known.state, state) {
         case (.claimed(owner, attempt, _), _): break
-        case (.done(owner), .done), (.waiting(owner, _), .waiting): return false
-        // Asked again, it may name another copy.
-        case (.dead(owner, _), .dead):
-            if known.state == state { return false }
+        case (.done(owner), .done), (.waiting(owner, _), .waiting), (.dead(owner), .dead): return false
         default:
             if !known.isForgottenByLedger {
                 fail("\(known.name) attempt \(attempt) was settled by \(owner), which holds no claim")
             }
         }
         switch state {
-        case .dead:
-            jobs[job].isKicked = false
-            jobs[job].wasBuried = true
+        case .dead: jobs[job].wasDead = true
         case .done: jobs[job].wasCompleted = true
         case .absent, .claimed, .waiting, .revoked: break
         }
         write(job, state, now: now)
         return true
+    }
+
+    private mutating func replay(_ job: Int, _ owner: ClaimOwner, now: Int64) {
+        switch jobs[job].state {
+        case .dead: break
+        case .waiting(owner, _): return
+        default:
+            if !jobs[job].isForgottenByLedger { fail("\(jobs[job].name) was replayed although it is not dead") }
+        }
+        jobs[job].failures = 0
+        write(job, .waiting(owner, until: now), now: now)
     }
 
     private mutating func revoke(_ job: Int, now: Int64) {
@@ -157,7 +157,10 @@ extension Judge {
         case .done, .revoked:
             // However soon its copies are gone, requests and reservations under way must meet it.
             if now < known.lastWord + grace { fail("the record of \(known.name) ended before its time") }
-        case .claimed, .waiting, .dead:
+        case .dead:
+            if !known.isForgottenByLedger { fail("the record of \(known.name) ended, which is dead") }
+            jobs[job].isForgottenByLedger = true
+        case .claimed, .waiting:
             if now < known.lastWord + retention, !known.isForgottenByLedger {
                 fail("the record of \(known.name) ended before its time, and the job is not done")
             }

@@ -53,7 +53,7 @@ package struct Judge {
     /// A caller with an id of its own was told that the job is finished.
     package mutating func foundFinished(_ job: Int) {
         let known = jobs[job]
-        if !known.wasCompleted, !known.wasBuried, !known.isToBeRevoked, !known.isForgottenByLedger {
+        if !known.wasCompleted, !known.wasDead, !known.isToBeRevoked, !known.isForgottenByLedger {
             fail("\(known.name) was said to be finished, but never ran and was not revoked")
         }
     }

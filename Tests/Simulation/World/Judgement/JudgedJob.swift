@@ -9,7 +9,7 @@ package struct JudgedJob {
         case waiting(ClaimOwner, until: Int64)
         case done(ClaimOwner)
         case revoked
-        case dead(ClaimOwner, copy: CopyIdentity)
+        case dead(ClaimOwner)
     }
 
     /// A run in an application's hands.
@@ -46,15 +46,10 @@ package struct JudgedJob {
     var wasCompleted = false
     var deliveries = 0
     var runs: [Run] = []
-    /// It was buried some time: since then it may have one copy only.
-    var wasBuried = false
+    /// It was given up some time.
+    var wasDead = false
+    /// A copy that was put aside, as it was later than records last, was kicked.
     var isKicked = false
-    /// The consumer process that declared it dead and waits for the node to bury the copy that stays.
-    var burier: Int?
-    /// A node has buried its own copy once: the others may go from then on, however late and whatever it is by then.
-    var isReduced = false
     /// Policy put it away: it was later than records last.
     var wasDiscarded = false
-    /// Copies that went with a node's data.
-    var erasedCopies = 0
 }

@@ -75,7 +75,7 @@ final class NodeGate {
         world.note(
             "node \(number) crashes, loses \(damage.erased.count) copies, will restore \(damage.restored.map(\.job))")
         for job in damage.erased {
-            if let job { world.judge.erased(job) } else { world.foreignLeft = nil }
+            if job == nil { world.foreignLeft = nil }
         }
         for (job, deletedAt) in damage.restored { world.judge.undeleted(job, deletedAt: deletedAt) }
         waiters = []

@@ -30,7 +30,7 @@ final class SimulatedLedger {
 
     /// Carries out a request, for a job the judge knows.
     func perform(
-        _ request: LedgerRequest, job: Int, by process: Int, now: Int64, judge: inout Judge
+        _ request: LedgerRequest, job: Int, now: Int64, judge: inout Judge
     ) -> LedgerReply {
         if let stored = records[job], stored.expiresAt <= now {
             records[job] = nil
@@ -48,13 +48,15 @@ final class SimulatedLedger {
         } else {
             records[job] = nil
         }
-        judge.answered(request.operation, transition.reply, job: job, by: process, now: now)
+        judge.answered(request.operation, transition.reply, job: job, now: now)
         return transition.reply
     }
 
-    /// Which copy a dead job has as its own.
-    func copyOfDead(_ job: Int) -> CopyIdentity? {
-        if case .dead(_, _, let copy, _) = records[job]?.record { copy } else { nil }
+    /// What an operator finds when it looks through the records.
+    var deadJobs: [(key: LedgerKey, job: Int, report: DeathReport)] {
+        numbers.compactMap { key, job in
+            if case .dead(_, _, _, _, let report) = records[job]?.record { (key, job, report) } else { nil }
+        }.sorted { $0.job < $1.job }
     }
 
     /// It comes back empty.
@@ -66,6 +68,10 @@ final class SimulatedLedger {
         return lost
     }
 
-    /// The time at which the last record will be gone.
-    var lastExpiry: Int64 { records.lazy.compactMap { $0?.expiresAt }.max() ?? 0 }
+    /// The time at which the last record will be gone, but for those that go by a decision only.
+    var lastExpiry: Int64 {
+        records.lazy.compactMap { stored in
+            if case .dead = stored?.record { nil } else { stored?.expiresAt }
+        }.max() ?? 0
+    }
 }

@@ -83,6 +83,15 @@ final class SimulatedNode {
         return .reserved(BeanstalkJobID(jobs[next].id), jobs[next].bytes)
     }
 
+    /// `reserve-job`: whatever its state, unless somebody has it.
+    func reserve(_ id: BeanstalkJobID, by connection: Int, now: Int64) -> BeanstalkReply {
+        advance(to: now)
+        guard let index = index(of: id) else { return .notFound }
+        if case .reserved = jobs[index].state { return .notFound }
+        jobs[index].state = .reserved(by: connection, until: now + jobs[index].timeToRun)
+        return .reserved(id, jobs[index].bytes)
+    }
+
     /// - Returns: the job, where there was one to delete.
     func delete(_ id: BeanstalkJobID, by connection: Int, now: Int64) -> StoredJob? {
         advance(to: now)
@@ -127,6 +136,13 @@ final class SimulatedNode {
             if let job = jobs[index].origin.job { kicked.append(job) }
         }
         return kicked
+    }
+
+    /// What `stats-job` answers, as far as anybody here looks at it.
+    static func statistics(kicks: Int) -> ByteBuffer {
+        ByteBuffer(
+            string: "---\nid: 1\ntube: default\nstate: reserved\npri: 1\nage: 1\ndelay: 0\nttr: 10\ntime-left: 9\n"
+                + "file: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\nkicks: \(kicks)\n")
     }
 
     func find(_ id: BeanstalkJobID) -> StoredJob? {

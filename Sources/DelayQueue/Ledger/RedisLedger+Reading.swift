@@ -1,0 +1,70 @@
+import HiredisClient
+
+// Without scripts: whoever looks through a million records is not to hold up those who claim.
+extension RedisLedger {
+    package func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?] {
+        let values = try await values(of: keys)
+        var records: [LedgerRecord?] = []
+        for (key, text) in zip(keys, values) {
+            try records.append(text.map { text throws(DelayQueueError) in try LedgerRecord(parsing: text, key: key) })
+        }
+        return records
+    }
+
+    package func deadRecords(
+        of queue: TubeName
+    ) async throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {
+        var found: [LedgerKey: LedgerRecord] = [:]
+        var cursor = "0"
+        repeat {
+            let page = try await page(from: cursor, of: queue)
+            cursor = page.next
+            for (key, text) in zip(page.keys, try await values(of: page.keys)) {
+                // What cannot be read is no job of this version's to tell of.
+                guard let text, let record = try? LedgerRecord(parsing: text, key: key),
+                    record.isDead(in: queue, key)
+                else { continue }
+                found[key] = record
+            }
+        } while cursor != "0"
+        return found.map { ($0.key, $0.value) }
+    }
+
+    /// - Returns: the queue's keys, and those that go-queue's records may have, of about a thousand of the server's.
+    private func page(
+        from cursor: String, of queue: TubeName
+    ) async throws(DelayQueueError) -> (keys: [LedgerKey], next: String) {
+        let reply = try await reply(to: "SCAN", .text(cursor), "COUNT", "1000")
+        guard case .array(let parts) = reply, parts.count == 2, let next = parts[0].string,
+            case .array(let names) = parts[1]
+        else { throw DelayQueueError(.ledgerUnavailable, "the ledger's server did not answer SCAN", isRetriable: true) }
+        return (names.compactMap { $0.string.flatMap { LedgerKey($0, in: queue) } }, next)
+    }
+
+    /// Nil for keys that are gone or are of another type, and for go-queue's where those are not allowed to this user.
+    private func values(of keys: [LedgerKey]) async throws(DelayQueueError) -> [String?] {
+        guard !keys.isEmpty else { return [] }
+        let replies = await client.send(reserving: keys.count, timeout: timeout) { batch in
+            for key in keys { batch.command("GET", .text(key.description)) }
+        }
+        var values: [String?] = []
+        for index in keys.indices {
+            if let error = replies.failures[index], error.serverPrefix != "WRONGTYPE",
+                error.serverPrefix != "NOPERM" || !keys[index].isSharedWithGoQueue
+            {
+                throw DelayQueueError(ledger: error)
+            }
+            values.append(replies.values[index].string)
+        }
+        return values
+    }
+
+    private func reply(to words: RedisArgument...) async throws(DelayQueueError) -> RedisValue {
+        let replies = await client.send(timeout: timeout) { $0.command(words) }
+        do {
+            return try replies[0].get()
+        } catch {
+            throw DelayQueueError(ledger: error)
+        }
+    }
+}

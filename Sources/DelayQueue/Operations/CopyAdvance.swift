@@ -1,0 +1,70 @@
+package import Beanstalk
+
+/// Brings one copy of a job forward that waits on its node: it is ready at once.
+///
+/// The copy is looked at first, as its number may mean another job by now; on the same connection it cannot begin to
+/// afterwards. Then it is reserved, which takes it from its delay, and given back, both in one go. (A kick would be one
+/// command, but leave a dead job's priority, and be counted for ever: kicks are a person's word about a late job.)
+package struct CopyAdvance: Sendable {
+    package enum Outcome: Sendable, Hashable {
+        case ready
+        /// Somebody has it reserved, and may send it back for long.
+        case inSomebodysHands
+        /// The node has no such copy of the job, or did not tell.
+        case notFound
+    }
+
+    private let copy: BeanstalkJobID
+    private let key: LedgerKey
+    private let queue: TubeName
+    private let tube: TubeName
+
+    /// - Parameters:
+    ///   - key: of the job it must be a copy of.
+    ///   - queue: whose job that is.
+    ///   - tube: the queue's on the node.
+    package init(_ copy: BeanstalkJobID, of key: LedgerKey, queue: TubeName, tube: TubeName) {
+        self.copy = copy
+        self.key = key
+        self.queue = queue
+        self.tube = tube
+    }
+
+    package var look: [BeanstalkCommand] { [.peek(copy), .statsJob(copy)] }
+
+    /// What to send on the same connection, in one go.
+    ///
+    /// - Parameter replies: to ``look``.
+    /// - Returns: nothing where this is no copy of the job.
+    package func commands(after replies: [BeanstalkReply]) -> [BeanstalkCommand] {
+        guard replies.count == 2, case .found(copy, let bytes) = replies[0], case .ok(let text) = replies[1],
+            let priority = JobRecord(parsing: bytes).priority(ofJob: key, queue: queue),
+            (try? JobStatistics(parsing: text))?.tube == tube
+        else { return [] }
+        return [.reserveJob(copy), .release(copy, priority: priority, delay: 0)]
+    }
+
+    /// - Parameter replies: to the commands; fewer where the connection was lost, whose end gives the copy back too.
+    package func outcome(of replies: [BeanstalkReply]) -> Outcome {
+        switch replies.first {
+        case .reserved?: .ready
+        case .notFound?: .inSomebodysHands
+        default: .notFound
+        }
+    }
+}
+
+extension JobRecord {
+    /// The priority of a copy of a job, also of a sealed one; nil where this is none.
+    fileprivate func priority(ofJob key: LedgerKey, queue: TubeName) -> UInt32? {
+        let known: (name: JobName, priority: UInt32)? =
+            switch self {
+            case .native(let envelope): (JobName(id: envelope.id, isGoQueue: false), envelope.priority)
+            case .sealed(let envelope): (JobName(id: envelope.line.id, isGoQueue: false), envelope.line.priority)
+            case .goQueue(let record): (JobName(id: record.id, isGoQueue: true), GoQueueRecord.priority)
+            case .foreign, .unverified: nil
+            }
+        guard let known, known.name.ledgerKey(queue: queue) == key else { return nil }
+        return known.priority
+    }
+}

@@ -1,0 +1,214 @@
+import Beanstalk
+public import Logging
+import NIOPosix
+public import PipelinedTransport
+
+/// A queue's dead jobs: what was given up, to be looked at, replayed or dropped.
+///
+/// ```swift
+/// let dead = try DeadJobs(nodes: nodes, ledger: ledger)
+/// for job in try await dead.list() where job.reason.contains("smtp") { try await dead.replay(job.id) }
+/// await dead.close()
+/// ```
+///
+/// A value whose copies share one lazily made connection for each node, all asked side by side. Calls fail with `ledgerUnavailable`,
+/// `ledgerMisconfigured`, `ledgerRecordUnreadable`, `cancelled` or `closed`, as the ledger does; nodes that are away fail
+/// nothing, as their copies ask the ledger by themselves once they are back.
+public struct DeadJobs: Sendable {
+    private let ledger: any LedgerCarrier
+    private let queue: TubeName
+    private let timing: LedgerTiming
+    private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
+
+    /// - Parameters:
+    ///   - nodes: every node of the queue.
+    ///   - ledger: the consumers' ledger; it is not closed.
+    ///   - queue: the queue's name, where producers and consumers were told one.
+    ///   - timing: as the consumers'.
+    /// - Throws: `invalidConfiguration`, listing every problem.
+    public init(
+        nodes: [BeanstalkNode],
+        ledger: any JobLedger,
+        queue: String? = nil,
+        timing: LedgerTiming = .init(),
+        connection: ConnectionConfiguration = .init(),
+        logger: Logger = Logger(label: "DelayQueue.DeadJobs")
+    ) throws(DelayQueueError) {
+        let problems = QueueName.problems(nodes: nodes, queue: queue) + timing.problems
+        guard problems.isEmpty else { throw DelayQueueError.invalidConfiguration(problems) }
+        self.ledger = ledger.access.carrier
+        self.queue = QueueName.resolve(nodes: nodes, queue: queue)
+        self.timing = timing
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.nodes = nodes.map { node in
+            (node, .beanstalk(node.address, configuration: connection, eventLoop: eventLoop, logger: logger))
+        }
+    }
+
+    // MARK: Looking
+
+    /// The queue's dead jobs, those given up last first.
+    ///
+    /// Looks through all records of the ledger's server, a thousand at a time, while it goes on serving others.
+    ///
+    public func list() async throws(DelayQueueError) -> [DeadJob] {
+        try await ledger.deadRecords(of: queue)
+            .compactMap { DeadJob($0.key, $0.record) }
+            .sorted { ($1.diedAt, $0.id.description) < ($0.diedAt, $1.id.description) }
+    }
+
+    /// One job, if it is dead.
+    public func find(_ id: JobID) async throws(DelayQueueError) -> DeadJob? {
+        let keys = LedgerKey.all(of: id, in: queue)
+        for (key, record) in zip(keys, try await ledger.read(keys)) {
+            if let record, record.isDead(in: queue, key) { return DeadJob(key, record) }
+        }
+        return nil
+    }
+
+    /// How many copies of these jobs wait on each node, of those that are known and can be asked about.
+    package func copies(of jobs: [DeadJob]) async -> [ServerAddress: Int] {
+        await withTaskGroup(of: (ServerAddress, Int).self) { group in
+            for (node, connection) in nodes {
+                // A node that lost its data gives numbers again: one can be said of two jobs.
+                let ids = Set(jobs.lazy.flatMap(\.copies).filter { $0.address == node.address }.map(\.id))
+                group.addTask { (node.address, await Self.count(ids, on: node, connection)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    private static func count(
+        _ ids: Set<BeanstalkJobID>, on node: BeanstalkNode, _ connection: BeanstalkConnection
+    ) async -> Int {
+        let replies = await connection.execute(ids.map { .statsJob($0) }, timeout: .seconds(2)).replies
+        // A number can mean another job by now; no other waits with that priority.
+        return replies.count { reply in
+            guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return false }
+            return statistics.tube == node.tube && statistics.state == .delayed
+                && statistics.priority == DuePriority.dead
+        }
+    }
+
+    // MARK: Deciding
+
+    /// A dead job shall run after all, with no failures.
+    ///
+    /// The ledger says so first; then the copies it knows are made ready, so that a consumer runs the job at once. A copy
+    /// that could not be reached asks the ledger by itself, within a day of when it was sent back last. Asking again is
+    /// harmless: a job that is not dead any more is left alone. Where the ledger does not answer, that is tried again for
+    /// a few seconds and the copies are made ready all the same, since it may have done it; then the call fails. When the
+    /// task is cancelled, copies may be left to themselves.
+    ///
+    /// A consumer that gave the job up a moment ago has its copies for a second more: that is waited for, 3 seconds at most.
+    ///
+    /// - Returns: how many copies were made ready; nil where the job is not dead.
+    /// - Throws: also `invalidConfiguration`, where all its copies lie on servers that are none of the nodes.
+    @discardableResult
+    public func replay(_ id: JobID) async throws(DelayQueueError) -> Int? {
+        guard let job = try await find(id) else { return nil }
+        try checkPlaces(of: job)
+        // One owner for all tries: what an earlier one has done is then answered alike.
+        let request = LedgerRequest(key: job.key, operation: .replay(.random()), timing: timing)
+        var result = await Self.ask(request, ledger)
+        for wait in Self.waits {
+            guard case .failure(let error) = result, error.isRetriable, await Self.sleep(wait) else { break }
+            result = await Self.ask(request, ledger)
+        }
+        if case .success(let reply) = result, reply != .replayed { return nil }
+        let ready = await bringForward(job)
+        _ = try result.get()
+        return ready
+    }
+
+    /// A dead job shall never run.
+    ///
+    /// The ledger says so; then the copies it knows are made ready, so that a consumer deletes them soon. Others are deleted
+    /// when they ask, within a day or two.
+    ///
+    /// - Returns: false where the job is not dead.
+    @discardableResult
+    public func drop(_ id: JobID) async throws(DelayQueueError) -> Bool {
+        guard let job = try await find(id) else { return false }
+        // How many copies it has is not known here; the record must outlast them all, counted or not.
+        let copies = timing.retention(ofCopies: 0) > timing.retention(ofCopies: 1) ? 0 : 1
+        let request = LedgerRequest(
+            key: job.key, operation: .revoke(fireDate: job.diedAt, copies: copies), timing: timing)
+        guard try await ledger.perform(request) == .revoked else { return false }
+        await bringForward(job)
+        return true
+    }
+
+    /// Servers are known by name, and a name that nobody here uses would cost the job half a day.
+    private func checkPlaces(of job: DeadJob) throws(DelayQueueError) {
+        let known = nodes.map(\.node.address)
+        guard !job.copies.isEmpty, job.copies.allSatisfy({ !known.contains($0.address) }) else { return }
+        let places = Set(job.copies.map(\.address.description)).sorted().joined(separator: ", ")
+        throw DelayQueueError(
+            .invalidConfiguration,
+            "the copies of \(job.id) lie on \(places), and the nodes given are "
+                + "\(known.map(\.description).joined(separator: ", ")): name servers as the consumers do")
+    }
+
+    private static let waits: [Duration] = [.milliseconds(100), .milliseconds(400), .seconds(1), .seconds(2)]
+
+    private static func ask(
+        _ request: LedgerRequest, _ ledger: any LedgerCarrier
+    ) async -> Result<LedgerReply, DelayQueueError> {
+        do throws(DelayQueueError) {
+            return .success(try await ledger.perform(request))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// - Returns: false where the task was cancelled.
+    private static func sleep(_ duration: Duration) async -> Bool {
+        (try? await Task.sleep(for: duration)) != nil
+    }
+
+    // MARK: Copies
+
+    /// How often copies in somebody's hands are tried again, and the time between.
+    private static let patience = (tries: 30, pause: Duration.milliseconds(100))
+
+    /// - Returns: how many are ready.
+    @discardableResult
+    private func bringForward(_ job: DeadJob) async -> Int {
+        var waiting = job.copies
+        var ready = 0
+        // A consumer that learnt just before that the job is dead has its copy until it has sent it back, for which it may
+        // have to wait for the end of a reserve.
+        for attempt in 0..<Self.patience.tries where ready == 0 && !waiting.isEmpty {
+            if attempt > 0 { guard await Self.sleep(Self.patience.pause) else { break } }
+            let outcomes = await withTaskGroup(of: (DeadJob.Copy, CopyAdvance.Outcome).self) { group in
+                for copy in waiting {
+                    group.addTask { (copy, await bringForward(copy, of: job.key)) }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            ready = outcomes.count { $0.1 == .ready }
+            waiting = outcomes.filter { $0.1 == .inSomebodysHands }.map(\.0)
+        }
+        return ready
+    }
+
+    private func bringForward(_ copy: DeadJob.Copy, of key: LedgerKey) async -> CopyAdvance.Outcome {
+        guard let (node, connection) = nodes.first(where: { $0.node.address == copy.address }) else {
+            return .notFound
+        }
+        let advance = CopyAdvance(copy.id, of: key, queue: queue, tube: node.tube)
+        let look = await connection.execute(advance.look, timeout: .seconds(2))
+        let commands = advance.commands(after: look.replies)
+        guard !commands.isEmpty else { return .notFound }
+        let outcome = await connection.execute(commands, generation: look.generation, timeout: .seconds(2))
+        return advance.outcome(of: outcome.replies)
+    }
+
+    /// Closes the connections to the nodes.
+    ///
+    /// Not interrupted by cancellation.
+    public func close() async {
+        for (_, connection) in nodes { await connection.close() }
+    }
+}
