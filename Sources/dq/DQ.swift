@@ -18,7 +18,7 @@ struct DQ: AsyncParsableCommand {
     private static var subcommands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [
             AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, DeadCommand.self,
         ]
         #if Sealing
             commands.append(KeyCommand.self)

@@ -1,5 +1,9 @@
+import Beanstalk
+import DelayQueue
 import DelayQueueTestKit
 import Foundation
+import Logging
+import NIOPosix
 import Subprocess
 import TestSupport
 import Testing
@@ -46,16 +50,57 @@ import Testing
         }
     }
 
-    @Test func aJobThatFailsTooOftenIsPutAside() async throws {
+    @Test func aJobThatFailsTooOftenIsDeadUntilItIsReplayed() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)
-            _ = try await tool.run("in", "0s", "x")
+            _ = try await tool.run("in", "0s", "x", "--id", "a")
             let outcome = try await tool.run(
                 "consume", "--json", "--max-failures", "2", "--exec", "exit 1", "--until-empty")
             #expect(outcome.status == .exited(0))
             #expect(outcome.lines.count == 2)
-            let status = try JSONLine(try await tool.run("status", "--json").output)
-            #expect(try status.objects("nodes").reduce(0) { $0 + ($1["buried"] as? Int ?? 0) } == 1)
+            let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
+            #expect(nodes.map { $0["dead"] as? Int } == [1, 1])
+            #expect(nodes.map { $0["delayed"] as? Int } == [0, 0])
+
+            let dead = try await tool.run("dead", "--json").objects()
+            #expect(dead.count == 1)
+            #expect(try dead.map { try $0.text("id") } == ["a"])
+            #expect(try dead.map { try $0.number("failures") } == [1])
+            #expect(try await tool.run("dead").output.contains("  2 runs  "))
+
+            #expect(try await tool.run("dead", "replay", "a").output == "a replayed\n")
+            let again = try await tool.run("dead", "replay", "a", "b")
+            #expect(again.status == .exited(1))
+            #expect(again.output == "a is not dead\nb is not dead\n")
+            let runs = try await tool.run("consume", "--json", "--exec", "true", "--until-empty").objects()
+            #expect(try runs.map { try $0.number("attempt") } == [3])
+        }
+    }
+
+    /// Makes a delayed job of the tube ready.
+    private func kick(_ address: String) async throws {
+        let node = try BeanstalkNode(address)
+        let connection = BeanstalkConnection.beanstalk(
+            node.address, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "kick"))
+        _ = try await connection.kick(bound: 10)
+        await connection.close()
+    }
+
+    @Test func aDeadJobThatIsDroppedNeverRuns() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x", "--id", "a")
+            _ = try await tool.run("consume", "--max-failures", "1", "--exec", "exit 1", "--until-empty")
+            #expect(try await tool.run("dead", "drop", "a").output == "a dropped\n")
+            #expect(try await tool.run("dead", "list").output.isEmpty)
+            #expect(try await tool.run("dead", "drop", "a").status == .exited(1))
+            // Half a day in a moment: the copies ask, and go.
+            for address in cluster.addresses { try await kick(address) }
+            let runs = try await tool.run("consume", "--json", "--exec", "true", "--until-empty")
+            #expect(runs.status == .exited(0))
+            #expect(runs.output.isEmpty)
+            let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
+            #expect(nodes.map { $0["delayed"] as? Int } == [0, 0])
         }
     }
 

@@ -2,6 +2,7 @@ package import Beanstalk
 package import DelayQueue
 package import Logging
 import NIOPosix
+import PipelinedTransport
 
 /// Asks the nodes of a queue how many jobs they have.
 package struct QueueProbe: Sendable {
@@ -9,36 +10,80 @@ package struct QueueProbe: Sendable {
     private static let toleratedFailures = 1
     private static let interval = Duration.milliseconds(250)
     private static let timeout = Duration.seconds(2)
+    private static let longestPause = Duration.seconds(5)
 
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
+    /// Nil where all copies count, those of dead jobs too.
+    private let dead: DeadJobs?
 
-    package init(nodes: [BeanstalkNode], connection: ConnectionConfiguration, logger: Logger) {
+    /// - Parameter dead: copies of these jobs are left out; closed with the probe.
+    package init(
+        nodes: [BeanstalkNode], dead: DeadJobs? = nil, connection: ConnectionConfiguration, logger: Logger
+    ) {
+        self.dead = dead
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.nodes = nodes.map {
             ($0, .beanstalk($0.address, configuration: connection, eventLoop: eventLoop, logger: logger))
         }
     }
 
-    /// Returns once the nodes have no ready, delayed or reserved jobs left and nothing is running here.
+    /// Returns once the nodes have no ready, delayed or reserved jobs left but dead ones, and nothing is running here.
     package func untilEmpty(isBusy: @Sendable () -> Bool) async throws {
-        // Nodes do not tell when they become empty, so they are asked.
+        // Nodes do not tell when they become empty, so they are asked. To look through the ledger for dead jobs costs more,
+        // so that is done ever less often.
+        var pause = Self.interval
+        var looksAt = ContinuousClock.now
         while true {
-            if !isBusy(), await isEmpty(), !isBusy() { return }
+            if !isBusy() {
+                let left = await jobsLeft()
+                if left.isEmpty, !isBusy() { return }
+                if left.isDelayedOnly, ContinuousClock.now >= looksAt {
+                    let start = ContinuousClock.now
+                    if try await areDeadOnly(), !isBusy() { return }
+                    pause = max(min(pause * 2, Self.longestPause), (.now - start) * 20)
+                    looksAt = .now + pause
+                }
+            }
             try await Task.sleep(for: Self.interval)
         }
     }
 
-    /// Whether no job is left; false where too many nodes are out of reach to tell.
-    func isEmpty() async -> Bool {
+    /// What the nodes have, or enough of them to tell.
+    private struct JobsLeft {
+        /// By nodes that answered; the rest is zero.
+        var delayed: [ServerAddress: Int] = [:]
+        var isDelayedOnly = true
+        var isEmpty: Bool { isDelayedOnly && delayed.values.allSatisfy { $0 == 0 } }
+    }
+
+    private func jobsLeft() async -> JobsLeft {
+        var left = JobsLeft()
         var failures = 0
-        for (_, count) in await counts() {
+        for (node, count) in await counts() {
             switch count {
-            case .success(0): continue
-            case .success: return false
+            case .success(let count):
+                left.delayed[node.address] = count.delayed
+                if count.others > 0 { left.isDelayedOnly = false }
             case .failure: failures += 1
             }
         }
-        return failures < nodes.count && failures <= Self.toleratedFailures
+        if failures == nodes.count || failures > Self.toleratedFailures { left.isDelayedOnly = false }
+        return left
+    }
+
+    /// Whether all that waits are copies of dead jobs.
+    private func areDeadOnly() async throws -> Bool {
+        guard let dead else { return false }
+        do throws(DelayQueueError) {
+            let copies = await dead.copies(of: try await dead.list())
+            // Looked at last: a job that came meanwhile counts.
+            let left = await jobsLeft()
+            return left.isDelayedOnly && left.delayed.allSatisfy { $0.value <= copies[$0.key, default: 0] }
+        } catch {
+            if error.code == .cancelled { throw CancellationError() }
+            guard error.isRetriable else { throw error }
+            return false
+        }
     }
 
     /// The nodes that do not answer, and why.
@@ -49,23 +94,24 @@ package struct QueueProbe: Sendable {
     }
 
     package func close() async {
+        await dead?.close()
         for node in nodes { await node.connection.close(drainingFor: .zero) }
     }
 
-    /// How many jobs each node has that are not buried.
-    private func counts() async -> [(BeanstalkNode, Result<Int, BeanstalkError>)] {
-        await withTaskGroup(of: (BeanstalkNode, Result<Int, BeanstalkError>).self) { group in
+    /// How many jobs each node has that are not buried: delayed ones, and those that are ready or reserved.
+    private func counts() async -> [(BeanstalkNode, Result<(delayed: Int, others: Int), BeanstalkError>)] {
+        await withTaskGroup(
+            of: (BeanstalkNode, Result<(delayed: Int, others: Int), BeanstalkError>).self
+        ) { group in
             for (node, connection) in nodes {
                 group.addTask {
                     do throws(BeanstalkError) {
                         let statistics = try await connection.statsTube(node.tube, timeout: Self.timeout)
-                        let count =
-                            statistics.currentJobsReady + statistics.currentJobsDelayed
-                            + statistics.currentJobsReserved
-                        return (node, .success(count))
+                        let others = statistics.currentJobsReady + statistics.currentJobsReserved
+                        return (node, .success((statistics.currentJobsDelayed, others)))
                     } catch {
                         // A node forgets a tube nobody uses that has no jobs.
-                        return (node, error.code == .notFound ? .success(0) : .failure(error))
+                        return (node, error.code == .notFound ? .success((0, 0)) : .failure(error))
                     }
                 }
             }

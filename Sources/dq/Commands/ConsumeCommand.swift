@@ -26,7 +26,7 @@ struct ConsumeCommand: AsyncParsableCommand {
     @Option(name: .customLong("max"), help: ArgumentHelp("End after this many jobs, retries counted.", valueName: "n"))
     var maximum: Int?
 
-    @Flag(help: "End when the nodes have no ready, delayed or reserved jobs left.")
+    @Flag(help: "End when the nodes have no jobs left but dead and buried ones.")
     var untilEmpty = false
 
     @Option(
@@ -81,7 +81,11 @@ struct ConsumeCommand: AsyncParsableCommand {
             consumer: consumer, concurrency: concurrency, maximum: maximum,
             action: JobAction(command: command, isJSON: json, printsTimestamps: timestamps))
         let probe = QueueProbe(
-            nodes: nodes, connection: configuration.connection, logger: cluster.logger(label: "dq.probe"))
+            nodes: nodes,
+            dead: try DeadJobs(
+                nodes: nodes, ledger: ledger, connection: configuration.connection,
+                logger: cluster.logger(label: "dq.dead")),
+            connection: configuration.connection, logger: cluster.logger(label: "dq.probe"))
         let check = ReachCheck(probe: probe, ledger: ledger, tube: nodes.first?.tube ?? .default)
         let untilEmpty = untilEmpty
 

@@ -19,7 +19,7 @@ struct PolicyOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Bury a job that failed this often; 25 unless given.", valueName: "n"))
+            "Give a job up that failed this often; 25 unless given.", valueName: "n"))
     var maxFailures: Int?
 
     func validate() throws {

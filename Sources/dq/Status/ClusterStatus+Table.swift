@@ -5,7 +5,9 @@ import DelayQueue
 extension ClusterStatus {
     /// For people: a table of the nodes, a line about the ledger, and the warnings.
     var table: [String] {
-        var rows = [["node", "up", "ready", "delayed", "reserved", "buried", "oldest", "next", "version", "binlog"]]
+        var rows = [
+            ["node", "up", "ready", "delayed", "dead", "reserved", "buried", "oldest", "next", "version", "binlog"]
+        ]
         rows += nodes.map(row)
         var lines = ["tube \(tube) at \(DateText.string(time))", ""] + TextTable(rows).lines + [""]
         lines.append(ledgerLine)
@@ -18,7 +20,8 @@ extension ClusterStatus {
         let name = PrintableText.line(status.node.address.description)
         guard let answer = status.answer else { return [name, "no"] }
         return [
-            name, "yes", "\(answer.tube.currentJobsReady)", "\(answer.tube.currentJobsDelayed)",
+            name, "yes", "\(answer.tube.currentJobsReady)", "\(answer.delayedJobs)",
+            answer.deadCopies.map { "\($0)" } ?? "-",
             "\(answer.tube.currentJobsReserved)", "\(answer.tube.currentJobsBuried)",
             answer.oldest.map { distance(to: $0) } ?? "-", answer.next.map { distance(to: $0) } ?? "-",
             PrintableText.line(answer.server.version), answer.hasBinlog ? "yes" : "no",

@@ -9,6 +9,8 @@ struct ClusterStatus: Sendable {
     var nodes: [NodeStatus]
     /// Nil where no ledger was given.
     var ledger: LedgerStatus?
+    /// Why the ledger did not tell which jobs are dead.
+    var deadProblem: String?
 
     var json: String {
         var object = JSONObject()
@@ -64,6 +66,9 @@ struct ClusterStatus: Sendable {
         guard let ledger else { return ["no ledger was given, so nothing is known of it"] }
         guard let answer = ledger.answer else { return ["the ledger is down: \(ledger.problem ?? "no answer")"] }
         var warnings: [String] = []
+        if let deadProblem {
+            warnings.append("the ledger does not tell which jobs are dead, so delayed counts them too: \(deadProblem)")
+        }
         if let policy = answer.evictionPolicy, policy != "noeviction" {
             warnings.append(
                 "the ledger evicts keys (\(policy)) when memory is short: jobs could run again; "

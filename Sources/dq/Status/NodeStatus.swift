@@ -16,9 +16,11 @@ struct NodeStatus: Sendable {
     struct Answer: Sendable {
         var server: ServerStatistics
         var tube: TubeStatistics
+        /// Copies of dead jobs that wait there, as far as the ledger knows of them; nil where it could not be asked.
+        var deadCopies: Int?
         /// When the first of the ready jobs was due: the queue runs this late.
         var oldest: Timestamp?
-        /// When the first of the delayed jobs is due.
+        /// When the first of the delayed jobs is due; nil where that is one that waits for another reason.
         var next: Timestamp?
         /// Other tubes that exist on the server.
         var otherTubes: [TubeName]
@@ -37,7 +39,8 @@ struct NodeStatus: Sendable {
             return NodeStatus(
                 node: node,
                 answer: Answer(
-                    server: server, tube: tube, oldest: fireTime(of: ready?.body), next: fireTime(of: delayed?.body),
+                    server: server, tube: tube, oldest: fireTime(of: ready?.body),
+                    next: fireTime(of: delayed?.body).flatMap { $0 > .now() ? $0 : nil },
                     otherTubes: tubes.filter { $0 != node.tube }))
         } catch {
             return NodeStatus(node: node, problem: "\(error)")
@@ -57,7 +60,8 @@ struct NodeStatus: Sendable {
             return object
         }
         object.add("ready", answer.tube.currentJobsReady)
-        object.add("delayed", answer.tube.currentJobsDelayed)
+        object.add("delayed", answer.delayedJobs)
+        object.add("dead", answer.deadCopies)
         object.add("reserved", answer.tube.currentJobsReserved)
         object.add("buried", answer.tube.currentJobsBuried)
         object.add("oldest", answer.oldest.map(DateText.string))
@@ -74,6 +78,9 @@ struct NodeStatus: Sendable {
 
 extension NodeStatus.Answer {
     var hasBinlog: Bool { server.binlogCurrentIndex > 0 }
+
+    /// Without copies of dead jobs.
+    var delayedJobs: Int { max(0, tube.currentJobsDelayed - (deadCopies ?? 0)) }
 
     var jobs: Int {
         tube.currentJobsReady + tube.currentJobsDelayed + tube.currentJobsReserved + tube.currentJobsBuried

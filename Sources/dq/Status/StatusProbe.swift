@@ -3,12 +3,14 @@ import DelayQueue
 import HiredisClient
 import Logging
 import NIOPosix
+import PipelinedTransport
 
 /// Asks all nodes and the ledger how they are, over connections kept between questions.
 struct StatusProbe: Sendable {
     private let tube: String
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
     private let ledger: RedisClient?
+    private let dead: (jobs: DeadJobs, ledger: RedisLedger)?
 
     /// - Throws: `RedisError` where the ledger's URL cannot be used.
     init(
@@ -28,18 +30,48 @@ struct StatusProbe: Sendable {
             try RedisClient(
                 url: try RedisURL(parsing: $0.url), configuration: $0.connection, eventLoop: eventLoop, logger: logger)
         }
+        self.dead = try ledger.map { url, ledgerConnection in
+            var configuration = RedisLedgerConfiguration()
+            configuration.connection = ledgerConnection
+            configuration.timeout = .seconds(2)
+            let ledger = try RedisLedger(url, configuration: configuration, logger: logger)
+            return (try DeadJobs(nodes: nodes, ledger: ledger, connection: connection, logger: logger), ledger)
+        }
     }
 
     func ask() async -> ClusterStatus {
         async let ledgerStatus = askLedger()
+        async let deadCopies = askForDeadCopies()
         let statuses = await withTaskGroup(of: (Int, NodeStatus).self) { group in
             for (index, node) in nodes.enumerated() {
                 group.addTask { (index, await NodeStatus.ask(node.node, over: node.connection)) }
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
+        var copies: [ServerAddress: Int]?
+        var problem: String?
+        switch await deadCopies {
+        case .success(let counts)?: copies = counts
+        case .failure(let error)?: problem = error.message
+        case nil: break
+        }
+        let marked = statuses.sorted { $0.0 < $1.0 }.map { _, status in
+            var status = status
+            status.answer?.deadCopies = copies?[status.node.address, default: 0]
+            return status
+        }
         return ClusterStatus(
-            time: .now(), tube: tube, nodes: statuses.sorted { $0.0 < $1.0 }.map(\.1), ledger: await ledgerStatus)
+            time: .now(), tube: tube, nodes: marked, ledger: await ledgerStatus, deadProblem: problem)
+    }
+
+    /// Nil where there is no ledger.
+    private func askForDeadCopies() async -> Result<[ServerAddress: Int], DelayQueueError>? {
+        guard let dead else { return nil }
+        do throws(DelayQueueError) {
+            return .success(await dead.jobs.copies(of: try await dead.jobs.list()))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func askLedger() async -> LedgerStatus? {
@@ -50,5 +82,7 @@ struct StatusProbe: Sendable {
     func close() async {
         for node in nodes { await node.connection.close(drainingFor: .zero) }
         await ledger?.close()
+        await dead?.jobs.close()
+        await dead?.ledger.close()
     }
 }
