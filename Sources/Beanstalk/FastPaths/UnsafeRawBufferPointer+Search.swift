@@ -1,5 +1,5 @@
-// Loops by hand, as the lines of a server are short: they save 3 % of a batch job and 2 % of a stream job, compared with
-// `firstIndex(of:)` and `elementsEqual(_:)` (`./dev bench --check`).
+// Loops by hand, as the lines of a server are short: with `firstIndex(of:)` and `elementsEqual(_:)` a job of a batch takes
+// 3 % more instructions, a stream job 2 % (`./dev bench --check`).
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func index(of byte: UInt8, from start: Int, to end: Int) -> Int? {

@@ -3,7 +3,7 @@ import NIOCore
 extension ByteBuffer {
     /// Reads the empty line that most records have in place of headers.
     ///
-    /// Not to read it as any other line saves 2 % of a stream job (`./dev bench --check`).
+    /// Read as any other line, it makes a stream job take 2 % more instructions (`./dev bench --check`).
     mutating func readEmptyLine() -> Bool {
         let isEmpty = withUnsafeReadableBytes { bytes in
             bytes.count >= 2 && bytes[0] == UInt8(ascii: "\r") && bytes[1] == UInt8(ascii: "\n")

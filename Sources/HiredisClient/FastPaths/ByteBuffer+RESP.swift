@@ -1,7 +1,7 @@
 import NIOCore
 
-// Of a stream job, words written in one go save 6 %, numbers written without strings 4 %, and the beginning of a call
-// written in one piece 1.6 % (`./dev bench --check`).
+// A stream job takes more instructions without: 6 % with words that are not written in one go, 4 % with strings for numbers,
+// 1.6 % with the beginning of a call in pieces (`./dev bench --check`).
 extension ByteBuffer {
     /// The most bytes around the payload of a word: `$`, its length, and two line ends.
     private static let wordOverhead = 24
