@@ -32,13 +32,15 @@ extension World {
         count(.drop)
         note("an operator drops job \(job)")
         judge.willRevoke(job)
-        perform(.revoke(fireDate: Timestamp(microseconds: now).date, copies: 1), on: key, job: job)
+        let reply = perform(.revoke(fireDate: Timestamp(microseconds: now).date, copies: 1), on: key, job: job)
+        if reply == .revoked { judge.revoked(job, .revoked) }
         for copy in report.copies { bringForward(copy, of: key) }
     }
 
-    private func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey, job: Int) {
+    @discardableResult
+    private func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey, job: Int) -> LedgerReply {
         let request = LedgerRequest(key: key, operation: operation, timing: WorldOptions.timing)
-        _ = ledger.perform(request, job: job, now: now, judge: &judge)
+        return ledger.perform(request, job: job, now: now, judge: &judge)
     }
 }
 
