@@ -12,7 +12,8 @@ extension Consumer {
     /// Returns after ``finish()`` or ``close(within:)``, once the handlers under way have ended.
     ///
     /// - Parameter concurrency: how many handlers run at once, at least 1.
-    /// - Throws: `CancellationError`, or `DelayQueueError` with `ledgerMisconfigured`.
+    /// - Throws: `CancellationError`, or `DelayQueueError` with `ledgerMisconfigured` or, where the concurrency is less
+    ///   than 1, `invalidOption`.
     public func run(
         concurrency: Int = 16, _ handler: @escaping @Sendable (Job) async throws -> Void
     ) async throws {

@@ -9,12 +9,13 @@ public import Logging
 /// }
 /// ```
 ///
-/// Iterating starts it; nothing else needs to be running. Several tasks may iterate the same consumer and share its
-/// jobs. The stream ends after ``finish()`` or ``close(within:)``; outages of nodes or ledger do not end it, and only a
-/// configuration that can never work (`ledgerMisconfigured`) throws. A cancelled task gets `CancellationError`.
+/// Iterating starts the consumer; nothing else needs to be running. Several tasks may iterate the same consumer and
+/// share its jobs. The stream ends after ``finish()`` or ``close(within:)``; outages of nodes or ledger do not end it,
+/// and only a configuration that can never work (`ledgerMisconfigured`) throws. A cancelled task gets
+/// `CancellationError`.
 ///
-/// What a consumer reserves others cannot run, so it takes only what the application is about to ask for; a consumer
-/// nobody iterates holds nothing.
+/// Other consumers cannot run what this one has reserved, so it reserves only what the application is about to ask for;
+/// a consumer that nobody iterates holds nothing.
 public struct Consumer: AsyncSequence, Sendable {
     public typealias Element = Job
 
@@ -66,8 +67,9 @@ public struct Consumer: AsyncSequence, Sendable {
     ///
     /// Not interrupted by cancellation. Do not await it while holding an unsettled job: it would wait for that job.
     ///
-    /// - Parameter limit: how long jobs may take to be settled; those that are not then go back to the queue, for
-    ///   which a ledger or node that is away gets two seconds more, and settling them throws.
+    /// - Parameter limit: how long jobs may take to be settled. Those that are not settled by then go back to the
+    ///   queue, and settling them throws `closed`. Where a ledger or node is away, giving them back may take two
+    ///   seconds more.
     public func close(within limit: Duration = .seconds(10)) async {
         await engine.close(within: limit)
     }
@@ -77,8 +79,8 @@ public struct Consumer: AsyncSequence, Sendable {
         private let engine: ConsumerEngine
         private var registration: Registration?
 
-        /// - Parameter registration: what counts it, shared with others; without one it makes its own when it is first
-        ///   asked for a job.
+        /// - Parameter registration: counts the iterators that share it as one; where nil, the iterator makes one of
+        ///   its own when it is first asked for a job.
         init(engine: ConsumerEngine, registration: Registration? = nil) {
             self.engine = engine
             self.registration = registration

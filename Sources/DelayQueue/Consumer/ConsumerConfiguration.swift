@@ -12,7 +12,8 @@ public struct ConsumerConfiguration: Sendable {
     /// When a failed job runs again, and after how many failures it is given up.
     public var retryPolicy: RetryPolicy = .init()
 
-    /// What becomes of a job so late that its ledger record may have run out; it is buried by default.
+    /// What becomes of a job so late that its ledger record may have run out; by default its copies are buried on their
+    /// nodes.
     public var lateJobs: LateJobPolicy = .bury
 
     /// What becomes of a record neither this package nor go-queue wrote; it is buried by default.
@@ -21,7 +22,8 @@ public struct ConsumerConfiguration: Sendable {
     /// Whether a job may run more than once; after a crash it does by default.
     public var deliveryGuarantee: DeliveryGuarantee = .atLeastOnce
 
-    /// How long settling a job is tried while the ledger is away. 30 seconds by default.
+    /// How long a settlement is tried again while the ledger is away, before it fails with `ledgerUnavailable`. 30
+    /// seconds by default.
     public var settleTimeout: Duration = .seconds(30)
 
     /// The queue's name, where the nodes use different tubes; the tube's name by default.

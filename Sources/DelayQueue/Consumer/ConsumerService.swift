@@ -22,7 +22,10 @@ public struct ConsumerService: Service {
         self.handler = handler
     }
 
-    /// Runs until graceful shutdown or cancellation.
+    /// Runs until graceful shutdown or cancellation, and then closes the consumer, giving settlements under way 5
+    /// seconds.
+    ///
+    /// - Throws: what ``Consumer/run(concurrency:_:)`` throws; nothing for handlers cancelled at the deadline.
     public func run() async throws {
         let result: Result<Void, any Error>
         do {

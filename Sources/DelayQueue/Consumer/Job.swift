@@ -22,7 +22,7 @@ public struct Job: Identifiable, Sendable {
     /// When the job was to fire, to the microsecond.
     public var fireDate: Date { handle.fireTime.date }
 
-    /// The same to the last microsecond, which `Date` rounds.
+    /// The fire date to the last microsecond, which `Date` rounds.
     package var fireTimestamp: Timestamp { handle.fireTime }
 
     /// The number of this run, from 1: every claim granted counts, also those that ended unrun.
@@ -44,7 +44,8 @@ public struct Job: Identifiable, Sendable {
     /// Settling is still allowed, and accepted as long as nobody has taken over; else it throws `claimLost`.
     public var isLeaseLost: Bool { handle.isLeaseLost }
 
-    /// It was completed before it was delivered, at most once: it takes no settlement.
+    /// Whether the job was completed before it was delivered, under ``DeliveryGuarantee/atMostOnce``; it then takes no
+    /// settlement.
     package var isCompletedBeforeDelivery: Bool { handle.isCompleted }
 
     /// Decodes the body as JSON.
@@ -76,9 +77,10 @@ public struct Job: Identifiable, Sendable {
         try await handle.settle(.complete)
     }
 
-    /// Completes without waiting: sent with the next batch, failures are logged and counted.
+    /// Completes the job without waiting: the settlement leaves with the next batch, and a failure is logged and
+    /// counted.
     ///
-    /// A crash before the ledger has it leads to redelivery.
+    /// Where the process dies before the ledger has recorded the completion, the job runs again.
     public func completeSoon() {
         handle.settleSoon(.complete)
     }
@@ -94,10 +96,11 @@ public struct Job: Identifiable, Sendable {
 
     /// Gives the job up: it is dead, and runs again only if somebody replays it.
     ///
-    /// Its copies go on lying on their nodes, so it is as safe there as one that waits; the ledger keeps why, when and by
-    /// whom it was given up, without an end.
+    /// Its copies stay on their nodes, so a dead job is as safe from outages as one that waits. The ledger keeps,
+    /// without a time limit, why, when and by whom the job was given up.
     ///
-    /// - Parameter reason: logged, and kept in the ledger up to 500 bytes, readable to whoever may read that.
+    /// - Parameter reason: logged, and kept in the ledger (its first 500 bytes), where it can be read by whoever may
+    ///   read the ledger.
     /// - Throws: as ``complete()``.
     public func bury(reason: String) async throws(DelayQueueError) {
         try await handle.settle(.bury(reason: reason))

@@ -16,7 +16,8 @@ public struct LateJobPolicy: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
-    /// Its copies are put aside on their nodes, for a person to look at: kicked copies run, once. The default.
+    /// Its copies are buried on their nodes, for a person to look at. When copies are kicked the job runs, once. The
+    /// default.
     public static let bury = LateJobPolicy(.bury)
 
     /// The job runs, for a second time if it ran before.
@@ -40,15 +41,15 @@ public struct ForeignJobPolicy: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
-    /// It is put aside on its node, for a person to look at. The default.
+    /// It is buried on its node, for a person to look at. The default.
     public static let bury = ForeignJobPolicy(.bury)
 
-    /// It is delivered like any job, but with no word of the ledger: only its node knows about it.
+    /// It is delivered like any job, but the ledger is not asked: only its node knows about it.
     ///
     /// So nothing keeps a copy of it on another node from running too, and a run of it ends when the connection to its
     /// node does (``Job/isLeaseLost``). Its id is made of its node and its number there, its fire date is the time of
-    /// its delivery, its attempt how often the node reserved it. The time to run it was put with should be 4 seconds
-    /// or more: it is touched once a second at best.
+    /// its delivery, and its attempt says how often the node has reserved it. Its producer should give it a time to run
+    /// of 4 seconds or more, because a consumer touches it no more than once a second.
     public static let deliver = ForeignJobPolicy(.deliver)
 
     public var description: String { value.rawValue }

@@ -48,7 +48,7 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
         return dead.map { ($0.key, $0.value.record) }
     }
 
-    /// Forgets every record.
+    /// Lets go of every record. Requests after it fail with `closed`.
     public func close() {
         isClosed = true
         entries = [:]

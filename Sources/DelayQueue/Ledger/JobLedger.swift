@@ -7,7 +7,7 @@ public protocol JobLedger: Sendable {
     /// What producers and consumers ask. Only this package can make one.
     var access: LedgerAccess { get }
 
-    /// Lets go of connections. Requests after it fail with `closed`.
+    /// Closes the ledger's connections. Requests after it fail with `closed`.
     func close() async
 }
 

@@ -9,8 +9,9 @@ public struct LedgerTiming: Sendable, Hashable {
     /// 7 days by default.
     public var retention: Duration = .seconds(7 * 86_400)
 
-    /// How long the record of a finished job lasts whose copies cannot be counted: an id of the caller's own, or a
-    /// go-queue record. 24 hours by default. Each such job costs memory so long: about 190 bytes.
+    /// How long the record of a finished job lasts whose copies cannot be counted: one with an id of the caller's own,
+    /// or in go-queue's format. 24 hours by default. Until then each such job takes about 190 bytes of the ledger's
+    /// memory.
     public var retentionOfUnknownCopies: Duration = .seconds(86_400)
 
     /// How long the record of a finished job lasts once all its copies are known to be deleted. 5 minutes by
@@ -19,12 +20,13 @@ public struct LedgerTiming: Sendable, Hashable {
     /// It has to outlive requests that are still under way, and reservations of copies that are gone.
     public var grace: Duration = .seconds(300)
 
-    /// The longest time to run of a copy, which bounds how long a reservation lasts unseen. 30 seconds by default.
+    /// The longest time to run that producers give a copy, which bounds how long a reservation lasts unseen. 30 seconds
+    /// by default.
     public var timeToRun: Duration = .seconds(30)
 
     public init() {}
 
-    /// The grace that counts.
+    /// The grace that is applied: at least twice the lease and twice the time to run.
     package var effectiveGrace: Duration { max(grace, lease * 2, timeToRun * 2) }
 
     /// How long the record of a finished job lasts while a copy may be left.
@@ -34,7 +36,8 @@ public struct LedgerTiming: Sendable, Hashable {
         max(copies == 0 ? retentionOfUnknownCopies : retention, effectiveGrace)
     }
 
-    /// How long the record of a dead job lasts, which ends by a decision only: for as long as records can say.
+    /// How long the record of a dead job lasts: as long as a record can, because only a person's decision (replay, drop
+    /// or revoke) is to end it.
     package static let retentionOfDeadJobs = Duration.microseconds(Timestamp.latest.microseconds)
 
     /// How long the record of an unfinished job lasts.

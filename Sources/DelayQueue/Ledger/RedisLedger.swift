@@ -66,7 +66,7 @@ public struct RedisLedger: JobLedger, LedgerCarrier {
             reserving: requests.count, timeout: timeout, accepts: RedisLedgerCall.accepts
         ) { [timingWords, fixedTime] batch in
             var words = timingWords.words(for: requests[0].timing)
-            // By index, as a loop over the elements copies each.
+            // The loop goes by index, because one over the elements would copy each of them.
             for index in requests.indices {
                 if requests[index].timing != words.timing { words = timingWords.words(for: requests[index].timing) }
                 RedisLedgerCall.append(requests[index], words, time: fixedTime?(), to: &batch)
@@ -84,7 +84,8 @@ public struct RedisLedger: JobLedger, LedgerCarrier {
         await client.close()
     }
 
-    /// A request as it goes over the wire, for measurements without this client: with digests once it was connected.
+    /// A request as it goes over the wire, for measurements without this client. It names scripts by their digests once
+    /// the client has been connected, and has their source in it before that.
     package func encoded(_ request: LedgerRequest) async -> ByteBuffer {
         await client.written { [timingWords, fixedTime] batch in
             RedisLedgerCall.append(request, timingWords.words(for: request.timing), time: fixedTime?(), to: &batch)

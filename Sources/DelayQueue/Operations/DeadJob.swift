@@ -16,13 +16,13 @@ public struct DeadJob: Sendable, Hashable, Identifiable {
     /// The consumer that gave it up: its host and process.
     public let consumer: String
 
-    /// How often it was begun to run.
+    /// How many runs of it were begun.
     public let runs: Int
 
-    /// How often it had failed when it was claimed last.
+    /// How many failures it had when it was claimed for the last time.
     public let failures: Int
 
-    /// Where its copies lie, as far as consumers have told.
+    /// Where its copies lie, as far as consumers have told the ledger.
     public let copies: [Copy]
 
     /// One copy.

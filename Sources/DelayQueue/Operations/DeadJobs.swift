@@ -11,9 +11,10 @@ public import PipelinedTransport
 /// await dead.close()
 /// ```
 ///
-/// A value whose copies share one lazily made connection for each node, all asked side by side. Calls fail with `ledgerUnavailable`,
-/// `ledgerMisconfigured`, `ledgerRecordUnreadable`, `cancelled` or `closed`, as the ledger does; nodes that are away fail
-/// nothing, as their copies ask the ledger by themselves once they are back.
+/// However often the value is passed on, it has one connection for each node, made when it is first needed; all nodes
+/// are asked at the same time. Calls fail with `ledgerUnavailable`, `ledgerMisconfigured`, `ledgerRecordUnreadable`,
+/// `cancelled` or `closed`, as the ledger does. A node that is away makes no call fail: once it is back, consumers ask
+/// the ledger about the copies it has.
 public struct DeadJobs: Sendable {
     private let ledger: any LedgerCarrier
     private let queue: TubeName
@@ -22,9 +23,9 @@ public struct DeadJobs: Sendable {
 
     /// - Parameters:
     ///   - nodes: every node of the queue.
-    ///   - ledger: the consumers' ledger; it is not closed.
+    ///   - ledger: the consumers' ledger, which ``close()`` does not close.
     ///   - queue: the queue's name, where producers and consumers were told one.
-    ///   - timing: as the consumers'.
+    ///   - timing: the same as that of the consumers.
     /// - Throws: `invalidConfiguration`, listing every problem.
     public init(
         nodes: [BeanstalkNode],
@@ -47,17 +48,18 @@ public struct DeadJobs: Sendable {
 
     // MARK: Looking
 
-    /// The queue's dead jobs, those given up last first.
+    /// The queue's dead jobs; the one that was given up last comes first.
     ///
-    /// Looks through all records of the ledger's server, a thousand at a time, while it goes on serving others.
+    /// Looks through all records of the ledger's server, a thousand at a time, while the server goes on serving others.
     ///
+    /// - Throws: `ledgerUnavailable` where the ledger goes away meanwhile; nothing is told of jobs found before that.
     public func list() async throws(DelayQueueError) -> [DeadJob] {
         try await ledger.deadRecords(of: queue)
             .compactMap { DeadJob($0.key, $0.record) }
             .sorted { ($1.diedAt, $0.id.description) < ($0.diedAt, $1.id.description) }
     }
 
-    /// One job, if it is dead.
+    /// A dead job; nil where no job of this id is dead.
     public func find(_ id: JobID) async throws(DelayQueueError) -> DeadJob? {
         let keys = LedgerKey.all(of: id, in: queue)
         for (key, record) in zip(keys, try await ledger.read(keys)) {
@@ -66,11 +68,13 @@ public struct DeadJobs: Sendable {
         return nil
     }
 
-    /// How many copies of these jobs wait on each node, of those that are known and can be asked about.
+    /// How many copies of these jobs wait on each node, counting those whose places the ledger knows and whose node
+    /// answers.
     package func copies(of jobs: [DeadJob]) async -> [ServerAddress: Int] {
         await withTaskGroup(of: (ServerAddress, Int).self) { group in
             for (node, connection) in nodes {
-                // A node that lost its data gives numbers again: one can be said of two jobs.
+                // A node that lost its data gives the same numbers again, so the records of two jobs may name one
+                // number.
                 let ids = Set(jobs.lazy.flatMap(\.copies).filter { $0.address == node.address }.map(\.id))
                 group.addTask { (node.address, await Self.count(ids, on: node, connection)) }
             }
@@ -82,7 +86,7 @@ public struct DeadJobs: Sendable {
         _ ids: Set<BeanstalkJobID>, on node: BeanstalkNode, _ connection: BeanstalkConnection
     ) async -> Int {
         let replies = await connection.execute(ids.map { .statsJob($0) }, timeout: .seconds(2)).replies
-        // A number can mean another job by now; no other waits with that priority.
+        // A number may mean another job by now, but only copies of dead jobs wait with this priority.
         return replies.count { reply in
             guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return false }
             return statistics.tube == node.tube && statistics.state == .delayed
@@ -92,15 +96,18 @@ public struct DeadJobs: Sendable {
 
     // MARK: Deciding
 
-    /// A dead job shall run after all, with no failures.
+    /// Lets a dead job run after all, with no failures counted.
     ///
-    /// The ledger says so first; then the copies it knows are made ready, so that a consumer runs the job at once. A copy
-    /// that could not be reached asks the ledger by itself, within a day of when it was sent back last. Asking again is
-    /// harmless: a job that is not dead any more is left alone. Where the ledger does not answer, that is tried again for
-    /// a few seconds and the copies are made ready all the same, since it may have done it; then the call fails. When the
-    /// task is cancelled, copies may be left to themselves.
+    /// First the ledger is told; then the copies whose places it knows are made ready, so that a consumer runs the job
+    /// at once. About a copy that could not be reached, a consumer asks the ledger within a day of when the copy was
+    /// last sent back. Repeating the call is harmless: a job that is not dead any more is left alone.
     ///
-    /// A consumer that gave the job up a moment ago has its copies for a second more: that is waited for, 3 seconds at most.
+    /// Where the ledger does not answer, it is asked again for a few seconds. If it still does not, it may have
+    /// recorded the replay all the same: the copies are made ready, and the call fails. Where the task is cancelled,
+    /// some copies may not have been made ready.
+    ///
+    /// A consumer that gave the job up a moment ago may hold its copies for a second more. The call waits for that, 3
+    /// seconds at most.
     ///
     /// - Returns: how many copies were made ready; nil where the job is not dead.
     /// - Throws: also `invalidConfiguration`, where all its copies lie on servers that are none of the nodes.
@@ -108,7 +115,7 @@ public struct DeadJobs: Sendable {
     public func replay(_ id: JobID) async throws(DelayQueueError) -> Int? {
         guard let job = try await find(id) else { return nil }
         try checkPlaces(of: job)
-        // One owner for all tries: what an earlier one has done is then answered alike.
+        // All tries have one owner, so that after a lost answer the ledger answers the next try in the same way.
         let request = LedgerRequest(key: job.key, operation: .replay(.random()), timing: timing)
         var result = await Self.ask(request, ledger)
         for wait in Self.waits {
@@ -121,10 +128,11 @@ public struct DeadJobs: Sendable {
         return ready
     }
 
-    /// A dead job shall never run.
+    /// Makes certain that a dead job never runs.
     ///
-    /// The ledger says so; then the copies it knows are made ready, so that a consumer deletes them soon. Others are deleted
-    /// when they ask, within a day or two.
+    /// First the ledger is told; then the copies whose places it knows are made ready, so that a consumer deletes them
+    /// soon. Each of the others is deleted once its delay is over, within a day or two. Where the ledger does not
+    /// answer, the call fails although the job may have been dropped; a repeated call then returns false.
     ///
     /// - Returns: false where the job is not dead.
     @discardableResult
@@ -139,7 +147,8 @@ public struct DeadJobs: Sendable {
         return true
     }
 
-    /// Servers are known by name, and a name that nobody here uses would cost the job half a day.
+    /// Refuses a job whose copies all lie on servers that are none of the nodes. The ledger knows servers by the names
+    /// that consumers use; if other names are used here, no copy is found, and the job waits for up to a day.
     private func checkPlaces(of job: DeadJob) throws(DelayQueueError) {
         let known = nodes.map(\.node.address)
         guard !job.copies.isEmpty, job.copies.allSatisfy({ !known.contains($0.address) }) else { return }
@@ -169,16 +178,16 @@ public struct DeadJobs: Sendable {
 
     // MARK: Copies
 
-    /// How often copies in somebody's hands are tried again, and the time between.
+    /// How often a copy that somebody has reserved is tried again, and the pause between two tries.
     private static let patience = (tries: 30, pause: Duration.milliseconds(100))
 
-    /// - Returns: how many are ready.
+    /// - Returns: how many copies were made ready.
     @discardableResult
     private func bringForward(_ job: DeadJob) async -> Int {
         var waiting = job.copies
         var ready = 0
-        // A consumer that learnt just before that the job is dead has its copy until it has sent it back, for which it may
-        // have to wait for the end of a reserve.
+        // A consumer that has just learnt that the job is dead holds its copies until it has sent them back. For that
+        // it may have to wait for the end of a reserve.
         for attempt in 0..<Self.patience.tries where ready == 0 && !waiting.isEmpty {
             if attempt > 0 { guard await Self.sleep(Self.patience.pause) else { break } }
             let outcomes = await withTaskGroup(of: (DeadJob.Copy, CopyAdvance.Outcome).self) { group in

@@ -9,11 +9,10 @@ public import Logging
 /// let receipt = try await producer.at(date, "send invoice 42")
 /// ```
 ///
-/// A value whose copies are all the same producer, to be used from any number of tasks. Nothing is connected before the
-/// first call. All callers share one pipelined connection per node, and all the work is done by one actor on the event
-/// loop of those connections. A job is accepted once
-/// ``ProducerConfiguration/minimumWritten`` nodes have acknowledged it; a refused job is deleted from the nodes that took
-/// it.
+/// However often the value is passed on, it stands for one producer, which any number of tasks may use. Nothing is
+/// connected before the first call. All callers share one pipelined connection per node, and all the work is done by
+/// one actor on the event loop of those connections. A job is accepted once ``ProducerConfiguration/minimumWritten``
+/// nodes have acknowledged it; a refused job is deleted from the nodes that took it.
 public struct Producer: Sendable {
     let engine: ProducerEngine
     let configuration: ProducerConfiguration
@@ -87,7 +86,8 @@ public struct Producer: Sendable {
         return try results[0].get()
     }
 
-    /// Schedules many jobs: one suspension per node and some thousand jobs, not per job.
+    /// Schedules many jobs in few round trips: the task suspends once per node and some thousand jobs, not once per
+    /// job.
     ///
     /// Cancelling the task refuses the jobs that are not accepted yet, as in ``at(_:_:options:)``.
     ///
@@ -98,7 +98,7 @@ public struct Producer: Sendable {
             var rest = requests[...]
             var slicesUnderWay = 0
             while !rest.isEmpty {
-                // While some are on their way the next are made.
+                // While earlier jobs are on their way, the next ones are prepared.
                 if slicesUnderWay == 3 { await Self.collect(group.next(), into: &results) } else { slicesUnderWay += 1 }
                 let slice = prepare(takingFrom: &rest)
                 for (position, error) in slice.errors { results[position] = .failure(error) }
@@ -135,8 +135,8 @@ public struct Producer: Sendable {
     ///
     /// Not interrupted by cancellation.
     ///
-    /// - Parameter limit: the longest wait for calls under way; those that are not decided then are refused, and what
-    ///   can not be taken back at once may still fire, as their errors say.
+    /// - Parameter limit: the longest wait for calls under way. Jobs that are not decided by then are refused, and
+    ///   copies that cannot be taken back at once may still fire, as the errors of their calls say.
     public func close(within limit: Duration = .seconds(10)) async {
         await engine.close(within: limit)
     }

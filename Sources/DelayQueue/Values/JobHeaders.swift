@@ -6,8 +6,8 @@ public struct JobHeaders: Sendable, Hashable {
     /// The most headers a job may have.
     public static let maximumCount = 128
 
-    /// The most bytes of all names and values together, with four a header for what separates them: most of the 1 MiB
-    /// that consumers leave a record for what is not its body.
+    /// The most bytes of all names and values together, where four more are counted for the separators of each header.
+    /// This is most of the 1 MiB that consumers allow a record beside its body.
     public static let maximumLength = 1_000_000
 
     var pairs: [Pair]

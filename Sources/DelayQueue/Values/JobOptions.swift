@@ -99,7 +99,7 @@ extension JobOptions {
         return headers
     }
 
-    /// As beanstalkd takes it.
+    /// The time to run in whole seconds, as beanstalkd takes it.
     package var timeToRunSeconds: UInt32 {
         UInt32(clamping: timeToRun.components.seconds)
     }

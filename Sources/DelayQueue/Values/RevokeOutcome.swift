@@ -15,7 +15,7 @@ public struct RevokeOutcome: Hashable, Sendable, CustomStringConvertible {
     /// It ran to its end.
     public static let alreadyDone = RevokeOutcome(value: .alreadyDone)
 
-    /// No ledger was there to forbid it, and a copy was out of reach: it may still run.
+    /// There was no ledger to forbid it, and a copy was out of reach: it may still run.
     public static let incomplete = RevokeOutcome(value: .incomplete)
 
     public var description: String { value.rawValue }
