@@ -51,7 +51,7 @@ package struct Loader {
         }
     }
 
-    /// Adds one job; it may be scheduled only by ``flush()``.
+    /// Adds one job, which is scheduled by ``flush()`` at the latest.
     package mutating func add(_ job: JobSpecification, number: Int) async throws {
         batch.append((number, job))
         batchedBytes += job.body.readableBytes

@@ -50,7 +50,7 @@ package struct QueueProbe: Sendable {
 
     /// What the nodes have, or enough of them to tell.
     private struct JobsLeft {
-        /// By nodes that answered; the rest is zero.
+        /// The delayed jobs of each node that answered.
         var delayed: [ServerAddress: Int] = [:]
         var isDelayedOnly = true
         var isEmpty: Bool { isDelayedOnly && delayed.values.allSatisfy { $0 == 0 } }
@@ -110,7 +110,7 @@ package struct QueueProbe: Sendable {
                         let others = statistics.currentJobsReady + statistics.currentJobsReserved
                         return (node, .success((statistics.currentJobsDelayed, others)))
                     } catch {
-                        // A node forgets a tube nobody uses that has no jobs.
+                        // A node no longer knows a tube that has no jobs and that nobody uses.
                         return (node, error.code == .notFound ? .success((0, 0)) : .failure(error))
                     }
                 }

@@ -35,7 +35,7 @@ package struct ClusterOptions: ParsableArguments {
 
     private static let defaultTube = "default"
 
-    /// Of a command's one consumer and its ledger: on one loop they need no hop between threads.
+    /// The loop that a command's one consumer and its ledger share, so that they need no hop between threads.
     package static let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
 
     package init() {}
@@ -121,7 +121,7 @@ package struct ClusterOptions: ParsableArguments {
         }
     }
 
-    /// With the keys and the connections that the options ask for.
+    /// A producer's configuration with the keys and connections that the options ask for.
     ///
     /// - Throws: `ValidationError`.
     package func producerConfiguration() throws -> ProducerConfiguration {
@@ -133,7 +133,7 @@ package struct ClusterOptions: ParsableArguments {
         return configuration
     }
 
-    /// With the keys and the connections that the options ask for.
+    /// A consumer's configuration with the keys and connections that the options ask for.
     ///
     /// - Throws: `ValidationError`.
     package func consumerConfiguration() throws -> ConsumerConfiguration {

@@ -15,7 +15,7 @@ extension AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as StreamFailure where failure.isBrokenPipe {
-            // Whoever read has seen enough.
+            // The reader of the output has gone: it has seen enough, and that is no failure.
             exit()
         } catch {
             exit(withError: error.forCommandLine)

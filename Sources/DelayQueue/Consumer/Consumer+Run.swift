@@ -28,8 +28,8 @@ extension Consumer {
 
     /// Runs the handler for one job after the other.
     ///
-    /// All in one task, as a task for each costs more than claiming its job. Losing a job's lease cancels that task, and
-    /// with it the handler; another one takes its place.
+    /// They all run in one task, because a task for each would cost more than claiming its job. Where a job loses its
+    /// lease, that task is cancelled, and the handler with it; another task takes its place.
     private func work(_ handler: @escaping @Sendable (Job) async throws -> Void) async throws {
         let registration = Registration(engine: engine)
         var hasEnded = false
@@ -44,7 +44,7 @@ extension Consumer {
                 do {
                     return try await group.next() ?? true
                 } catch is CancellationError where !Task.isCancelled {
-                    // Cancelled by its own handler, which ends no other.
+                    // The handler cancelled the task that it ran in. No other handler's task is to end for that.
                     return false
                 }
             }

@@ -34,9 +34,9 @@ public struct ConsumerConfiguration: Sendable {
     #if Sealing
         /// The keys sealed jobs are opened with; nil where producers have none.
         ///
-        /// A copy that is not proven to be a producer's (sealed with an unknown key, or none, changed, or moved from another
-        /// job, copy or queue) is buried on its node, counted and logged; it is never run or deleted, and says nothing to
-        /// the ledger.
+        /// A copy that is not proven to be a producer's is buried on its node, counted and logged; it is never run or
+        /// deleted, and the ledger is told nothing of it. Such a copy is not sealed, or with an unknown key; or it was
+        /// changed, or moved from another job, copy or queue.
         public var keyRing: KeyRing?
 
         /// Whether jobs that are not sealed run where there is a key ring. Refused by default.

@@ -3,10 +3,10 @@ public import NIOCore
 
 /// One run of a scheduled job, held under a lease until it is settled.
 ///
-/// Settle each job: ``complete()``, ``retry(after:)`` or ``bury(reason:)``. A job that is dropped unsettled (a thrown
-/// error, `break`, a filter, a cancelled task) goes back to the queue at once and a warning is logged, so forgetting
-/// to settle is loud and loses nothing. While the job is held its lease is renewed and its copies stay reserved, however
-/// long it takes; if the process dies, another consumer runs it once the lease is over.
+/// Settle each job: ``complete()``, ``retry(after:)`` or ``bury(reason:)``. A job that is let go of unsettled (after a
+/// thrown error, `break`, a filter, a cancelled task) goes back to the queue at once and a warning is logged, so a
+/// missing settlement is loud and loses nothing. While the job is held its lease is renewed and its copies stay
+/// reserved, however long it takes; if the process dies, another consumer runs it once the lease is over.
 public struct Job: Identifiable, Sendable {
     let handle: JobHandle
 
@@ -71,7 +71,7 @@ public struct Job: Identifiable, Sendable {
     /// ``ConsumerConfiguration/settleTimeout``.
     ///
     /// - Throws: `claimLost` (the lease ended and another run may have begun, or the ledger lost the record),
-    ///   `ledgerUnavailable` (the job stays yours: call again, or drop it), `ledgerRecordUnreadable`,
+    ///   `ledgerUnavailable` (the job stays yours: call again, or let go of it), `ledgerRecordUnreadable`,
     ///   `ledgerMisconfigured`, `closed` (the consumer was closed before; the job runs again), `alreadySettled`.
     public func complete() async throws(DelayQueueError) {
         try await handle.settle(.complete)

@@ -67,7 +67,7 @@ public struct DeliveryGuarantee: Hashable, Sendable, CustomStringConvertible {
     public static let atLeastOnce = DeliveryGuarantee(value: .atLeastOnce)
 
     /// A job is completed before it is delivered: it never runs twice, and is lost when the process that was to run it
-    /// dies, or drops it.
+    /// dies or lets go of it.
     ///
     /// Jobs need no settling, and take none; a handler that throws is logged, not retried. Nothing is fetched ahead
     /// of the tasks that wait for a job.

@@ -1,4 +1,4 @@
-/// What is decided by when a copy is reserved.
+/// What a consumer decides by when it has reserved a copy.
 struct CopySummary {
     let name: JobName
     let fireTime: Timestamp

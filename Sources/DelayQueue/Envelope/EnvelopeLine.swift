@@ -38,7 +38,7 @@ extension EnvelopeLine {
     }
 }
 
-/// The fields of a record's first line, which one space each separates.
+/// The fields of a record's first line, separated by one space each.
 struct RecordFields {
     private let line: UnsafeRawBufferPointer
     private var position = 0

@@ -20,7 +20,8 @@ package struct EnvelopeTemplate: Sendable {
     private let lengthBeforeCopy: Int
     private let sealing: Sealing?
 
-    /// - Parameter timeToRun: seconds; repeats the put's own, as does the priority: a reserved copy does not tell.
+    /// - Parameter timeToRun: in seconds. The record repeats it, and the priority, because beanstalkd does not tell
+    ///   them when a copy is reserved.
     /// - Parameter headers: validated.
     package init(
         id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer

@@ -2,10 +2,10 @@ package import NIOCore
 
 /// A record of the Go library go-queue: `<nanoseconds since 1970>/<body>`.
 package struct GoQueueRecord: Sendable, Hashable {
-    /// What its producer puts with.
+    /// The priority that go-queue's producer puts records with.
     package static let priority: UInt32 = 2
 
-    /// What its producer puts with, in seconds.
+    /// The time to run that go-queue's producer puts records with, in seconds.
     package static let timeToRun: UInt32 = 5
 
     /// The lower-case hexadecimal MD5 of the whole record: what its consumers lock in Redis.

@@ -18,7 +18,7 @@ final class Inbox<Message: Sendable>: Sendable {
         }
     }
 
-    /// - Parameter message: nil where the engine only is to look at its state.
+    /// - Parameter message: nil where the engine is only to look at its state.
     /// - Returns: true where the caller must schedule a turn.
     func post(_ message: Message?) -> Bool {
         state.withLockedValue { state in

@@ -8,8 +8,9 @@ struct TickTimer {
     private var armed: (number: UInt64, at: NIODeadline)?
     private var lastNumber: UInt64 = 0
 
-    /// - Returns: the number of the tick to schedule instead of what was; nil where an earlier one is still to come,
-    ///   be it overdue: one that is put off whenever its loop is late would never come on a busy one.
+    /// - Returns: the number of the tick to schedule in place of the armed one; nil where the armed one is to come
+    ///   earlier, even if it is overdue: a tick that is put off whenever its loop is late would never come on a busy
+    ///   loop.
     mutating func arm(at deadline: NIODeadline) -> UInt64? {
         if let armed, armed.at <= deadline { return nil }
         lastNumber += 1

@@ -3,15 +3,15 @@ import NIOConcurrencyHelpers
 
 /// The times of a `LedgerTiming` as the scripts take them, written once for all requests that share it.
 ///
-/// Nearly always that is every request there is, and to make a decimal text of a duration costs more than all else of one.
-/// Written anew each time, they make a stream job take 79 % more instructions (`./dev bench --check`).
+/// Nearly always that is all requests, and making a decimal text of a duration costs more than all else about a
+/// request. Written anew each time, they make a stream job take 79 % more instructions (`./dev bench --check`).
 final class LedgerTimingWords: Sendable {
     let timing: LedgerTiming
 
-    /// In microseconds; then for unfinished jobs, in milliseconds.
+    /// The lease in microseconds, then the retention of unfinished jobs in milliseconds.
     let leaseAndRetention: EncodedWords
 
-    /// For unfinished jobs, in milliseconds as all that follow.
+    /// The retention of unfinished jobs, in milliseconds, as are all times below.
     let retention: EncodedWords
 
     /// For finished jobs.
@@ -38,7 +38,7 @@ final class LedgerTimingWords: Sendable {
         min(max(duration.microsecondsRoundedUp, 0), Timestamp.latest.microseconds)
     }
 
-    /// For an expiry, which the server takes only if it is positive.
+    /// A duration as the expiry of a key, which the server takes only if it is positive.
     static func milliseconds(_ duration: Duration) -> Int64 {
         let microseconds = min(max(duration.microsecondsRoundedUp, 1), Timestamp.latest.microseconds)
         return (microseconds + 999) / 1000

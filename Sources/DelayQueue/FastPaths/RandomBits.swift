@@ -26,7 +26,7 @@ struct RandomBits: RandomNumberGenerator {
         }
     }
 
-    /// - Returns: nothing where the system has none to give; it may have one at a time.
+    /// - Returns: nothing where the system refuses to give many numbers at once; it may still give a single one.
     private static func fetch() -> [UInt64] {
         [UInt64](unsafeUninitializedCapacity: count) { words, initialized in
             // 256 bytes is the most that one call gives (getentropy(3)).

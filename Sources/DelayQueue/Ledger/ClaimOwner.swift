@@ -1,6 +1,7 @@
-/// Who asks for a claim: a token made afresh for each claim request.
+/// Who asks for a claim or a replay: a token made afresh for each such request.
 ///
-/// It tells a request that is repeated after a lost reply, which is granted again, from somebody else's.
+/// A request that is repeated after a lost reply has the same token, and is granted again; a request with any other
+/// token is somebody else's.
 package struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
     /// The longest token in bytes.
     package static let maximumLength = 64
@@ -28,6 +29,6 @@ package struct ClaimOwner: Hashable, Sendable, CustomStringConvertible {
         return ClaimOwner(unchecked: String(decoding: text, as: UTF8.self))
     }
 
-    /// The settling owner of a record that a go-queue consumer locked: nobody here.
+    /// Stands for the owner of a job that a go-queue consumer has locked: none of this package's claims.
     static let nobody = ClaimOwner(unchecked: "")
 }

@@ -1,11 +1,11 @@
 package import Beanstalk
 
-/// What is told of a job that is given up, for whoever decides what becomes of it.
+/// What the ledger is told of a job that is given up, for whoever decides what becomes of it.
 package struct DeathReport: Sendable, Hashable {
-    /// The longest reason in bytes; more is cut.
+    /// The longest reason in bytes; the rest of a longer one is cut off.
     package static let maximumReasonLength = 500
 
-    /// So many copies are known at most, the last ones told of.
+    /// The most copies that are kept: those that were told of last.
     package static let maximumCopies = CopySet.maximumCount
 
     /// Why, in the words of the application.
@@ -28,14 +28,14 @@ package struct DeathReport: Sendable, Hashable {
         add(copies)
     }
 
-    /// Copies told of later are known too; a copy told of again counts as told of last.
+    /// Adds copies that are told of later. One that was told of before counts as told of last.
     package mutating func add(_ more: [StoredCopy]) {
         var told: Set<StoredCopy> = []
         let last = more.reversed().filter { told.insert($0).inserted }.reversed()
         copies = Array((copies.filter { !told.contains($0) } + last).suffix(Self.maximumCopies))
     }
 
-    /// Cut between characters of Unicode's own, so that it remains text.
+    /// The beginning of a text, cut between Unicode scalars so that what remains is text.
     private static func shortened(_ text: String) -> String {
         guard text.utf8.count > maximumReasonLength else { return text }
         var length = 0
@@ -58,7 +58,8 @@ extension DeathReport {
         ]
     }
 
-    /// Reads what `words` writes; what is not written so is told as it stands, or left out.
+    /// Reads what `words` writes. A text that is not percent-encoded is taken as it stands; a queue or copy that cannot
+    /// be read is left out.
     init?(parsing words: ArraySlice<String>) {
         guard words.count == 4, words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(\.isVisibleASCII) })
         else { return nil }

@@ -2,7 +2,7 @@ package import Beanstalk
 
 /// What carries out a ledger's requests.
 ///
-/// It keeps each key's requests in order, decides each by one clock of its own, and forgets a record only when its time
+/// It keeps each key's requests in order, decides each by one clock of its own, and removes a record only when its time
 /// has run out.
 package protocol LedgerCarrier: Sendable {
     /// Performs requests, in one round trip where there is one to make.
@@ -21,7 +21,8 @@ package protocol LedgerCarrier: Sendable {
     /// - Throws: the codes of ``perform(_:)-([LedgerRequest])``.
     func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?]
 
-    /// The records of dead jobs of a queue, in any order; of those that change meanwhile, some.
+    /// The records of a queue's dead jobs, in any order. Of jobs that die, are replayed or dropped meanwhile, some may
+    /// be among them and others not.
     ///
     /// - Throws: as ``read(_:)``.
     func deadRecords(

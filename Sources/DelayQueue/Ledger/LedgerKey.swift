@@ -17,7 +17,7 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
         description = id.description
     }
 
-    /// Whether a value that is no record of ours is a go-queue consumer's lock.
+    /// Whether go-queue's consumers use the key too, so that a value that is no record of ours is their lock.
     var isSharedWithGoQueue: Bool { !description.hasPrefix(Self.prefix) }
 
     /// A key of a queue's, or one that go-queue's record may have; nil for any other text.

@@ -76,7 +76,8 @@ extension LedgerRecord {
         }
     }
 
-    /// A dead record does not run out: without it the copies, which lie where they were, would run again.
+    /// The record of a dead job does not run out: without it the job's copies, which stay on their nodes, would run
+    /// again.
     static func bury(
         _ owner: ClaimOwner, _ attempt: Int, _ report: DeathReport, _ record: LedgerRecord?, _ now: Timestamp
     ) -> Transition {
@@ -142,12 +143,14 @@ extension LedgerRecord {
         _ gone: CopySet, of copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
     ) -> Transition? {
         if gone.coversAll(of: copies) {
-            // Whatever it says: with every copy gone nothing is left that it could decide.
+            // This is so in whatever state the record is: with every copy gone there is nothing left that it could
+            // decide.
             return record.map { Transition(record: $0, expiresIn: timing.effectiveGrace, reply: .forgotten) }
         }
         switch record {
         case .done, .revoked:
-            // What cannot be counted need not be written down; the record lasts as long as it does.
+            // Deleted copies are noted only to be counted. Where they cannot be, the record stays as it is, and lasts
+            // as long as before.
             guard copies > 0, record != .lockOfGoQueue else {
                 return Transition(record: record, expiresIn: nil, reply: .forgotten)
             }
@@ -182,7 +185,7 @@ extension LedgerRecord {
 }
 
 extension LedgerRecord {
-    /// Within what records hold.
+    /// The nearest time that a record can hold.
     private static func bounded(_ time: Timestamp) -> Timestamp {
         min(max(time, Timestamp(microseconds: 0)), .latest)
     }

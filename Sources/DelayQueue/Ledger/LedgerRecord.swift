@@ -17,7 +17,8 @@ package enum LedgerRecord: Hashable, Sendable {
     /// The job shall not run, and these copies are known to be deleted.
     case revoked(fireTime: Timestamp, deleted: CopySet)
 
-    /// The job was given up by its claim's owner. Its copies lie where they were, until it is replayed or revoked.
+    /// The job was given up by its claim's owner. Its copies stay on their nodes, until it is replayed, dropped or
+    /// revoked.
     case dead(ClaimOwner, attempt: Int, failures: Int, at: Timestamp, DeathReport)
 
     /// The outcome of a request.
@@ -66,7 +67,8 @@ package enum LedgerRecord: Hashable, Sendable {
         return transition ?? Transition(record: record, expiresIn: nil, reply: state(of: record, now: now))
     }
 
-    /// Whether this is a dead job of a queue; a key of go-queue's does not name one.
+    /// Whether this is the record of a dead job of a queue. A key of go-queue's does not name the queue, but the record
+    /// does.
     func isDead(in queue: TubeName, _ key: LedgerKey) -> Bool {
         guard case .dead(_, _, _, _, let report) = self else { return false }
         return key.isSharedWithGoQueue ? report.queue == queue : LedgerKey(key.description, in: queue) != nil

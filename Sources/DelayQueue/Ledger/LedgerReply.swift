@@ -7,10 +7,12 @@ package enum LedgerReply: Sendable, Hashable {
     ///   - failures: how often the job failed before, by an error or by a lease that ran out.
     case granted(attempt: Int, failures: Int)
 
-    /// Somebody has the claim, for so long unless it is renewed; zero where that time is over and nobody asked since.
+    /// Somebody has the claim, and keeps it for this long unless it is renewed; zero where that time is over and nobody
+    /// has asked since.
     case held(for: Duration)
 
-    /// The job failed and may be claimed in so long; zero where it may be now.
+    /// The job failed, was given back or was replayed, and may be claimed after this long; zero where it may be claimed
+    /// now.
     case waiting(for: Duration)
 
     /// The job will not run.
@@ -40,7 +42,7 @@ package enum LedgerReply: Sendable, Hashable {
     /// Where copies of the dead job lie was noted.
     case noted
 
-    /// The job is not dead any more and may be claimed, since now or by the same request before.
+    /// The job is not dead any more and may be claimed. This request did that, or the same one when it was made before.
     case replayed
 
     /// There is no record.

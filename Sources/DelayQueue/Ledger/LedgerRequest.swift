@@ -44,10 +44,10 @@ package struct LedgerRequest: Sendable, Hashable {
         /// The job was not run and may be claimed at once; no failure is counted. `settled` or `lost`.
         case release(ClaimOwner, attempt: Int)
 
-        /// The job is given up, until it is replayed or revoked: `settled` or `lost`.
+        /// The job is given up, until it is replayed, dropped or revoked: `settled` or `lost`.
         case bury(ClaimOwner, attempt: Int, DeathReport)
 
-        /// Copies of a dead job lie there: `noted`; or the state of a job that is not dead, unchanged.
+        /// Tells on which nodes copies of a dead job lie: `noted`; or the state of a job that is not dead, unchanged.
         case noteCopies([StoredCopy])
 
         /// A dead job shall run after all, with no failures: `replayed`; or the state of a job that is not dead.
@@ -65,7 +65,8 @@ package struct LedgerRequest: Sendable, Hashable {
         /// Copies were confirmed deleted: `forgotten` where the job is done or revoked; else the state, unchanged.
         ///
         /// Once all copies are known to be deleted, the record lasts for the grace only. A request that names all of
-        /// them does that to any record, and is `forgotten` unless it is absent: there is nothing left to run.
+        /// them shortens any record so, whatever its state, because there is nothing left to run; the reply is
+        /// `forgotten`, or `absent` where there is no record.
         ///
         /// - Parameter of: how many copies the job has; with 0, which is unknown, nothing changes.
         case forget(CopySet, of: Int)

@@ -1,6 +1,6 @@
 import HiredisClient
 
-// Without scripts: whoever looks through a million records is not to hold up those who claim.
+// Records are read without scripts, so that looking through a million of them does not hold up those who claim jobs.
 extension RedisLedger {
     package func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?] {
         let values = try await values(of: keys)
@@ -20,7 +20,7 @@ extension RedisLedger {
             let page = try await page(from: cursor, of: queue)
             cursor = page.next
             for (key, text) in zip(page.keys, try await values(of: page.keys)) {
-                // What cannot be read is no job of this version's to tell of.
+                // A record that this version cannot read is left out, as nothing can be told of its job.
                 guard let text, let record = try? LedgerRecord(parsing: text, key: key),
                     record.isDead(in: queue, key)
                 else { continue }

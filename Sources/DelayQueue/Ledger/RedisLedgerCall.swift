@@ -6,13 +6,14 @@ enum RedisLedgerCall {
     private static let expiry = EncodedWords(["PEXPIRE"])
     private static let retentionOfDeadJobs = LedgerTimingWords.milliseconds(LedgerTiming.retentionOfDeadJobs)
 
-    /// Told apart from those of scripts, which have the raw value of their request's kind.
+    /// The tag of a `PEXPIRE`. Calls of scripts are tagged with the raw value of their request's kind, which is never
+    /// this.
     private static let expiryTag = UInt8.max
 
     /// Writes the call for a request.
     ///
     /// - Parameters:
-    ///   - timing: of the request's timing.
+    ///   - timing: the words of the request's timing.
     ///   - time: the script's last argument, where it does not decide by the server's clock.
     static func append(
         _ request: LedgerRequest, _ timing: LedgerTimingWords, time: Timestamp?, to batch: inout RedisBatch
@@ -114,7 +115,7 @@ enum RedisLedgerCall {
         }
     }
 
-    /// Within what records hold; `-` for none.
+    /// Appends a count, or the nearest one that a record can hold; `-` where there is none.
     private static func append(count: Int?, to batch: inout RedisBatch) {
         guard let count else { return batch.append("-") }
         batch.append(Int64(min(max(count, 0), LedgerRecord.largestCount)))

@@ -2,9 +2,9 @@
 ///
 /// Each script touches its one key. What it writes replicates as effects, which is Redis's default from version 5 on.
 ///
-/// The server has one thread for everybody, so a script takes the straight way from reading to writing. Dear are, in
-/// this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where `+ 0`
-/// does as well; closures over local variables.
+/// The server has one thread for everybody, so a script takes the straight way from reading to writing. What costs most
+/// is, in this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where
+/// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
     case claim, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status
 
@@ -93,7 +93,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Nothing is decided by the time where the job is done.
+    /// Reads the time, unless the job is done: then nothing is decided by it.
     private static let serverTime = """
         if kind ~= 'done' then
           local time = redis.call('TIME')
@@ -159,7 +159,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, whether to create a record, lease in µs, retention in ms
+    /// Arguments: owner, whether to create a record, lease in µs, retention in ms.
     private static let claiming = """
         local failed
         if not kind then
@@ -182,7 +182,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, attempt, failures to restore or `-`, lease in µs, retention in ms
+    /// Arguments: owner, attempt, failures to restore or `-`, lease in µs, retention in ms.
     private static let renewing = """
         if not isClaimant then
           if kind or ARGV[3] == '-' then return 'lost' end
@@ -194,7 +194,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// What nearly every completion is, that of the claimant, without taking the record apart.
+    /// Completes the job for the claimant, as nearly every completion does, without taking the record apart.
     private static let completingAtOnce = """
         local own = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' '
         if value and string.find(value, own, 1, true) == 1 then
@@ -208,14 +208,14 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, attempt, retention in ms
+    /// Arguments: owner, attempt, retention in ms.
     private static let completing = """
         if not isClaimant then return kind == 'done' and owner == ARGV[1] and 'settled' or 'lost' end
         record, ms, reply = '1 done ' .. owner .. ' -', ARGV[3], 'settled'
 
         """
 
-    /// owner, attempt, delay in µs, failures to add, delay and retention in ms
+    /// Arguments: owner, attempt, delay in µs, failures to add, delay and retention in ms.
     private static let postponing = """
         if not isClaimant then
           local isSame = kind == 'waiting' and owner == ARGV[1] and attempt == ARGV[2] + 0
@@ -227,7 +227,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, attempt, report, retention in ms
+    /// Arguments: owner, attempt, report, retention in ms.
     private static let burying = """
         if not isClaimant then
           local isSame = kind == 'dead' and owner == ARGV[1] and attempt == ARGV[2] + 0
@@ -239,7 +239,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// copies, how many to keep at most, retention in ms
+    /// Arguments: copies, how many to keep at most, retention in ms.
     private static let noting = """
         if kind == 'dead' then
           local words, known = string.match(report, '^(.* )([!-~]+)$')
@@ -261,7 +261,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// owner, retention in ms
+    /// Arguments: owner, retention in ms.
     private static let replaying = """
         if kind == 'waiting' and owner == ARGV[1] then return 'replayed' end
         if kind == 'dead' then
@@ -271,7 +271,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// fire time in µs, copies, retention in ms, grace in ms
+    /// Arguments: fire time in µs, copies, retention in ms, grace in ms.
     private static let revoking = """
         if kind == 'claimed' and till > now then return 'running' end
         if kind == 'done' then return 'alreadyDone' end
@@ -285,7 +285,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// deleted indexes, copies, retention in ms, grace in ms
+    /// Arguments: deleted indexes, copies, retention in ms, grace in ms.
     private static let forgetting = """
         if kind == 'done' or kind == 'revoked' then
           local copies = ARGV[2] + 0

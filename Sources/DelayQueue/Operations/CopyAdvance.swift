@@ -1,14 +1,15 @@
 package import Beanstalk
 
-/// Brings one copy of a job forward that waits on its node: it is ready at once.
+/// Brings forward a copy that waits on its node, so that it is ready at once.
 ///
-/// The copy is looked at first, as its number may mean another job by now; on the same connection it cannot begin to
-/// afterwards. Then it is reserved, which takes it from its delay, and given back, both in one go. (A kick would be one
-/// command, but leave a dead job's priority, and be counted for ever: kicks are a person's word about a late job.)
+/// The copy is looked at first, because its number may mean another job by now; on the same connection that cannot
+/// change afterwards. Then it is reserved, which ends its delay, and given back, both in one go. (A kick would be a
+/// single command. But the copy would keep the priority of a dead job's copy; and beanstalkd counts kicks for ever,
+/// which consumers take for a person's wish to run a late job.)
 package struct CopyAdvance: Sendable {
     package enum Outcome: Sendable, Hashable {
         case ready
-        /// Somebody has it reserved, and may send it back for long.
+        /// Somebody has it reserved, and may give it back with a long delay.
         case inSomebodysHands
         /// The node has no such copy of the job, or did not tell.
         case notFound
@@ -20,9 +21,9 @@ package struct CopyAdvance: Sendable {
     private let tube: TubeName
 
     /// - Parameters:
-    ///   - key: of the job it must be a copy of.
-    ///   - queue: whose job that is.
-    ///   - tube: the queue's on the node.
+    ///   - key: the key of the job that it must be a copy of.
+    ///   - queue: the queue of that job.
+    ///   - tube: the tube that the queue uses on the node.
     package init(_ copy: BeanstalkJobID, of key: LedgerKey, queue: TubeName, tube: TubeName) {
         self.copy = copy
         self.key = key

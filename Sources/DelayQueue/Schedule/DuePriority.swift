@@ -4,7 +4,7 @@
 /// by id, so with equal priorities a job would come out in the order of its put, not of its date.
 /// The steps wrap every 49.7 days: only the order within a backlog that spans the wrap is affected.
 package enum DuePriority {
-    /// What a dead job's copy goes back with: after all others.
+    /// The priority with which a dead job's copy goes back to its node, so that it comes after all others.
     package static let dead = UInt32.max
 
     private static let timeBits: UInt32 = 30

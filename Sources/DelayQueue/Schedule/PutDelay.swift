@@ -26,7 +26,8 @@ package enum PutDelay {
         UInt32(clamping: wholeSeconds(until: fireTime, now: now))
     }
 
-    /// A delay that must not end early, of a copy nobody holds for the rest of its last second.
+    /// The delay of a copy that must not be ready early, because no consumer will hold it for the rest of its last
+    /// second.
     package static func secondsRoundedUp(_ delay: Duration) -> UInt32 {
         UInt32(clamping: (max(delay, .zero) + .nanoseconds(999_999_999)).components.seconds)
     }

@@ -39,7 +39,7 @@
         static func jobContext(
             queue: TubeName, id: JobID, fireTime: Timestamp, mode: SealMode, keyID: String
         ) -> String {
-            // A queue's name has no space in it, and so has none of the others.
+            // A queue's name has no space in it, and neither has any other part, so no two jobs have the same context.
             "\(queue) \(magic)\(id) \(fireTime.microseconds) \(mode.rawValue) \(keyID)"
         }
 

@@ -1,6 +1,6 @@
 /// A set of copy indexes, such as those known to be deleted.
 package struct CopySet: Hashable, Sendable {
-    /// Indexes are below this, and so are counts of copies at most this; far more copies than make sense.
+    /// Every index is below this, and no job has more copies: it is far more than makes sense.
     package static let maximumCount = 64
 
     private var bits: UInt64

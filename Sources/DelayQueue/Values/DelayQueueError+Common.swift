@@ -3,7 +3,7 @@ extension DelayQueueError {
         DelayQueueError(.invalidConfiguration, problems.joined(separator: "; "))
     }
 
-    /// After this error of a settlement the job is still its holder's: it may be settled again, or dropped.
+    /// After this error of a settlement the job is still its holder's, who may settle it again or let go of it.
     var leavesJobUnsettled: Bool { code == .ledgerUnavailable }
 
     static let claimLost = DelayQueueError(

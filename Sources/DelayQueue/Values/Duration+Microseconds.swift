@@ -8,7 +8,7 @@ extension Duration {
         return overflowed ? .max : sum
     }
 
-    /// Never shorter than the duration, and within what 64 bits hold.
+    /// The duration in microseconds, rounded up, clamped to what an `Int64` holds.
     var microsecondsRoundedUp: Int64 {
         // Also keeps `components` from trapping, which a sum of long durations could make it do.
         let limit = Duration.seconds(Int64.max / 1_000_000)

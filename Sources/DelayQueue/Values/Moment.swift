@@ -21,7 +21,8 @@ package struct Uptime: Hashable, Comparable, Sendable {
         .microseconds(a.microseconds(since: b))
     }
 
-    /// What is asked for each job is counted in whole numbers: arithmetic with `Duration` takes many times as long.
+    /// The microseconds since an earlier time. This is asked for each job, and arithmetic with `Duration` takes many
+    /// times as long.
     package func microseconds(since earlier: Uptime) -> Int64 { microseconds - earlier.microseconds }
 }
 

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
     import Glibc
     #if canImport(SwiftOverlayShims)
-        // Whose the compiler takes `timespec` to be depends on which modules it happens to load first.
+        // Which module the compiler takes `timespec` from depends on which of them it happens to load first.
         import SwiftOverlayShims
     #endif
 #elseif canImport(Musl)

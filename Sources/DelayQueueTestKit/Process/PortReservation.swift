@@ -62,7 +62,7 @@ package final class PortReservation: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        // As servers do, who may follow another whose connections are not quite over.
+        // Servers set this too, so that one can follow another whose connections are not quite over.
         var reuse: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         return withUnsafePointer(to: &address) { pointer in

@@ -171,7 +171,7 @@ actor ProxyCore {
 
     private func write(_ bytes: ByteBuffer, to receiver: any Channel, id: Int, direction: Fault.Direction) {
         guard receiver.isActive else {
-            // As a machine would that has closed its end: there is nobody to take what still arrives.
+            // A machine that has closed its end resets the connection too: there is nobody to take what still arrives.
             connections[id]?.sender(direction)?.reset()
             connections[id]?.isCut = true
             return

@@ -51,7 +51,7 @@ public final class RedisServer: Sendable {
         // In Swift's eyes the end of line is one character.
         let lines = answer.split(separator: "\r\n", omittingEmptySubsequences: false).dropLast()
         for line in lines {
-            // A server may let nobody in whom this kit knows. It answers, and that is all there is to know.
+            // A server may refuse the only login this kit knows. That it answers is then all there is to know.
             if line == "+PONG" || line.hasPrefix("-NOAUTH") || line.hasPrefix("-NOPERM") { return true }
             if line.hasPrefix("-LOADING") { return false }
         }

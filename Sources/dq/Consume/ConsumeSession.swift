@@ -119,7 +119,7 @@ final class ConsumeSession: Sendable {
     private func handle(_ job: Job) async throws {
         switch state.withLockedValue({ $0.arrived() }) {
         case .giveBack:
-            // One completed before it came has no way back: it runs, though no more were wanted.
+            // A job that was completed before its delivery cannot be given back: it runs, although no more were wanted.
             if !job.isCompletedBeforeDelivery { try await giveBack() }
         case .runAsLast: report.yield(.finish)
         case .run: break

@@ -13,7 +13,7 @@ struct ReachCheck: Sendable {
     /// - Throws: `DelayQueueError` with `ledgerMisconfigured`, where waiting would be in vain.
     func run() async throws {
         async let unreachable = probe.unreachable()
-        // Any record will do: it is not there, and nothing is written.
+        // Any key will do: there is no record under it, and nothing is written.
         let key = LedgerKey(queue: tube, id: .random())
         do {
             _ = try await ledger.perform(LedgerRequest(key: key, operation: .status))

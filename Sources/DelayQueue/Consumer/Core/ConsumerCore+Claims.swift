@@ -105,7 +105,7 @@ extension ConsumerCore {
             return
         }
         jobs.enter(.claimed(claim), id)
-        // Given to the application: until it says how many more it will take, this one counts.
+        // This job uses up one place of the demand until the application says how many more it will take.
         demand = max(0, demand - 1)
         lastDelivery = now.uptime
         pace.step(now)
@@ -156,7 +156,7 @@ extension ConsumerCore {
 
     /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
-        // Further copies are known by its name.
+        // Copies that come later find the retired job by its name.
         guard let job = jobs.retire(id) else { return }
         finishedJobs.insert(
             id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)

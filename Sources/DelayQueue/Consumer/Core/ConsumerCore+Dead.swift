@@ -1,10 +1,11 @@
 import Beanstalk
 
-// A dead job is a state of the ledger: its copies lie where they are, each asks now and then what became of it, and the
-// ledger knows where they lie.
+// That a job is dead is a state of its ledger record only: its copies stay on their nodes, with long delays. When a
+// consumer reserves one of them, it asks the ledger what has become of the job, and tells it where the copy lies.
 extension ConsumerCore {
-    /// Between half of this and all of it passes until a dead job's copy asks again; at least half of the time that the
-    /// record lasts of a job that was replayed or dropped meanwhile is left then.
+    /// The longest delay, in seconds, with which a dead job's copy goes back to its node; the shortest is half of it.
+    /// It is a day, or half of what the record of a replayed or dropped job lasts where that is less, so that each copy
+    /// comes back in time to meet that record.
     static func longestDeadDelay(_ timing: LedgerTiming) -> UInt32 {
         let retention = min(timing.retention(ofCopies: 0), timing.retention(ofCopies: 1))
         return UInt32(clamping: max(1, min(86_400, retention.components.seconds / 2)))
@@ -17,9 +18,9 @@ extension ConsumerCore {
             copies: places(of: job))
     }
 
-    /// The ledger says that the job is dead: its copies go back for long.
+    /// Gives the copies of a dead job back to their nodes with a long delay.
     ///
-    /// - Parameter knownCopies: those the ledger was told of just now.
+    /// - Parameter knownCopies: the copies whose places the ledger has just been told.
     mutating func sendBackDead(_ id: HeldJobID, knownCopies: [StoredCopy], now: Moment) {
         guard let job = jobs[id] else { return }
         let more = places(of: job).filter { !knownCopies.contains($0) }
@@ -31,7 +32,8 @@ extension ConsumerCore {
         if jobs[id]?.copies.isEmpty ?? true {
             jobs.remove(id)
         } else {
-            // Their node can write no delay down, so they are kept here, and ask now and then.
+            // The copies that are left are on nodes that can take no delay. They are kept here, and the ledger is asked
+            // about them now and then.
             park(id, for: .seconds(30), tries: 1, now: now)
         }
     }
@@ -40,7 +42,8 @@ extension ConsumerCore {
         job.copies.map { StoredCopy(settings.nodes[$0.node].address, $0.id) }
     }
 
-    /// Spread by the copy's number, so that copies which died together do not ask together.
+    /// The delay depends on the copy's number, so that copies of jobs that died at the same time do not come back at
+    /// the same time.
     private func deadDelay(of copy: HeldCopy) -> UInt32 {
         let shortest = max(1, longestDeadDelay / 2)
         let spread = UInt64(longestDeadDelay - shortest + 1)

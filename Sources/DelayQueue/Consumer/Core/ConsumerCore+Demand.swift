@@ -32,13 +32,13 @@ extension ConsumerCore {
         setAlarm(id, after: DemandMeter.window, now: now)
     }
 
-    /// The application did not come for it in time.
+    /// Gives back a due job that the application has not come for in time.
     mutating func giveUpQueued(_ id: HeldJobID) {
         guard jobs[id]?.isQueued == true else { return }
         releaseAll(id, delay: 0)
     }
 
-    /// The application had a job so short a time ago that it may be about to ask for the next one.
+    /// Whether the application got a job so short a time ago that it may be about to ask for the next one.
     private func hasJustDelivered(_ now: Moment) -> Bool {
         lastDelivery.map { now.uptime - $0 < DemandMeter.window } ?? false
     }

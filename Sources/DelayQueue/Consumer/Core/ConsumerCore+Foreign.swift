@@ -78,7 +78,7 @@ extension ConsumerCore {
         return true
     }
 
-    /// Its reservation is gone: the node gives it to somebody else.
+    /// Ends a foreign job's run here where its reservation is gone, as its node will give it to somebody else.
     mutating func loseForeign(_ id: HeldJobID) {
         guard let job = jobs[id], job.copies.isEmpty else { return }
         switch job.phase {

@@ -1,6 +1,7 @@
 import Beanstalk
 
-// A job so late that no record could have outlived it: whether it ran before cannot be told any more.
+// A late job is one whose ledger record, if it ever had one, may have run out by now, so that nobody can tell whether
+// it ran before.
 extension ConsumerCore {
     /// Whether the record of this job may have run out since it was done.
     func isLateBeyondRetention(_ record: JobContents, now: Moment) -> Bool {
@@ -16,7 +17,7 @@ extension ConsumerCore {
         return (retention - min(timing.effectiveGrace, retention / 10)).wholeMicroseconds
     }
 
-    /// There is no record, and none was made.
+    /// Applies the policy for late jobs where the ledger has no record of the job, and was told to make none.
     mutating func metNoRecord(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id], let copy = job.copies.first(where: { $0.isFresh(now.uptime) }) ?? job.copies.first
         else { return }

@@ -30,7 +30,7 @@ extension ConsumerCore {
                 batch.block = jobs.heldCopies[node] == 0 ? settings.idleBlock : 1
             }
             if jobs.heldCopies[node] > 0 { batch.generation = nodes[node].generation }
-            // Counted anew by what comes.
+            // The duplicates are counted again among the answers to this batch.
             nodes[node].duplicates = 0
         }
         return batch
@@ -59,7 +59,8 @@ extension ConsumerCore {
         return pace.isBrisk(now) || claimsUnderway + settlementsUnderway > 0
     }
 
-    /// Whether so few jobs are wanted, of those the application takes, that more are soon.
+    /// Whether the jobs wanted now are so few, measured by the whole demand, that a node asked a little later can be
+    /// asked for more.
     private func isScarce(_ limit: Int) -> Bool {
         limit < Node.scarceReserves && limit * 4 < demand
     }
@@ -83,12 +84,13 @@ extension ConsumerCore {
         guard !isDraining, unmetDemand > 0 || nodes[node].duplicates > 0,
             jobs.heldCopies[node] - jobsInHand < settings.heldLimit
         else { return 0 }
-        // A node behind the others brings copies of jobs that run or are done: they take no room, and it must catch
-        // up, or its copies come when their jobs are forgotten here, and the ledger is asked about each.
+        // A node behind the others brings copies of jobs that run or are done. They take no room; and the node must
+        // catch up, or its copies come after their jobs are no longer known here, and the ledger is asked about each.
         guard ledgerFailures > 0 else {
             return max(0, unmetDemand - queuedJobs, pace.isBrisk(now) ? nodes[node].duplicates * 2 : 0)
         }
-        // Whoever holds a job asks the ledger about it. With nothing in hand nobody would: one copy now and then.
+        // While the ledger is away, claims of held jobs find out when it is back. Where no job is held, one copy is
+        // reserved now and then to ask about.
         guard unmetDemand > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
         return 1
     }
@@ -127,7 +129,7 @@ extension ConsumerCore {
         guard batch.block != nil, time < Self.pauseAfterRefusedWait, let reply else { return false }
         switch reply {
         case .reserved: return false
-        // What is in its last second is touched first, and at once.
+        // Here a copy is in its last second: its touch, if one waits to be sent, goes out at once.
         case .deadlineSoon: return nodes[node].calls.isEmpty
         default: return true
         }
@@ -165,7 +167,8 @@ extension ConsumerCore {
     private mutating func take(
         _ id: BeanstalkJobID, _ bytes: ByteBuffer, node: Int, waited: Int64, sentAt: Moment, now: Moment
     ) {
-        // Before anything is decided by it: what a forged copy says must not reach the job it pretends to be.
+        // The seal is verified before anything is decided by the record: what a forged copy says must not reach the job
+        // it pretends to be.
         let record = JobRecord(parsing: bytes, opening: settings.seals, queue: settings.queue)
         if case .unverified(let problem) = record {
             nodes[node].unverified[id] = problem

@@ -19,7 +19,7 @@ extension ConsumerCore {
         askSettle(id, now: now)
     }
 
-    /// Gives up a claim whose job was not delivered.
+    /// Gives back a claim whose job was not delivered.
     mutating func giveBack(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
         let giveUpAt = now.uptime + settings.settleTimeout
         jobs.enter(.settling(claim, PendingSettlement(settlement: .giveBack, giveUpAt: giveUpAt)), id)
@@ -45,7 +45,7 @@ extension ConsumerCore {
         }
     }
 
-    /// The settlement failed for now: the application may try again, or drop the job for redelivery.
+    /// The settlement failed for now: the application may try again, or let go of the job for redelivery.
     private mutating func handBack(
         _ id: HeldJobID, _ claim: HeldClaim, _ pending: PendingSettlement, _ error: DelayQueueError, now: Moment
     ) {
@@ -93,8 +93,8 @@ extension ConsumerCore {
             case .bury(let owner, _, let report):
                 settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
             case .forget, .noteCopies, .replay, .revoke, .status:
-                // A failed forget costs a record its early end, and where a dead job's copy lies is told when it asks
-                // again.
+                // Nothing is done about failures here. A failed forget only keeps a record for longer, and the ledger
+                // is told where a dead job's copy lies when that copy comes back the next time.
                 break
             }
         }
@@ -108,7 +108,8 @@ extension ConsumerCore {
         var pending = settling
         switch result {
         case .success(.settled):
-            // What was settled by an earlier try, whose answer was lost, knows the copies of that one only.
+            // If this is not the first try, an earlier one, whose answer was lost, may have settled the job. The ledger
+            // then knows only the copies that were named in that try.
             settled(id, pending, knownCopies: pending.tries == 0 ? knownCopies : [], now: now)
         case .success:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, .claimLost))
@@ -142,7 +143,8 @@ extension ConsumerCore {
             deleteCopies(of: id, now: now)
         case .giveBack:
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
-            // At once where the application wants it; else it goes to whoever does.
+            // Where the application wants a job now, this one is kept and claimed again; otherwise it goes to a
+            // consumer whose application does.
             if unmetDemand > 0 { hold(id, for: .zero, now: now) } else { releaseAll(id, delay: 0) }
         case .retry(let delay):
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))

@@ -8,7 +8,8 @@ import PipelinedTransport
 /// commands for each node, requests for the ledger, and effects for the application. No clock, socket or task inside,
 /// so a simulator can run it through any interleaving.
 ///
-/// It is not copied: its jobs are its own, and to ask it something many times a second costs nothing.
+/// It cannot be copied: its jobs are objects that belong to it alone, and nothing that it is asked for each job copies
+/// it.
 package struct ConsumerCore: ~Copyable {
     package struct Settings: Sendable {
         package var queue: TubeName
@@ -36,7 +37,7 @@ package struct ConsumerCore: ~Copyable {
         package var seals = SealPolicy()
         /// Makes owners of this consumer unlike all others.
         package var ownerPrefix: String
-        /// What the record of a job that this consumer gives up names it by.
+        /// How the ledger record of a job that this consumer gave up names the consumer.
         package var name: String
         /// What becomes of a job so late that its record may have run out.
         package var latePolicy = LateJobPolicy.bury
@@ -102,7 +103,7 @@ package struct ConsumerCore: ~Copyable {
         var rest = Rest.none
         /// How many of the copies reserved last were of jobs known already.
         var duplicates = 0
-        /// Among the calls are others than deletes, which nobody waits for.
+        /// Whether somebody waits for one of the calls, which is so for all of them but deletes.
         var hasUrgentCalls = false
         /// Copies that are about to be buried, and what is wrong with them.
         var unverified: [BeanstalkJobID: SealProblem] = [:]
@@ -111,9 +112,9 @@ package struct ConsumerCore: ~Copyable {
 
         static let firstBurst = 2
         static let largestBurst = 128
-        /// So many reserves are not kept waiting for more either.
+        /// Where this many jobs are wanted, the node is asked for them without waiting for more.
         static let scarceReserves = 32
-        /// So many deletes are not kept waiting for more.
+        /// With this many calls a batch is full, and is sent without waiting for more.
         static let fullBatch = 128
     }
 

@@ -15,7 +15,7 @@ struct FinishedJobs {
         var deleted = CopySet()
         /// Deletes without an answer.
         var pending: Int
-        /// It is not waited for any longer.
+        /// Further copies of it are not waited for any longer.
         var isExpired = false
 
         /// - Returns: whether nothing more is to come.
@@ -27,8 +27,8 @@ struct FinishedJobs {
         }
     }
 
-    /// More are not remembered: each takes about 300 bytes. A node may fall this far behind the others before the ledger
-    /// is asked about its copies.
+    /// The most jobs that are remembered, as each takes about 300 bytes. A node may fall this many jobs behind the
+    /// others before the ledger is asked about its copies.
     static let limit = 32_768
 
     private var entries: [HeldJobID: Entry] = [:]

@@ -1,9 +1,9 @@
 import Beanstalk
 
 extension HeldJob {
-    /// What becomes of a claim that is made now.
+    /// Whether a job may be claimed now.
     enum Readiness: Equatable {
-        /// It is not held, or not due.
+        /// The job is not held, or not due.
         case notNow
         case ready
         /// Its reservations grew old; they must be confirmed first.

@@ -19,7 +19,7 @@ final class HeldJob {
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.
     var unansweredOwner: ClaimOwner?
-    /// It shall run though it is later than records last: it was kicked, or the policy says so.
+    /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 
     fileprivate init(_ shared: JobContents, copies: [HeldCopy], due: Timestamp) {
@@ -33,17 +33,17 @@ final class HeldJob {
     var fireTime: Timestamp { shared.fireTime }
     var isForeign: Bool { shared.isForeign }
 
-    /// Which of its copies this is, if it is one.
+    /// The place of a copy among those of this job; nil where the job has no such copy.
     func index(of copy: BeanstalkJobID, on node: Int) -> Int? {
         copies.firstIndex { $0.id == copy && $0.node == node }
     }
 
-    /// Changes what is known of a copy that is held, and goes on being so.
+    /// Changes what is known of a held copy, which stays held.
     func changeCopy(at index: Int, _ change: (inout HeldCopy) -> Void) {
         change(&copies[index])
     }
 
-    /// Changes what is known of a claim that the application has, and goes on having.
+    /// Changes what is known of the claim of a job that the application has, and keeps.
     func changeClaim(_ change: (inout HeldClaim) -> Void) {
         guard case .claimed(var claim) = phase else { return }
         change(&claim)
@@ -88,7 +88,7 @@ struct HeldJobs {
     /// Slots without a job.
     private var free: [Int32] = []
     private var lastNumber: UInt64 = 0
-    /// By what copies of one job have in common; also of jobs that were retired.
+    /// The numbers of jobs by the name that all copies of a job have in common; retired jobs are among them.
     private var names: [JobName: HeldJobID] = [:]
     /// Due jobs that wait for the application; some have moved on meanwhile.
     private var queue: Heap<QueuedJob> = []
@@ -159,7 +159,7 @@ struct HeldJobs {
         if names[name] == id { names[name] = nil }
     }
 
-    /// Holds a job under a new number: whoever knows the old one has to do with it no more.
+    /// Gives a job a new number, so that nobody who knows only the old one can reach it any more.
     mutating func renumber(_ id: HeldJobID) -> HeldJobID? {
         guard let job = self[id] else { return nil }
         change(job, to: .holding)
@@ -189,7 +189,7 @@ struct HeldJobs {
 
     private mutating func count(from before: PhaseCounts, to after: PhaseCounts) {
         counts += after - before
-        // What is left in it has moved on.
+        // No job is queued now, so every entry left in the queue is of a job that has moved on.
         if counts.queued == 0, before.queued > 0 { queue = [] }
     }
 
@@ -220,7 +220,7 @@ struct HeldJobs {
     enum Attachment {
         /// It was known; its reservation is a new one.
         case reserved(index: Int)
-        /// Given back for others to claim; they shall have their chance.
+        /// The job's copies were given back so that another consumer can claim it, and this copy is to go back as well.
         case refused
         case added(index: Int)
     }

@@ -9,7 +9,8 @@ enum HeldPhase {
     /// `stats-job` on a copy: of a job so late that its record is gone, to learn whether it was kicked; of a foreign job,
     /// to learn its time to run and priority.
     case inspecting(copy: BeanstalkJobID, node: Int)
-    /// Another owner's lease, or the ledger's return; asked again at a time.
+    /// The end of another owner's lease, the return of the ledger, or news of a dead job: the ledger is asked again
+    /// when the job's alarm comes.
     case parked
     /// A touch that confirms the reservation, which grew old while the claim was granted.
     case verifying(HeldClaim)

@@ -1,6 +1,7 @@
 import Beanstalk
 
-/// What a job's records say, alike on all its copies. Made once and shared, so that to move a ``HeldJob`` is cheap.
+/// What a job's records say, alike on all its copies. It is made once and shared, so that handing it to the application
+/// copies nothing.
 package final class JobContents: Sendable {
     let name: JobName
     let key: LedgerKey

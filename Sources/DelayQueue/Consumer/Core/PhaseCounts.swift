@@ -1,14 +1,14 @@
 /// What is counted of jobs by what they wait for.
 struct PhaseCounts: Equatable {
-    /// Between reservation and delivery: the application's demand is used up by them.
+    /// Jobs on their way from a claim to the application, each of which uses up one place of its demand.
     var claims = 0
-    /// The application has them.
+    /// Jobs that the application has.
     var inHand = 0
-    /// Their end is with the ledger, or a foreign job's with its node.
+    /// Jobs whose settlement waits for the ledger's answer or, for a foreign job, its node's.
     var settlements = 0
     /// Copies of parked jobs.
     var parkedCopies = 0
-    /// Due, and waiting for the application to want one more.
+    /// Due jobs that wait for the application to want one more.
     var queued = 0
 
     static func - (a: PhaseCounts, b: PhaseCounts) -> PhaseCounts {

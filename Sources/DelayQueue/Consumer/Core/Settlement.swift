@@ -3,7 +3,8 @@ package enum Settlement: Sendable, Equatable {
     case complete
     case retry(after: Duration)
     case bury(reason: String)
-    /// Unrun, or dropped: back to the queue at once, without counting a failure.
+    /// The job was not run, or the application let go of it unsettled: it goes back to the queue at once, and no
+    /// failure is counted.
     case giveBack
 }
 
@@ -15,6 +16,6 @@ struct PendingSettlement {
     /// After this the waiter is told that the ledger could not be reached.
     let giveUpAt: Uptime
     var tries = 0
-    /// The job is delivered once it is known to be completed, and to at most one application.
+    /// Whether the job is delivered once the ledger has confirmed its completion, as at-most-once delivery demands.
     var deliversOnceSettled = false
 }

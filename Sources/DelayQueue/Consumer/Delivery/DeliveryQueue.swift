@@ -31,7 +31,7 @@ final class DeliveryQueue: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Jobs come completed, so none can be taken back: each waits for a task that asks for it.
+    /// Whether jobs come completed, so that none can be recalled and each waits here until a task asks for it.
     private let isAtMostOnce: Bool
 
     init(isAtMostOnce: Bool) {

@@ -5,16 +5,17 @@ import NIOCore
 final class JobHandle: Sendable {
     let heldID: HeldJobID
     let record: JobContents
-    /// Of a foreign job, which has none, when it was delivered.
+    /// The job's fire time; for a foreign job, which has none, the time of its delivery.
     let fireTime: Timestamp
     let attempt: Int
     let failures: Int
-    /// Completed before it was delivered, at most once: there is nothing to settle, and no way back.
+    /// Whether the job was completed before it was delivered, so that there is nothing to settle and it cannot be given
+    /// back.
     let isCompleted: Bool
     let state = JobState()
     private let engine: ConsumerEngine
 
-    /// - Parameter isCompleted: it was completed before, and takes no settlement.
+    /// - Parameter isCompleted: whether the job was completed before, and takes no settlement.
     init(
         _ heldID: HeldJobID, record: JobContents, attempt: Int, failures: Int, isCompleted: Bool, engine: ConsumerEngine
     ) {

@@ -2,8 +2,8 @@ import NIOConcurrencyHelpers
 
 /// Cancels the task that runs handlers when the job that runs has lost its lease.
 ///
-/// From whatever thread learns of the loss, and at once: a handler that computes, and leaves no thread to others, is to
-/// see it too. A loss counts for the job it was said of; one that is told late ends no other job's run.
+/// It does so at once, on whatever thread learns of the loss, so that even a handler that computes without ever leaving
+/// its thread sees it. A loss counts only for the job it was told of: one that is told late ends no other job's run.
 final class LeaseWatch: Sendable {
     private struct State {
         var running: HeldJobID?

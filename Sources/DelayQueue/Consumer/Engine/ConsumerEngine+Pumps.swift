@@ -11,7 +11,7 @@ extension ConsumerEngine {
             nodeSignals[node].rearm()
             let sentAt = Moment.now()
             guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
-                // It may have begun to gather, which ends at a time.
+                // Commands for the node may have begun to gather, and the timer must know when that ends.
                 armTimer(now: sentAt)
                 await nodeSignals[node].wait()
                 continue
@@ -20,7 +20,8 @@ extension ConsumerEngine {
             let outcome = await connections[node].send(NodeBatchEncoder.encode(batch))
             isWaiting[node] = false
             if outcome.failure?.code == .timedOut {
-                // It hangs; what we hold there is in doubt, and ends with the connection.
+                // The node hangs. Whether the copies reserved there are still ours is in doubt, so the connection is
+                // ended, and the reservations with it.
                 await connections[node].disconnect()
             }
             report(outcome.failure, of: node)

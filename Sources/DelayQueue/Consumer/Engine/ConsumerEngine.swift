@@ -36,7 +36,7 @@ actor ConsumerEngine {
     let connections: [BeanstalkConnection]
     let ledger: any LedgerCarrier
     var core: ConsumerCore
-    /// Of the jobs with the application.
+    /// The states of the jobs that were handed to the application.
     private var states: [HeldJobID: JobState] = [:]
     private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
     private var lastSettleWaiter: UInt64 = 0
@@ -171,7 +171,8 @@ actor ConsumerEngine {
     /// Hands on everything the core has decided since the last time.
     func flush(now: Moment) {
         perform(core.takeEffects())
-        // Only now, when jobs on their way have found the application that waits: it wants no second one for itself.
+        // The demand is read only after jobs were handed over: a task that waited has its job by then, and does not
+        // count as wanting another.
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         if core.isDraining { dropIdleConnections() }
         for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }

@@ -34,7 +34,7 @@ package struct CopyRemoval {
     private enum Step {
         case deleting(ConnectionGeneration)
         case peeking
-        /// Of these targets the node showed the very copy.
+        /// Deleting those targets of which the node has shown the very copy.
         case deletingFound([Int], ConnectionGeneration)
         case over
     }
@@ -64,7 +64,7 @@ package struct CopyRemoval {
         }
     }
 
-    /// What came of it.
+    /// Takes in what came of the command.
     package mutating func answered(_ outcome: BatchOutcome<BeanstalkReply>) {
         switch step {
         case .deleting:

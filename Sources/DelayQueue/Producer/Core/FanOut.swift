@@ -83,7 +83,7 @@ package struct FanOut {
 
     package func fate(of job: Int) -> Fate { jobs[job].fate }
 
-    /// No node has an answer left to give, be it that the wait for it was ended.
+    /// Whether no node's answer is awaited: each has come, or the wait for it was ended.
     package var isAnswered: Bool { pending.isEmpty }
 
     /// The puts are on their way to the node.
@@ -126,7 +126,7 @@ package struct FanOut {
         return actions + decide()
     }
 
-    /// An answer, or what is known better by now.
+    /// The answer to a put; where it is unknown, what a late reply has told of the put meanwhile.
     private func known(_ answer: Answer, of put: Put) -> Answer {
         if storedLate.isEmpty || answer != .unknown { return answer }
         return storedLate[put].map { .stored($0) } ?? answer

@@ -7,8 +7,8 @@ package import PipelinedTransport
 package struct JobRemoval {
     /// What the ledger's word decides.
     package enum Rule: Sendable {
-        /// Jobs that were not accepted. Without the ledger's word their copies are deleted all the same, and whatever a
-        /// consumer may have had before is told.
+        /// Jobs that were not accepted. Without the ledger's word their copies are deleted all the same, and the caller
+        /// is told where a consumer may have had one before.
         case withdrawal
         /// A job that was accepted. Without the ledger's word no copy of it is touched: half of them would be worse.
         case revocation
@@ -57,7 +57,7 @@ package struct JobRemoval {
     private var states: [State]
     /// The jobs whose marks were asked for.
     private var asked: [Int] = []
-    /// What is to be deleted, where that is not over.
+    /// The nodes on which copies are still to be deleted.
     private var nodes = PerNode<CopyRemoval>()
     private var refusal: Result<RevokeOutcome, DelayQueueError>?
 
@@ -176,7 +176,7 @@ package struct JobRemoval {
     /// What to send to a node now; nil where nothing is left to be deleted there.
     package func command(to node: Int) -> CopyRemoval.Command? { nodes[node]?.next }
 
-    /// Nodes have commands to answer.
+    /// Whether nodes have deletes left to do.
     package var isDeleting: Bool { stage == .forgetting && !nodes.isEmpty }
 
     package mutating func answered(by node: Int, _ outcome: BatchOutcome<BeanstalkReply>) {

@@ -62,12 +62,13 @@ package struct NodeChoice {
         sortChosen()
     }
 
-    /// Fills a position of the choice by chance, from what is there and behind it, below the bound: not chosen yet.
+    /// Fills a position of the choice at random, from the candidates below the bound that are not chosen yet.
     private mutating func swapIn(_ position: Int, below bound: Int, using generator: inout some RandomNumberGenerator) {
         order.swapAt(position, Int.random(in: position..<bound, using: &generator))
     }
 
-    /// Awaited nodes first, each kind in ascending order; a few, so each is moved to its place.
+    /// Sorts the chosen nodes: awaited ones first, each kind in ascending order. They are few, so each is moved to its
+    /// place.
     private mutating func sortChosen() {
         awaitedCount = 0
         for position in 0..<copies {

@@ -29,7 +29,7 @@ package struct NodeCommands: Sendable {
         /// Deletes copies of jobs that a write did not get accepted.
         case withdrawal(ProducerCore.RemovalID, of: ProducerCore.WriteID)
         case revocation(ProducerCore.RemovalID, of: ProducerCore.CallID)
-        /// The size the nodes allow is to be told to the caller of a job that was too large.
+        /// Asks which size the nodes allow, to tell it to the caller of a job that was too large.
         case sizeLimit(ProducerCore.RemovalID)
     }
 

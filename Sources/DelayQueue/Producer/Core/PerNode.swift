@@ -25,7 +25,7 @@ package struct PerNode<Value>: Sequence {
         }
     }
 
-    /// To change a value in place.
+    /// Changes a node's value in place, beginning with the initial one where the node has none.
     package subscript(node: Int, default initial: @autoclosure () -> Value) -> Value {
         get { self[node] ?? initial() }
         _modify {

@@ -37,8 +37,8 @@ extension ProducerCore {
         remove(jobs, of: write, id, refusals: refusals)
     }
 
-    /// - Parameter refusals: what callers are told in the end; none for copies of jobs whose withdrawal is done or under
-    ///   way without them, which are marked already, where they can be.
+    /// - Parameter refusals: what callers are told in the end. There are none for copies that were stored after their
+    ///   jobs were withdrawn: the withdrawal tells the callers, and marks the jobs where it can.
     mutating func remove(
         _ copies: [(job: Int, [FanOut.Copy])], of write: Write, _ id: WriteID, refusals: [Removal.Refusal]
     ) {

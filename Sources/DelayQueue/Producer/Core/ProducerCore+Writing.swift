@@ -29,8 +29,8 @@ extension ProducerCore {
 
         func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies) }
 
-        /// - Parameter count: how many more replies are due; negative for one that came, which may be before it is known
-        ///   that they are.
+        /// - Parameter count: how many more replies are due; −1 for one that came, perhaps before it was known to be
+        ///   due.
         mutating func expectLate(_ count: Int, from node: Int, on generation: ConnectionGeneration?) {
             var known = late[node] ?? LateNode()
             known.generation = known.generation ?? generation
@@ -40,13 +40,13 @@ extension ProducerCore {
     }
 
     struct LateNode {
-        /// No other connection will bring the replies; nil while it is not known how many are due.
+        /// The connection that the replies can come on; nil while it is not known how many are due.
         var generation: ConnectionGeneration?
         /// How many replies are due, less those that came.
         var count = 0
     }
 
-    /// What is left of a write that is over: what becomes of copies that are stored late.
+    /// What is kept of a write that is over, to decide what becomes of copies that are stored late.
     struct LateWrite {
         var fanOut: FanOut
         var late: PerNode<LateNode>
@@ -54,8 +54,8 @@ extension ProducerCore {
 
     // MARK: Begin
 
-    /// - Parameter isChoiceShared: all jobs go to the same nodes: whatever a node does it does to every one of them, so
-    ///   that no caller waits for another one's node.
+    /// - Parameter isChoiceShared: whether all jobs go to the same nodes. Whatever a node does, it then does to every
+    ///   one of them, so that no caller waits for a node of another one's jobs.
     mutating func begin(
         _ entries: [Write.Entry], isChoiceShared: Bool, health: inout [NodeChoice.Health], now: Moment,
         using generator: inout some RandomNumberGenerator
@@ -257,7 +257,8 @@ extension ProducerCore {
         write.cancelled.insert(call)
         for index in own { write.fanOut.cancel(index) }
         carryOut(write.fanOut.decide(), of: &write, id, now: now)
-        // Where nobody is left to wait, what the ended waits say is known in a moment, and settles these jobs too.
+        // Where this ends the whole write, the waits that were ended are answered in a moment, and these jobs are
+        // concluded then. Where others still wait, these are concluded now.
         if !write.fanOut.isOver {
             var refused: [Int] = []
             for index in own {

@@ -10,7 +10,7 @@ import PipelinedTransport
 /// Whatever a write leaves behind of jobs that were not accepted is taken back by a removal, as is a job that is
 /// revoked.
 package struct ProducerCore {
-    /// Named by who calls.
+    /// Chosen by whoever hands the call in, who knows the caller by it.
     package typealias CallID = UInt64
     package typealias WriteID = UInt64
     package typealias RemovalID = UInt64
@@ -31,7 +31,7 @@ package struct ProducerCore {
     }
 
     package enum Question: Sendable {
-        /// Whether ids that may have been used before are finished.
+        /// Whether the jobs of ids that may have been used before are done, revoked or dead.
         case ids(CallID)
         case removal(RemovalID)
     }
@@ -148,7 +148,7 @@ package struct ProducerCore {
     package mutating func ledgerAnswered(_ question: Question, _ results: [Result<LedgerReply, DelayQueueError>]) {
         var results = results
         if isClosed {
-            // Nobody asked for an end but whoever closes.
+            // Only closing the producer has ended these waits, so that is what the callers are told.
             for (index, result) in results.enumerated() {
                 guard case .failure(let error) = result, error.code == .cancelled else { continue }
                 results[index] = .failure(
@@ -185,7 +185,7 @@ package struct ProducerCore {
         }
     }
 
-    /// One of a call's jobs is settled; with the last of them the caller is told.
+    /// One of a call's jobs is accepted or refused; with the last of them the caller is told.
     mutating func conclude(_ id: CallID, _ position: Int, _ result: Result<Receipt, DelayQueueError>) {
         guard var call = calls.removeValue(forKey: id) else { return }
         call.results[position] = result

@@ -5,7 +5,7 @@ package struct WritePlan {
     package private(set) var puts = PerNode<[FanOut.Put]>()
     /// Nodes that are not waited for.
     package private(set) var probes: Set<Int> = []
-    /// Nodes that may take over a copy of those jobs that have none there, in random order.
+    /// Nodes that may take over a copy of a job that has none on them, in random order.
     package let spares: [Int]
     /// Nodes in backoff, and those that have not answered what they were sent before.
     package let unplanned: [Int]

@@ -41,7 +41,7 @@ actor ProducerEngine {
     private var posted: [(write: ProducerCore.WriteID, node: Int, id: UInt64)] = []
     private var timer = TickTimer()
     private var closers: [CheckedContinuation<Void, Never>] = []
-    /// The time to close is over: nothing is waited for any more.
+    /// Closing has reached its limit, and nothing is waited for any more.
     private var isCutShort = false
 
     init(
@@ -95,7 +95,7 @@ actor ProducerEngine {
         eventLoop.execute { self.onLoop { $0.turn() } }
     }
 
-    /// For what runs on the loop already, and would take a turn of it to get to the actor.
+    /// Enters the actor from code that runs on its loop already, and would otherwise wait a turn of the loop for that.
     private nonisolated func onLoop(_ action: (isolated ProducerEngine) -> Void) {
         assumeIsolated(action)
     }
@@ -197,7 +197,8 @@ actor ProducerEngine {
     /// Sends a few puts to nodes that are connected, without a task: with a group of them a single call takes half as many
     /// instructions again (189,000 and not 133,000, `./dev bench --check`), and 1.7 times the allocations.
     ///
-    /// - Returns: false where it is not that usual; nothing was sent then.
+    /// - Returns: false where commands are not puts, are too many, or are for a node that is not connected; nothing was
+    ///   sent then.
     private func post(_ commands: [NodeCommands]) -> Bool {
         if isCutShort { return false }
         for commands in commands {
@@ -207,7 +208,7 @@ actor ProducerEngine {
         for commands in commands {
             guard let write = commands.write else { continue }
             let node = commands.node
-            // There before the call, which may end the wait already.
+            // Added before the call, because the call may end the wait at once.
             posted.append((write, node, 0))
             let id = connections[node].onLoop.post(batch(of: commands), flushesAtOnce: true) { outcome in
                 self.posted.removeAll { $0.write == write && $0.node == node }
@@ -218,7 +219,7 @@ actor ProducerEngine {
         return true
     }
 
-    /// As many as callers may share; what a task costs is nothing beside more of them.
+    /// The most puts for a node that are sent without a task: beside more of them, what a task costs is nothing.
     private static let mostPosted = 64
 
     private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
@@ -239,7 +240,8 @@ actor ProducerEngine {
             return RequestBatch(
                 bytes: bytes, count: puts.count, timeout: commands.timeout,
                 whenAbandoned: { [weak self] index, reply in
-                    // Without the engine nobody was left to be told anything, and its connections are going.
+                    // Where the engine is gone, nobody was left to be told anything, and its connections are being
+                    // closed.
                     self?.assumeIsolated { $0.arrivedLate(commands, at: index, reply) }
                 },
                 accepts: { _, reply in reply.answersPut })
@@ -314,7 +316,7 @@ actor ProducerEngine {
             // the last call may end.
             if core.isIdle { waiter.resume() } else { closers.append(waiter) }
         }
-        // Of calls that were cancelled while their ids were looked up the ledger still knows.
+        // The ledger may still be busy with ids of calls that were cancelled while it was asked.
         for (task, _) in tasks.values { await task.value }
         timer.cancel()
         for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }

@@ -20,7 +20,7 @@ package final class PreparedJob: Sendable {
     package let bodySize: Int
     package let record: Record
     package let isNative: Bool
-    /// At most so many bytes are written to a node, the command apart.
+    /// The most bytes that one of its records has; the line of the put is not counted.
     let recordSize: Int
 
     package init(

@@ -1,8 +1,8 @@
 import NIOCore
 
 extension Producer {
-    /// What a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for the envelope; see
-    /// ``JobHeaders/maximumLength``.
+    /// The largest body that a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for
+    /// the envelope; see ``JobHeaders/maximumLength``.
     static let largestBody = 15 << 20
 
     /// What became of some requests of a batch; positions are those in the batch.
@@ -28,7 +28,7 @@ extension Producer {
                 slice.jobs.append(job)
                 slice.positions.append(position)
             } catch {
-                // Counts, so that no call prepares without end.
+                // A bad request counts as well, so that no call prepares without end.
                 size.add(recordSize: 0)
                 slice.errors.append((position, error))
             }
@@ -82,7 +82,7 @@ extension Producer {
     private func body(of request: JobRequest) throws(DelayQueueError) -> ByteBuffer {
         var body = ByteBuffer()
         if let bytes = request.body as? ByteBuffer {
-            // Nothing to be written: it is copied into the envelope.
+            // These bytes need no buffer of their own, as they are copied into the envelope.
             body = bytes
         } else {
             do {
