@@ -1,9 +1,9 @@
 // What this module's interface is written with, so that `import DelayQueue` is enough to use it: the types of settings,
 // names, errors and bodies that belong to modules below.
 //
-// Exported and not given other names here: under `MemberImportVisibility` the members of a type are seen only where its own
-// module is imported, which an exported import counts as and a typealias does not. One by one, so that the beanstalkd
-// protocol itself (`import Beanstalk`) and the rest of SwiftNIO stay out of the way.
+// Exported and not given other names here: under `MemberImportVisibility` the members of a type are seen only where its
+// own module is imported, which an exported import counts as and a typealias does not. One by one, so that the
+// beanstalkd protocol itself (`import Beanstalk`) and the rest of SwiftNIO stay out of the way.
 @_exported public import struct Beanstalk.BeanstalkError
 @_exported public import struct Beanstalk.BeanstalkJobID
 @_exported public import struct Beanstalk.TubeName

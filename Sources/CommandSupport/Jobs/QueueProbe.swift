@@ -29,8 +29,8 @@ package struct QueueProbe: Sendable {
 
     /// Returns once the nodes have no ready, delayed or reserved jobs left but dead ones, and nothing is running here.
     package func untilEmpty(isBusy: @Sendable () -> Bool) async throws {
-        // Nodes do not tell when they become empty, so they are asked. To look through the ledger for dead jobs costs more,
-        // so that is done ever less often.
+        // Nodes do not tell when they become empty, so they are asked. To look through the ledger for dead jobs costs
+        // more, so that is done ever less often.
         var pause = Self.interval
         var looksAt = ContinuousClock.now
         while true {

@@ -2,8 +2,8 @@
     import DelayQueue
     import Foundation
 
-    /// A file of keys: `id:secret` a line, the secret in base64, the first key current. Empty lines and those that begin
-    /// with `#` count for nothing.
+    /// A file of keys: `id:secret` a line, the secret in base64, the first key current. Empty lines and those that
+    /// begin with `#` count for nothing.
     struct KeyFile {
         let keys: [SealingKey]
 

@@ -40,8 +40,8 @@ public struct Consumer: AsyncSequence, Sendable {
 
     /// Runs tasks where the consumer's connections run.
     ///
-    /// Taking a job and waiting for its completion costs a task two hops between threads each: to the event loop and back.
-    /// Tasks that prefer this executor stay there:
+    /// Taking a job and waiting for its completion costs a task two hops between threads each: to the event loop and
+    /// back. Tasks that prefer this executor stay there:
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(consumer.taskExecutor) {
@@ -49,8 +49,8 @@ public struct Consumer: AsyncSequence, Sendable {
     /// }
     /// ```
     ///
-    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated to
-    /// an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
+    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated
+    /// to an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
     public var taskExecutor: any TaskExecutor { engine.loopExecutor }
 
     public func makeAsyncIterator() -> Iterator {

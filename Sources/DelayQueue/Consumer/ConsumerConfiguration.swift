@@ -49,9 +49,9 @@ public struct ConsumerConfiguration: Sendable {
 
     /// The event loop all connections run on; one of the process's shared loops by default.
     ///
-    /// A process with one consumer does well to give its `RedisLedger` the same loop: neither then waits for the other's
-    /// thread, which costs a tenth of the client's CPU where jobs come fast. With several, each on its own loop, more
-    /// processors can be used.
+    /// A process with one consumer does well to give its `RedisLedger` the same loop: neither then waits for the
+    /// other's thread, which costs a tenth of the client's CPU where jobs come fast. With several, each on its own
+    /// loop, more processors can be used.
     public var eventLoop: (any EventLoop)?
 
     public init() {}

@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// What other threads tell an engine, taken in once per turn of its loop: all that comes until then is looked at together.
+/// What other threads tell an engine, taken in once per turn of its loop: all that comes until then is looked at
+/// together.
 final class Inbox<Message: Sendable>: Sendable {
     private struct State {
         var messages: [Message] = []

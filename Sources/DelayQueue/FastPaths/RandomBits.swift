@@ -11,7 +11,8 @@ import NIOConcurrencyHelpers
 /// The system's random numbers, fetched many at a time: a system call for each would cost more than the id it is
 /// for.
 ///
-/// A number takes 0.1 µs instead of 1 µs. `./dev bench --check` does not see that, as it does not count the kernel's work.
+/// A number takes 0.1 µs instead of 1 µs. `./dev bench --check` does not see that, as it does not count the kernel's
+/// work.
 struct RandomBits: RandomNumberGenerator {
     private static let count = 32
     private static let stock = NIOLockedValueBox<[UInt64]>([])

@@ -23,8 +23,8 @@ package struct LedgerRequest: Sendable, Hashable {
         /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), or the
         /// job waits no longer; and again to the owner who has the claim. Else `held`, `waiting`, `finished`.
         ///
-        /// - Parameter createsRecord: false answers `absent` where there is no record, for a job so late that its record
-        ///   may have run out.
+        /// - Parameter createsRecord: false answers `absent` where there is no record, for a job so late that its
+        ///   record may have run out.
         case claim(ClaimOwner, createsRecord: Bool = true)
 
         /// Extends the claim by a lease from now: `renewed`, or `lost`.

@@ -13,7 +13,8 @@ import PipelinedTransport
 /// Each job is a string under `dq:<queue>:<id>`, readable with `GET`. The server's own clock decides every question of
 /// time, so clocks of producers and consumers do not matter here. A server that runs out of memory must refuse
 /// (`maxmemory-policy noeviction`) and not evict: an evicted record lets a job run again, so a warning is logged for
-/// every connection to a server that evicts. A full server still takes what changes a record; only new ones are refused.
+/// every connection to a server that evicts. A full server still takes what changes a record; only new ones are
+/// refused.
 public struct RedisLedger: JobLedger, LedgerCarrier {
     package let client: RedisClient
     let timeout: Duration

@@ -4,7 +4,8 @@ import Logging
 ///
 /// The transport adds `dq.address` to its own messages, and `dq.generation` and `dq.code` where they help.
 ///
-/// Messages are static; whatever varies is metadata. Nothing an API call reports as an error is logged at info or above.
+/// Messages are static; whatever varies is metadata. Nothing an API call reports as an error is logged at info or
+/// above.
 enum LogKey {
     static let node = "dq.node"
     static let job = "dq.job"

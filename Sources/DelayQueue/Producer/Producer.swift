@@ -20,8 +20,8 @@ public struct Producer: Sendable {
 
     /// Runs tasks where the producer's connections run.
     ///
-    /// A task that schedules one job after the other costs two hops between threads for each: to the event loop and back.
-    /// One that prefers this executor stays there, which leaves little more than the nodes' own round trip:
+    /// A task that schedules one job after the other costs two hops between threads for each: to the event loop and
+    /// back. One that prefers this executor stays there, which leaves little more than the nodes' own round trip:
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(producer.taskExecutor) {
@@ -29,8 +29,8 @@ public struct Producer: Sendable {
     /// }
     /// ```
     ///
-    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated to
-    /// an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
+    /// What runs there holds up every connection of the loop, so it must not block, nor compute for long. Code isolated
+    /// to an actor with an executor of its own, such as `@MainActor`, runs where that actor does all the same.
     public var taskExecutor: any TaskExecutor { engine.loopExecutor }
 
     /// - Parameter nodes: independent beanstalkd servers, at least ``ProducerConfiguration/minimumWritten`` of them.
@@ -62,8 +62,8 @@ public struct Producer: Sendable {
     /// - Parameter body: bytes, text, or `.json(value)`.
     /// - Returns: what ``revoke(_:)`` needs; it can be kept as one line of text.
     /// - Throws: `dateInPast`, `dateTooFar` (beyond 2^32−1 s), `bodyTooLarge`, `invalidHeader`, `invalidOption`,
-    ///   `insufficientCopies` (`mayStillFire` says whether a copy may be left), `jobFinished` (the caller's own id
-    ///   is revoked, done or dead), `ledgerUnavailable` (a caller's own id could not be looked up), `cancelled`, `closed`.
+    ///   `insufficientCopies` (`mayStillFire` says whether a copy may be left), `jobFinished` (the caller's own id is
+    ///   revoked, done or dead), `ledgerUnavailable` (a caller's own id could not be looked up), `cancelled`, `closed`.
     @discardableResult
     public func at(
         _ date: Date, _ body: some JobBody, options: JobOptions = .init()
@@ -120,11 +120,13 @@ public struct Producer: Sendable {
     /// Takes a job back before it runs.
     ///
     /// With a ledger the job is marked first, so it never runs even where a copy is on a node that is down. Without one
-    /// the copies are deleted, and the answer is `incomplete` where one of them is unreachable, held by a consumer, gone
-    /// while others were there, or of unknown outcome. Cancellation does not interrupt a revocation once it has begun.
+    /// the copies are deleted, and the answer is `incomplete` where one of them is unreachable, held by a consumer,
+    /// gone while others were there, or of unknown outcome. Cancellation does not interrupt a revocation once it has
+    /// begun.
     ///
     /// - Returns: `revoked`, `alreadyRunning` (a consumer's lease is valid), `alreadyDone`, or `incomplete`.
-    /// - Throws: `ledgerUnavailable` (the job may be marked or not, no copy was touched; try again), `ledgerMisconfigured`, `closed`.
+    /// - Throws: `ledgerUnavailable` (the job may be marked or not, no copy was touched; try again),
+    ///   `ledgerMisconfigured`, `closed`.
     public func revoke(_ receipt: Receipt) async throws(DelayQueueError) -> RevokeOutcome {
         try await engine.revoke(receipt).get()
     }

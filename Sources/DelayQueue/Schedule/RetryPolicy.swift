@@ -4,8 +4,8 @@
 /// together do not come back together. With the defaults a job is given up after 25 failures and
 /// 10 to 14 hours of waiting.
 public struct RetryPolicy: Sendable, Hashable {
-    /// How many failures end a job: it is then given up, and dead until it is replayed. Thrown errors count, and leases that
-    /// ran out; 25 by default.
+    /// How many failures end a job: it is then given up, and dead until it is replayed. Thrown errors count, and leases
+    /// that ran out; 25 by default.
     public var maximumFailures = 25
 
     /// The wait after the first failure, 1 second by default.

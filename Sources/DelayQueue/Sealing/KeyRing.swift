@@ -1,9 +1,9 @@
 #if Sealing
     /// The keys that records are sealed and opened with.
     ///
-    /// A producer seals with the current key. A consumer opens what any of the keys has sealed, in either mode. To rotate:
-    /// give consumers the new key among the previous ones, then make it current everywhere, and drop the old one once no
-    /// job sealed with it is left.
+    /// A producer seals with the current key. A consumer opens what any of the keys has sealed, in either mode. To
+    /// rotate: give consumers the new key among the previous ones, then make it current everywhere, and drop the old
+    /// one once no job sealed with it is left.
     public struct KeyRing: Sendable {
         /// What a seal does to the job's headers and body.
         public struct Mode: Hashable, Sendable, CustomStringConvertible {

@@ -2,8 +2,9 @@
     import Beanstalk
     import NIOCore
 
-    // Without the trait `Sealing` there are no keys, and nobody can have a value of these types: what asks for a key ring
-    // finds none, and whatever is done with one cannot happen. Sealed records are still told from others, and buried.
+    // Without the trait `Sealing` there are no keys, and nobody can have a value of these types: what asks for a key
+    // ring finds none, and whatever is done with one cannot happen. Sealed records are still told from others, and
+    // buried.
 
     package struct KeyRing: Sendable {
         private init() {}

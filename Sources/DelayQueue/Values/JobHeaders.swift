@@ -44,7 +44,8 @@ public struct JobHeaders: Sendable, Hashable {
     public var count: Int { pairs.count }
     public var isEmpty: Bool { pairs.isEmpty }
 
-    /// - Throws: `invalidHeader` for the first name or value that could not be written and read back, for too many, or too long.
+    /// - Throws: `invalidHeader` for the first name or value that could not be written and read back, for too many, or
+    ///   too long.
     package func validate() throws(DelayQueueError) {
         guard pairs.count <= Self.maximumCount else {
             throw DelayQueueError(

@@ -4,7 +4,8 @@
     import NIOPosix
     import NIOSSL
 
-    /// Takes TLS connections and passes what they carry to a server on this machine in plain text, as stunnel or HAProxy do.
+    /// Takes TLS connections and passes what they carry to a server on this machine in plain text, as stunnel or
+    /// HAProxy do.
     ///
     /// Nothing limits what it keeps in memory for an end that does not read.
     public final class TLSTerminator: Sendable {

@@ -57,7 +57,8 @@ final class ConsumeSession: Sendable {
     /// Runs until stopped, then closes the consumer.
     ///
     /// - Parameter watch: runs alongside and may stop the session; what it throws ends it. Cancelled with it.
-    /// - Throws: what ended the stream of jobs or the watch; `StreamFailure` where jobs could not be printed; `CancellationError`.
+    /// - Throws: what ended the stream of jobs or the watch; `StreamFailure` where jobs could not be printed;
+    ///   `CancellationError`.
     func run(alongside watch: @escaping @Sendable () async throws -> Void) async throws {
         let result: Result<Void, any Error>
         do {

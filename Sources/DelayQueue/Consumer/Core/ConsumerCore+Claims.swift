@@ -154,7 +154,8 @@ extension ConsumerCore {
 
     // MARK: Finished jobs
 
-    /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are gone.
+    /// Deletes every copy, now and as further ones come; once the nodes have answered, the ledger learns which are
+    /// gone.
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
         // Copies that come later find the retired job by its name.
         guard let job = jobs.retire(id) else { return }

@@ -3,8 +3,8 @@ import HeapModule
 
 /// One job this consumer holds copies of.
 ///
-/// A class, so that to look at one copies nothing: this is done several times a job. It is confined to the core, and what
-/// is counted of all jobs changes through ``HeldJobs`` only.
+/// A class, so that to look at one copies nothing: this is done several times a job. It is confined to the core, and
+/// what is counted of all jobs changes through ``HeldJobs`` only.
 final class HeldJob {
     let shared: JobContents
     fileprivate(set) var copies: [HeldCopy]

@@ -12,7 +12,8 @@ final class LeaseWatch: Sendable {
 
     /// A task cancelled from elsewhere.
     ///
-    /// `@unchecked`: `cancel()` may be called by any thread while the task exists, and nothing else is; see ``lose(_:)``.
+    /// `@unchecked`: `cancel()` may be called by any thread while the task exists, and nothing else is; see
+    /// ``lose(_:)``.
     private struct Cancellation: @unchecked Sendable {
         let task: UnsafeCurrentTask?
     }

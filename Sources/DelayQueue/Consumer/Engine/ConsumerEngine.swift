@@ -349,7 +349,8 @@ actor ConsumerEngine {
         nodes.indices.contains { isWaiting[$0] && connections[$0].onLoop.status.unanswered == 0 }
     }
 
-    /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be settled.
+    /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be
+    /// settled.
     func finish() {
         hasFinished = true
         deliveries.end()

@@ -2,8 +2,8 @@
 ///
 /// A slow node gets one probe at a time. Where too few healthy nodes are left, slow ones are waited for.
 ///
-/// One serves a whole write. With more nodes than copies each of its jobs has nodes of its own, drawn in place: an array
-/// made anew for each would cost as much as the job's puts.
+/// One serves a whole write. With more nodes than copies each of its jobs has nodes of its own, drawn in place: an
+/// array made anew for each would cost as much as the job's puts.
 package struct NodeChoice {
     /// What a producer knows of a node when it plans a write.
     package struct Health: Equatable {
@@ -52,7 +52,8 @@ package struct NodeChoice {
     /// Chooses anew.
     package mutating func draw(using generator: inout some RandomNumberGenerator) {
         if healthyCount < order.count {
-            // Healthy ones first again; element by element, as what is assigned whole would be copied with the next swap.
+            // Healthy ones first again; element by element, as what is assigned whole would be copied with the next
+            // swap.
             for position in order.indices { order[position] = candidates[position] }
         }
         if copies < order.count {

@@ -5,8 +5,8 @@ extension ProducerCore {
     /// Jobs that are being taken back.
     struct Removal {
         enum Reason {
-            /// Copies of jobs that a write did not get accepted; whoever scheduled them is told when it is over. Nobody is
-            /// told of copies that were stored after their job had been withdrawn.
+            /// Copies of jobs that a write did not get accepted; whoever scheduled them is told when it is over. Nobody
+            /// is told of copies that were stored after their job had been withdrawn.
             case withdrawal(WriteID, [Refusal])
             /// An accepted job.
             case revocation(CallID)

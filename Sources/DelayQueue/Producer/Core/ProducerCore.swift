@@ -5,9 +5,9 @@ import PipelinedTransport
 /// Decides everything a producer does: which jobs travel together and to which nodes, which are accepted, what is taken
 /// back, and what callers are told.
 ///
-/// Inputs in, actions out. A call is some jobs of one caller. Those that have gathered when the producer looks are written
-/// together: single jobs share one write, so that each node gets one batch; a call of many has a write of its own.
-/// Whatever a write leaves behind of jobs that were not accepted is taken back by a removal, as is a job that is
+/// Inputs in, actions out. A call is some jobs of one caller. Those that have gathered when the producer looks are
+/// written together: single jobs share one write, so that each node gets one batch; a call of many has a write of its
+/// own. Whatever a write leaves behind of jobs that were not accepted is taken back by a removal, as is a job that is
 /// revoked.
 package struct ProducerCore {
     /// Chosen by whoever hands the call in, who knows the caller by it.
@@ -118,8 +118,8 @@ package struct ProducerCore {
         job.isNative ? LedgerKey(queue: queue, id: job.id) : LedgerKey(goQueue: job.id)
     }
 
-    /// The caller waits no more: its jobs are refused, unless enough nodes have stored them already. Jobs of others that
-    /// travel with them go on.
+    /// The caller waits no more: its jobs are refused, unless enough nodes have stored them already. Jobs of others
+    /// that travel with them go on.
     package mutating func cancel(_ id: CallID, now: Moment) {
         guard let call = calls[id] else { return }
         if let write = call.write { return cancel(id, in: write, now: now) }

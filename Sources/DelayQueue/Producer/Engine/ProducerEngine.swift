@@ -7,9 +7,9 @@ import PipelinedTransport
 /// Carries out what a ``ProducerCore`` decides: talks to the nodes and the ledger, keeps the timer, resumes callers.
 ///
 /// All of it runs on one event loop. Whatever goes to nodes is a task group on that loop, with a child for each node;
-/// to stop waiting for a write is to cancel its group. Only `post` needs none. The groups' tasks belong to the engine and
-/// not to callers, whose cancellation must not cut short what is done for others, or to take a job back: each is awaited
-/// by the callers whom its answers resume, and by ``close(within:)``.
+/// to stop waiting for a write is to cancel its group. Only `post` needs none. The groups' tasks belong to the engine
+/// and not to callers, whose cancellation must not cut short what is done for others, or to take a job back: each is
+/// awaited by the callers whom its answers resume, and by ``close(within:)``.
 actor ProducerEngine {
     typealias Results = [Result<Receipt, DelayQueueError>]
 
@@ -194,8 +194,8 @@ actor ProducerEngine {
         }
     }
 
-    /// Sends a few puts to nodes that are connected, without a task: with a group of them a single call takes half as many
-    /// instructions again (189,000 and not 133,000, `./dev bench --check`), and 1.7 times the allocations.
+    /// Sends a few puts to nodes that are connected, without a task: with a group of them a single call takes half as
+    /// many instructions again (189,000 and not 133,000, `./dev bench --check`), and 1.7 times the allocations.
     ///
     /// - Returns: false where commands are not puts, are too many, or are for a node that is not connected; nothing was
     ///   sent then.

@@ -1,7 +1,7 @@
 /// How much is written in one go.
 struct WriteSize {
-    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such writes, the most
-    /// that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
+    /// The most jobs written in one go: enough that a round trip is nothing, few enough that three such writes, the
+    /// most that are under way, take much less time than ``ProducerConfiguration/writeTimeout``.
     static let mostJobs = 2048
 
     /// Once a write has this many bytes of records, no more jobs are added to it. With one more of the largest it is
