@@ -47,16 +47,28 @@ public import NIOCore
 }
 
 /// Numbers the connections made to one server, from 1; 0 before the first.
+///
+/// Two are the same when their numbers are: what was learned of the peer comes with the connection.
 public struct ConnectionGeneration: Hashable, Comparable, Sendable {
-    @usableFromInline package var number: UInt64
+    @usableFromInline package let number: UInt64
 
-    @usableFromInline package init(_ number: UInt64) {
+    /// Tells the peer's process from all others, where the opening requests have asked for that.
+    @usableFromInline package let peer: UInt64?
+
+    @usableFromInline package init(_ number: UInt64, peer: UInt64? = nil) {
         self.number = number
+        self.peer = peer
     }
 
-    public static func < (a: ConnectionGeneration, b: ConnectionGeneration) -> Bool {
+    @inlinable public static func == (a: ConnectionGeneration, b: ConnectionGeneration) -> Bool {
+        a.number == b.number
+    }
+
+    @inlinable public static func < (a: ConnectionGeneration, b: ConnectionGeneration) -> Bool {
         a.number < b.number
     }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
 
 /// How a batch ended: the replies that arrived, in order, and why the rest did not.
