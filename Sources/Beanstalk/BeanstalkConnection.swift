@@ -10,23 +10,26 @@ public import PipelinedTransport
 /// Every command takes a timeout, counted from the call; nil waits without limit. A timeout, or cancelling the task,
 /// ends that one wait with a `transport` error and leaves the connection to the others: whether the server carried
 /// the command out is then unknown where `mayHaveBeenSent` says so. A lost connection is made anew by the next
-/// command, without the reservations and the tubes chosen by `use`, `watch` and `ignore` on the old one; those of
-/// ``PipelinedConnection/beanstalk(_:useTube:watchTube:maximumBodySize:configuration:eventLoop:logger:)`` are chosen
-/// again each time. `generation` binds a command to one connection: on any other it is not sent, and fails with
-/// `staleGeneration`.
+/// command, without the reservations and the tubes chosen by `use`, `watch` and `ignore` on the old one; those
+/// it was described with are chosen again each time. `generation` binds a command to one connection: on any other it is
+/// not sent, and fails with `staleGeneration`.
 public typealias BeanstalkConnection = PipelinedConnection<BeanstalkReplyDecoder>
 
 extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     /// Describes a connection; it is opened by its first command.
     ///
     /// - Parameter useTube: where `put` stores jobs, and what `kick` and the peek commands look at.
-    /// - Parameter watchTube: the only tube jobs are reserved from.
+    /// - Parameter watchTubes: the only tubes jobs are reserved from; none stands for `default`.
+    /// - Parameter identifiesServer: whether each connection begins with one `stats`, sent along with the choice of tubes.
+    ///   The server's id is the `serverID` of the connection's generation from then on; servers before 1.7 have none. A
+    ///   server that answers `stats` with anything but statistics is no beanstalkd: commands fail as `preambleRejected`.
     /// - Parameter maximumBodySize: in bytes; a server that sends a longer body is disconnected.
     /// - Parameter eventLoop: where the connection runs; give one loop to connections that work together.
     public static func beanstalk(
         _ address: ServerAddress,
         useTube: TubeName = .default,
-        watchTube: TubeName = .default,
+        watchTubes: [TubeName] = [.default],
+        identifiesServer: Bool = false,
         maximumBodySize: Int = BeanstalkReplyDecoder.defaultMaximumBodySize,
         configuration: ConnectionConfiguration = .init(),
         eventLoop: any EventLoop,
@@ -36,9 +39,12 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
             address: address,
             configuration: configuration,
             eventLoop: eventLoop,
-            preamble: .choosing(use: useTube, watch: watchTube, address: address),
+            preamble: .opening(
+                use: useTube, watch: watchTubes, identifiesServer: identifiesServer, address: address),
             logger: logger,
-            makeDecoder: { BeanstalkReplyDecoder(maximumBodySize: maximumBodySize) })
+            makeDecoder: {
+                BeanstalkReplyDecoder(maximumBodySize: maximumBodySize, opensWithStatistics: identifiesServer)
+            })
     }
 
     /// Sends commands in one go and waits once for all their replies.
@@ -108,28 +114,5 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
             throw error
         }
         throw BeanstalkError(reply, address: address, jobID: command.jobID)
-    }
-}
-
-extension ConnectionPreamble<BeanstalkReply> {
-    /// Chooses the tubes of a new connection, where they are not the ones it starts with.
-    static func choosing(use: TubeName, watch: TubeName, address: ServerAddress) -> ConnectionPreamble {
-        var commands: [BeanstalkCommand] = []
-        var expected: [BeanstalkReply] = []
-        if use != .default {
-            commands.append(.use(use))
-            expected.append(.using(use))
-        }
-        if watch != .default {
-            commands += [.watch(watch), .ignore(.default)]
-            expected += [.watching(2), .watching(1)]
-        }
-        var bytes = ByteBuffer()
-        for command in commands { command.encode(into: &bytes) }
-        return ConnectionPreamble(bytes: bytes, count: commands.count) { [expected] replies in
-            for (reply, expected) in zip(replies, expected) where reply != expected {
-                throw BeanstalkError(reply, address: address)
-            }
-        }
     }
 }

@@ -14,12 +14,17 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     /// 512 bytes; a server's longest line is 224 (`LINE_BUF_SIZE` in beanstalkd's dat.h).
     package static let defaultMaximumLineLength = 512
 
+    /// 64 KiB; a server's are about 1 KiB.
+    package static let maximumStatisticsSize = 64 * 1024
+
     /// The largest body beanstalkd can be configured for (`JOB_DATA_SIZE_LIMIT_MAX` in its dat.h). It keeps all sums
     /// below within a byte buffer's range.
     private static let largestBody = 1 << 30
 
     private let maximumBodySize: Int
     private let maximumLineLength: Int
+    /// The first body that comes can only be statistics, and has a limit of its own.
+    private var awaitsStatistics: Bool
     private var buffer = ByteBuffer()
     /// How many bytes at the front of `buffer` are known to hold no line feed.
     private var scanned = 0
@@ -29,10 +34,13 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
 
     /// - Parameter maximumBodySize: in bytes, at most 1 GiB; a reply that announces more is an error.
     /// - Parameter maximumLineLength: in bytes, line end included; a longer line is an error.
+    /// - Parameter opensWithStatistics: whether the first body must be statistics, at most ``maximumStatisticsSize``.
     package init(
         maximumBodySize: Int = defaultMaximumBodySize,
-        maximumLineLength: Int = defaultMaximumLineLength
+        maximumLineLength: Int = defaultMaximumLineLength,
+        opensWithStatistics: Bool = false
     ) {
+        awaitsStatistics = opensWithStatistics
         self.maximumBodySize = min(max(maximumBodySize, 0), Self.largestBody)
         self.maximumLineLength = min(max(maximumLineLength, 2), 1 << 20)
     }
@@ -89,6 +97,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         }
         buffer.moveReaderIndex(forwardBy: 2)
         announced = nil
+        awaitsStatistics = false
         return body.reply(bytes)
     }
 
@@ -106,8 +115,9 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         guard let line = buffer.withUnsafeReadableBytes({ ReplyLine(parsing: .init(rebasing: $0[...lineFeed])) }) else {
             throw malformed(excerpt(lineFeed + 1))
         }
-        if case .body(let body) = line, body.size > maximumBodySize {
-            throw malformed("a body of \(body.size) bytes, over the limit of \(maximumBodySize)")
+        let largest = awaitsStatistics ? Self.maximumStatisticsSize : maximumBodySize
+        if case .body(let body) = line, body.size > largest {
+            throw malformed("a body of \(body.size) bytes, over the limit of \(largest)")
         }
         buffer.moveReaderIndex(forwardBy: lineFeed + 1)
         return line

@@ -31,6 +31,14 @@ struct StatisticsText {
         return lines.dropFirst()
     }
 
+    /// One value of a text whose other lines may be anything; nil where no line has the key.
+    static func value(of key: String, in text: ByteBuffer) -> ByteBufferView? {
+        let beginning = Array("\(key): ".utf8)
+        let lines = text.readableBytesView.split(separator: UInt8(ascii: "\n"))
+        guard let line = lines.first(where: { $0.starts(with: beginning) }) else { return nil }
+        return unquoted(line.dropFirst(beginning.count))
+    }
+
     static func unquoted(_ value: ByteBufferView) -> ByteBufferView {
         let quote = UInt8(ascii: "\"")
         guard value.count >= 2, value.first == quote, value.last == quote else { return value }

@@ -32,18 +32,26 @@ public struct ConnectionConfiguration: Sendable {
     /// How many replies they call for.
     @usableFromInline package var count: Int
 
-    /// Judges the replies; what it throws becomes the `underlying` of `preambleRejected`.
-    @usableFromInline package var verify: @Sendable ([Reply]) throws -> Void
+    /// Judges the replies; what it throws becomes the `underlying` of `preambleRejected`. Returns what tells the peer's
+    /// process from all others, where the replies say so: the connection's generation bears it from then on.
+    @usableFromInline package var verify: @Sendable ([Reply]) throws -> UInt64?
 
-    @usableFromInline package init(bytes: ByteBuffer, count: Int, verify: @escaping @Sendable ([Reply]) throws -> Void)
-    {
+    /// Says what it means that the bytes of a reply cannot be read: that is `preambleRejected` then, with this for its
+    /// `underlying`. Without it, it is a `protocolViolation`, as it is later on.
+    @usableFromInline package var explain: (@Sendable (any Error) -> any Error)?
+
+    @usableFromInline package init(
+        bytes: ByteBuffer, count: Int, explain: (@Sendable (any Error) -> any Error)? = nil,
+        verify: @escaping @Sendable ([Reply]) throws -> UInt64?
+    ) {
         self.bytes = bytes
         self.count = count
+        self.explain = explain
         self.verify = verify
     }
 
     /// Nothing to say before the first request.
     @usableFromInline package static var none: ConnectionPreamble {
-        .init(bytes: ByteBuffer(), count: 0, verify: { _ in })
+        .init(bytes: ByteBuffer(), count: 0, verify: { _ in nil })
     }
 }

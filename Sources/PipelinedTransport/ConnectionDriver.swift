@@ -266,7 +266,7 @@ public import NIOCore
                 guard handle(reply) else { return }
             } while generation == pipeline.generation
         } catch {
-            ended(generation, as: .protocolViolation, underlying: error)
+            endedByUnreadableReply(error)
         }
     }
 
@@ -297,14 +297,23 @@ public import NIOCore
 
     /// - Returns: false where the connection has ended.
     @usableFromInline func greeted(_ replies: [Reply]) -> Bool {
+        let peer: UInt64?
         do {
-            try preamble.verify(replies)
+            peer = try preamble.verify(replies)
         } catch {
             ended(pipeline.generation, as: .preambleRejected, underlying: error)
             return false
         }
-        becameReady(pipeline.preambleAccepted())
+        becameReady(pipeline.preambleAccepted(by: peer))
         return true
+    }
+
+    @usableFromInline func endedByUnreadableReply(_ error: any Error) {
+        if pipeline.isGreeting, let explain = preamble.explain {
+            ended(pipeline.generation, as: .preambleRejected, underlying: explain(error))
+        } else {
+            ended(pipeline.generation, as: .protocolViolation, underlying: error)
+        }
     }
 
     @usableFromInline func endedByUnexpectedReply() {

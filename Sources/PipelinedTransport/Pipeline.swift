@@ -226,8 +226,10 @@ public import NIOCore
         return .write(becomeReady())
     }
 
-    mutating func preambleAccepted() -> [ByteBuffer] {
-        becomeReady()
+    /// - Parameter peer: tells the process at the other end from all others, where it has told.
+    mutating func preambleAccepted(by peer: UInt64?) -> [ByteBuffer] {
+        generation = ConnectionGeneration(generation.number, peer: peer)
+        return becomeReady()
     }
 
     private mutating func becomeReady() -> [ByteBuffer] {
@@ -313,6 +315,9 @@ public import NIOCore
 
     /// There is no connection, and none is being made.
     var isIdle: Bool { if case .idle = phase { true } else { false } }
+
+    /// The replies to the preamble are awaited.
+    var isGreeting: Bool { if case .greeting = phase { true } else { false } }
 
     @inlinable var isReady: Bool { if case .ready = phase { true } else { false } }
 

@@ -13,7 +13,7 @@ public struct TransportError: Error, Sendable {
         public static let connectFailed = Code(value: .connectFailed)
         /// An earlier attempt failed a moment ago; none was made now.
         public static let backingOff = Code(value: .backingOff)
-        /// The server answered the opening requests with a refusal, such as a wrong password.
+        /// The server answered the opening requests with a refusal, such as a wrong password, or is none of the kind.
         public static let preambleRejected = Code(value: .preambleRejected)
         /// The connection ended before the reply.
         public static let connectionLost = Code(value: .connectionLost)

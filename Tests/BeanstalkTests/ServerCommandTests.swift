@@ -160,7 +160,7 @@ import Testing
 
     @Test func `a connection chooses its tubes anew whenever it connects`() async throws {
         try await BeanstalkdProcess.running { server in
-            let connection = connect(to: server, useTube: longest, watchTube: emails)
+            let connection = connect(to: server, useTube: longest, watchTubes: [emails])
             for generation in 1...2 {
                 #expect(try await connection.listTubeUsed() == longest)
                 #expect(try await connection.listTubesWatched() == [emails])

@@ -5,19 +5,22 @@ import NIOPosix
 
 /// A connection for tests, on a loop of the shared group.
 func connect(
-    to server: BeanstalkdProcess, useTube: TubeName = .default, watchTube: TubeName = .default
+    to server: BeanstalkdProcess, useTube: TubeName = .default, watchTubes: [TubeName] = [.default],
+    identifiesServer: Bool = false
 ) -> BeanstalkConnection {
-    connect(to: server.address, useTube: useTube, watchTube: watchTube)
+    connect(to: server.address, useTube: useTube, watchTubes: watchTubes, identifiesServer: identifiesServer)
 }
 
 func connect(
     to address: ServerAddress,
     useTube: TubeName = .default,
-    watchTube: TubeName = .default,
+    watchTubes: [TubeName] = [.default],
+    identifiesServer: Bool = false,
     configuration: ConnectionConfiguration = .init()
 ) -> BeanstalkConnection {
     .beanstalk(
-        address, useTube: useTube, watchTube: watchTube, configuration: configuration,
+        address, useTube: useTube, watchTubes: watchTubes, identifiesServer: identifiesServer,
+        configuration: configuration,
         eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "test"))
 }
 

@@ -71,6 +71,70 @@ struct BeanstalkHostilityTests {
         }
     }
 
+    // MARK: Who it is
+
+    /// With what Redis, memcached, an HTTP server and others say to `stats`, or before it.
+    private static let strangers = [
+        "-ERR unknown command 'stats', with args beginning with: \r\n", "STAT pid 1\r\nSTAT uptime 1\r\nEND\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail.example ESMTP\r\n", "SSH-2.0-OpenSSH_9.6\r\n",
+        "UNKNOWN_COMMAND\r\n", "BAD_FORMAT\r\n", "DELETED\r\n", "FOUND 1 1\r\nx\r\n",
+    ]
+
+    @Test func `a server of another kind is told to be none of ours, and is not talked to`() async throws {
+        for reply in Self.strangers {
+            try await HostileServer.running([[.hear("stats"), .say(reply)]]) { server in
+                let connection = Peers.connection(to: server, identifiesServer: true)
+                let outcome = await connection.execute([.peekReady], timeout: .seconds(60))
+                #expect(outcome.failure?.code == .preambleRejected, "\(reply.debugDescription)")
+                #expect(outcome.failure?.mayHaveBeenSent == false && outcome.generation.serverID == nil)
+                #expect(outcome.failure.map { "\($0)".contains("this is no beanstalkd") } == true)
+                try await server.closed(1)
+                await connection.close()
+            }
+        }
+    }
+
+    @Test(arguments: ["OUT_OF_MEMORY\r\n", "INTERNAL_ERROR\r\n"])
+    func `a beanstalkd in trouble is not taken for another server`(_ reply: String) async throws {
+        try await HostileServer.running([[.hear("stats"), .say(reply)]]) { server in
+            let connection = Peers.connection(to: server, identifiesServer: true)
+            let outcome = await connection.execute([.peekReady], timeout: .seconds(60))
+            #expect(outcome.failure?.code == .preambleRejected)
+            #expect(outcome.failure.map { "\($0)".contains("no beanstalkd") } == false)
+            await connection.close()
+        }
+    }
+
+    @Test func `statistics that never end are hung up on`() async throws {
+        try await withBeanstalkd { real in
+            let beginnings = ["OK 65536\r\n", "OK 65537\r\n", "OK 16777216\r\n", "FOUND 1 65537\r\n"]
+            for beginning in beginnings {
+                let script: [Step] = [.hear("stats"), .say(beginning), .sayForEver("A")]
+                try await Peers.expect(
+                    .preambleRejected, of: [.peekReady], to: script, then: real, identifiesServer: true, beginning)
+            }
+        }
+    }
+
+    /// None, none that can be read, and one that comes in pieces.
+    @Test func `a server whose id cannot be read is talked to, and has none`() async throws {
+        for (lines, id) in [
+            ("version: 1.6\n", nil), ("id: 0123456789ABCDEF\n", nil), ("id: 1\n", nil), ("id:\n", nil),
+            ("x\n\n:\n", nil),
+            ("hostname: id: a\nid: \"0123456789abcdef\"\n", 0x0123_4567_89ab_cdef),
+        ] as [(String, UInt64?)] {
+            let text = [Step].statistics(lines)
+            let script = text.map { Step.say(String($0)) }
+            try await HostileServer.running([[.hear("stats")] + script + [.hear("peek"), .say("NOT_FOUND\r\n")]]) {
+                let connection = Peers.connection(to: $0, identifiesServer: true)
+                let outcome = await connection.execute([.peekReady], timeout: .seconds(60))
+                #expect(outcome.replies == [.notFound])
+                #expect(outcome.generation.serverID == id.map(ServerID.init))
+                await connection.close()
+            }
+        }
+    }
+
     // MARK: Silence
 
     private static let halves = ["", "FOU", "FOUND 1 10\r\nhalf", "FOUND 1 0\r\n\r"]

@@ -23,7 +23,7 @@ struct ConsumerHostilityTests {
 
     private func consume(answering reply: String) async throws {
         try await withLocalCluster(nodes: 1, redis: false) { cluster in
-            let script: [Step] = [.hear("reserve"), .say(reply)]
+            let script: [Step] = .identification + [.hear("reserve"), .say(reply)]
             try await HostileServer.running([script, script], inFrontOf: cluster.port(of: 0)) { server in
                 try await Jobs.write("a", to: try BeanstalkNode(cluster.addresses[0]))
                 let consumer = try Self.consumer([try BeanstalkNode("127.0.0.1:\(server.port)")])
@@ -54,7 +54,7 @@ struct ConsumerHostilityTests {
         "OUT_OF_MEMORY", "INTERNAL_ERROR", "BAD_FORMAT", "UNKNOWN_COMMAND", "TIMED_OUT", "DEADLINE_SOON",
     ])
     func `a node that does not wait with its answer is not asked without pause`(_ reply: String) async throws {
-        let script: [Step] = [.answer("reserve-with-timeout", with: reply + "\r\n")]
+        let script: [Step] = .identification + [.answer("reserve-with-timeout", with: reply + "\r\n")]
         try await HostileServer.running([script]) { server in
             let consumer = try Self.consumer([try BeanstalkNode("127.0.0.1:\(server.port)")])
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -23,10 +23,12 @@ enum Peers {
     }
 
     static func connection(
-        to server: HostileServer, tube: TubeName = .default, _ configuration: ConnectionConfiguration = soon
+        to server: HostileServer, tube: TubeName = .default, identifiesServer: Bool = false,
+        _ configuration: ConnectionConfiguration = soon
     ) -> BeanstalkConnection {
         .beanstalk(
-            .hostname("127.0.0.1", port: server.port), useTube: tube, watchTube: tube, configuration: configuration,
+            .hostname("127.0.0.1", port: server.port), useTube: tube, watchTubes: [tube],
+            identifiesServer: identifiesServer, configuration: configuration,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
     }
 
@@ -47,10 +49,10 @@ enum Peers {
     /// and the same connection work once the server does.
     static func expect(
         _ code: TransportError.Code, replies: Int = 0, of commands: [BeanstalkCommand], to script: [HostileServer.Step],
-        then real: BeanstalkdServer, tube: TubeName = .default, _ name: String = ""
+        then real: BeanstalkdServer, tube: TubeName = .default, identifiesServer: Bool = false, _ name: String = ""
     ) async throws {
         try await HostileServer.running([script], inFrontOf: real.port) { server in
-            let connection = connection(to: server, tube: tube)
+            let connection = connection(to: server, tube: tube, identifiesServer: identifiesServer)
             let outcome = await connection.execute(commands, timeout: .seconds(60))
             #expect(outcome.failure?.code == code, "\(name.debugDescription)")
             #expect(outcome.replies.count == replies, "\(name.debugDescription)")
@@ -60,4 +62,11 @@ enum Peers {
             await connection.close()
         }
     }
+}
+
+extension [HostileServer.Step] {
+    /// What a server says to producers and consumers that ask who it is, before anything else on a connection.
+    static var identification: [HostileServer.Step] { [.hear("stats"), .say(statistics("id: 0123456789abcdef\n"))] }
+
+    static func statistics(_ lines: String) -> String { "OK \(lines.utf8.count + 4)\r\n---\n\(lines)\r\n" }
 }

@@ -22,7 +22,8 @@ struct ProducerHostilityTests {
     }
 
     private func write(to cluster: LocalCluster, answering answer: [Step]) async throws {
-        try await HostileServer.running([[.hear("put ")] + answer], inFrontOf: cluster.port(of: 0)) { server in
+        let script: [Step] = .identification + [.hear("put ")] + answer
+        try await HostileServer.running([script], inFrontOf: cluster.port(of: 0)) { server in
             let addresses = ["127.0.0.1:\(server.port)"] + cluster.addresses.dropFirst()
             let nodes = try addresses.map { try BeanstalkNode($0) }
             let producer = try Self.producer(nodes)
@@ -44,7 +45,7 @@ struct ProducerHostilityTests {
     }
 
     private func refuse(answering answer: [Step]) async throws {
-        let scripts = [[.hear("put ")] + answer]
+        let scripts: [[Step]] = [.identification + [.hear("put ")] + answer]
         try await HostileServer.running(scripts) { first in
             try await HostileServer.running(scripts) { second in
                 let nodes = try [first, second].map { try BeanstalkNode("127.0.0.1:\($0.port)") }
@@ -58,7 +59,7 @@ struct ProducerHostilityTests {
 
     @Test(arguments: ["", "INSER"])
     func `silence after half an answer is refused in time`(_ half: String) async throws {
-        let scripts: [[Step]] = [[.hear("put "), .say(half)]]
+        let scripts: [[Step]] = [.identification + [.hear("put "), .say(half)]]
         try await HostileServer.running(scripts) { first in
             try await HostileServer.running(scripts) { second in
                 let nodes = try [first, second].map { try BeanstalkNode("127.0.0.1:\($0.port)") }

@@ -13,7 +13,7 @@ struct PipelineTests {
         _ = machine.enqueue(entry(machine.makeID(), "first"), boundTo: nil, now: .at(0))
         _ = machine.opened(machine.generation)
         for index in 0..<preamble { _ = machine.received("hello \(index)") }
-        if preamble > 0 { _ = machine.preambleAccepted() }
+        if preamble > 0 { _ = machine.preambleAccepted(by: nil) }
         _ = machine.received("reply to first")
         return machine
     }
@@ -83,8 +83,29 @@ struct PipelineTests {
             return
         }
         #expect(replies == ["one", "two"])
-        #expect(machine.preambleAccepted().count == 1)
+        #expect(machine.isGreeting)
+        #expect(machine.preambleAccepted(by: nil).count == 1)
+        #expect(!machine.isGreeting)
         #expect(machine.status.phase == .ready)
+    }
+
+    @Test func `what the peer told of itself belongs to its connection, and to none after it`() {
+        var machine = Machine(preambleCount: 1, backoff: .init())
+        _ = machine.enqueue(Self.entry(machine.makeID(), "a"), boundTo: nil, now: .at(0))
+        _ = machine.opened(machine.generation)
+        #expect(machine.status.generation.peer == nil)
+        _ = machine.received("7")
+        _ = machine.preambleAccepted(by: 7)
+        #expect(machine.status.generation == ConnectionGeneration(1) && machine.status.generation.peer == 7)
+        let bound = machine.enqueue(
+            Self.entry(machine.makeID(), "b"), boundTo: ConnectionGeneration(1, peer: 8), now: .at(0))
+        guard case .write = bound else {
+            Issue.record("only the number counts")
+            return
+        }
+        _ = machine.disconnected()
+        _ = machine.enqueue(Self.entry(machine.makeID(), "c"), boundTo: nil, now: .at(0))
+        #expect(machine.status.generation == ConnectionGeneration(2) && machine.status.generation.peer == nil)
     }
 
     @Test func `replies complete requests in order, batches with their last reply`() {

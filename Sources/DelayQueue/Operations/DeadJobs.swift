@@ -42,7 +42,12 @@ public struct DeadJobs: Sendable {
         self.timing = timing
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.nodes = nodes.map { node in
-            (node, .beanstalk(node.address, configuration: connection, eventLoop: eventLoop, logger: logger))
+            (
+                node,
+                .beanstalk(
+                    node.address, identifiesServer: true, configuration: connection, eventLoop: eventLoop,
+                    logger: logger)
+            )
         }
     }
 

@@ -62,6 +62,7 @@ package actor RedisClient {
                 try preamble.verify(replies)
                 scripts.value.learn(digests: preamble.digests(in: replies))
                 if let policy = preamble.evictionPolicy(in: replies) { onEvictionPolicy?(policy) }
+                return nil
             },
             logger: logger,
             makeDecoder: { RedisReplyDecoder() })

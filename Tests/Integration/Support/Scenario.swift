@@ -116,6 +116,11 @@ struct Scenario: Sendable {
         } ?? 0
     }
 
+    /// How many jobs its server was asked to show, by anybody.
+    func peeks(on node: Int) async throws -> Int? {
+        try await withConnection(to: node) { try await $0.stats().commandCount("peek") }
+    }
+
     func statistics(of node: Int) async throws -> TubeStatistics? {
         try await withConnection(to: node) { connection in
             do throws(BeanstalkError) {
@@ -132,7 +137,8 @@ struct Scenario: Sendable {
         var configuration = ConnectionConfiguration()
         configuration.connectTimeout = .seconds(20)
         let connection = BeanstalkConnection.beanstalk(
-            nodes[node].address, useTube: nodes[node].tube, watchTube: nodes[node].tube, configuration: configuration,
+            nodes[node].address, useTube: nodes[node].tube, watchTubes: [nodes[node].tube],
+            configuration: configuration,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Self.logger)
         let result: Result<R, any Error>
         do {

@@ -82,8 +82,8 @@ actor ConsumerEngine {
         self.metrics = ConsumerMetrics(queue: "\(queue)")
         self.connections = nodes.map { node in
             BeanstalkConnection.beanstalk(
-                node.address, watchTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
-                logger: logger)
+                node.address, watchTubes: [node.tube], identifiesServer: true,
+                configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
         }
         self.core = ConsumerCore(settings: .init(configuration, nodes: nodes, queue: queue))
         self.nodeSignals = nodes.map { _ in WakeSignal() }

@@ -56,8 +56,8 @@ actor ProducerEngine {
         self.loopExecutor = EventLoopTaskExecutor(eventLoop)
         self.connections = nodes.map { node in
             BeanstalkConnection.beanstalk(
-                node.address, useTube: node.tube, configuration: configuration.connection, eventLoop: eventLoop,
-                logger: logger)
+                node.address, useTube: node.tube, identifiesServer: true, configuration: configuration.connection,
+                eventLoop: eventLoop, logger: logger)
         }
         self.metrics = ProducerMetrics(queue: "\(queue)")
         self.logger = logger
