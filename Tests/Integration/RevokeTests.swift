@@ -125,6 +125,57 @@ struct RevokeTests {
         }
     }
 
+    @Test func `on servers it knows by their ids a producer made anew deletes without a look`() async throws {
+        try await Scenario.run { scenario in
+            let first = try scenario.producer()
+            let receipts = try await scenario.closing(first) {
+                [try await first.delay(.seconds(60), "x"), try await first.delay(.seconds(60), "y")]
+            }
+            for receipt in receipts { #expect(receipt.placements.compactMap(\.serverID).count == 3) }
+            let second = try scenario.producer()
+            try await scenario.closing(second) {
+                // Before it has talked to a node it does not know it, and looks.
+                let unknown = try await second.revoke(receipts[0])
+                #expect(unknown == .revoked)
+                for node in scenario.nodes.indices { #expect(try await scenario.peeks(on: node) == 1) }
+                let known = try await second.revoke(try #require(Receipt(receipts[1].description)))
+                #expect(known == .revoked)
+                for node in scenario.nodes.indices {
+                    #expect(try await scenario.peeks(on: node) == 1)
+                    #expect(try await scenario.jobCount(on: node) == 0)
+                }
+            }
+        }
+    }
+
+    @Test func `a server that came back with its log is another one, and what it kept is found by a look`() async throws
+    {
+        try await Scenario.run(binlog: true) { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                let old = try await producer.delay(.seconds(60), "old")
+                for node in scenario.cluster.nodes {
+                    await node.kill()
+                    try await node.restart()
+                }
+                var new: Receipt?
+                try await scenario.eventually {
+                    do {
+                        new = try await producer.delay(.seconds(60), "new")
+                        return new?.placements.compactMap(\.id).count == 3
+                    } catch let error as DelayQueueError where error.isRetriable {
+                        return false
+                    }
+                }
+                let servers = Set(old.placements.map(\.serverID))
+                #expect(servers.count == 3 && servers.isDisjoint(with: new?.placements.map(\.serverID) ?? []))
+                let outcome = try await producer.revoke(old)
+                #expect(outcome == .revoked)
+                for node in scenario.nodes.indices { #expect(try await scenario.peeks(on: node) == 1) }
+            }
+        }
+    }
+
     @Test func `revoking a caller's own refused id is not needed: it can be written again and runs`() async throws {
         try await Scenario.run { scenario in
             await scenario.cluster.nodes[0].kill()

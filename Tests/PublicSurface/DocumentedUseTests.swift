@@ -74,7 +74,8 @@ private func invoices() throws -> [BeanstalkNode] {
     @Test func `a receipt is text, and tells where the copies are`() async throws {
         let text = """
             dqr1,0199a0b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b,1790000000123456,mail,generated,native,3,\
-            0@q1.internal:11300@mail@17,1@%5bfd00::2%5d:11300@mail@9,2@q3.internal:11300@mail@?
+            0@q1.internal:11300@mail@17@1f0c5a9be2d47386,1@%5bfd00::2%5d:11300@mail@9@0a77c1d2e3f40516,\
+            2@q3.internal:11300@mail@?@?
             """
         let receipt = try Receipt(parsing: text)
         #expect(receipt.description == text)
@@ -85,6 +86,8 @@ private func invoices() throws -> [BeanstalkNode] {
         #expect(abs(receipt.fireDate.timeIntervalSince1970 - 1_790_000_000.123456) < 0.000_002)
         let first = try #require(receipt.placements.first)
         #expect(first.id == BeanstalkJobID(17) && first.id?.rawValue == 17 && first.index == 0)
+        let server: ServerID? = first.serverID
+        #expect(server?.description == "1f0c5a9be2d47386" && receipt.placements[2].serverID == nil)
         #expect(first.node.address == .hostname("q1.internal", port: BeanstalkNode.defaultPort))
         #expect(first.node.tube.rawValue == "mail")
 

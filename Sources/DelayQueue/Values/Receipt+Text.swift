@@ -2,7 +2,7 @@ import Beanstalk
 import PipelinedTransport
 
 // dqr1,<id>,<fireMicros>,<queue>,own|generated,native|goQueue,<copies>[,<placement>]...
-// A placement is <index>@<address>@<tube>@<beanstalkd id or ?>. Texts are percent-encoded.
+// A placement is <index>@<address>@<tube>@<beanstalkd id or ?>@<server id or ?>. Texts are percent-encoded.
 extension Receipt: LosslessStringConvertible {
     private static let version = "dqr1"
 
@@ -14,7 +14,7 @@ extension Receipt: LosslessStringConvertible {
         for placement in placements {
             text += ",\(placement.index)@\(PercentText.encode(placement.node.address.description))"
             text += "@\(PercentText.encode(placement.node.tube.rawValue))"
-            text += "@\(placement.id?.description ?? "?")"
+            text += "@\(placement.id?.description ?? "?")@\(placement.serverID?.description ?? "?")"
         }
         return text
     }
@@ -67,7 +67,7 @@ extension Receipt: LosslessStringConvertible {
 extension Receipt.Placement {
     fileprivate init?(parsing field: Substring) {
         let parts = field.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 4, let index = Int(decimal: parts[0].utf8), index < CopySet.maximumCount,
+        guard parts.count == 5, let index = Int(decimal: parts[0].utf8), index < CopySet.maximumCount,
             let address = PercentText.decode(parts[1]).flatMap({ ServerAddress(parsing: $0) }),
             let tube = PercentText.decode(parts[2]).flatMap({ try? TubeName(validating: $0) })
         else { return nil }
@@ -76,7 +76,12 @@ extension Receipt.Placement {
             guard let number = UInt64(decimal: parts[3].utf8) else { return nil }
             id = BeanstalkJobID(number)
         }
-        self.init(node: BeanstalkNode(address: address, tube: tube), index: index, id: id)
+        var serverID: ServerID?
+        if parts[4] != "?" {
+            guard let known = ServerID(digits: parts[4].utf8) else { return nil }
+            serverID = known
+        }
+        self.init(node: BeanstalkNode(address: address, tube: tube), index: index, id: id, serverID: serverID)
     }
 }
 

@@ -39,10 +39,16 @@ public struct Receipt: Sendable, Hashable {
         /// The number its server gave it; nil where the outcome of the put is unknown.
         public let id: BeanstalkJobID?
 
-        package init(node: BeanstalkNode, index: Int, id: BeanstalkJobID?) {
+        /// The server process that the copy was sent to. With `id` it names the copy for good: a server that was
+        /// started anew may give the same number again, but is another process. nil where it is not known, as with a
+        /// beanstalkd before 1.7, which tells none.
+        public let serverID: ServerID?
+
+        package init(node: BeanstalkNode, index: Int, id: BeanstalkJobID?, serverID: ServerID?) {
             self.node = node
             self.index = index
             self.id = id
+            self.serverID = serverID
         }
     }
 

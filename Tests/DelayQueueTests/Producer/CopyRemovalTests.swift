@@ -79,6 +79,46 @@ struct CopyRemovalTests {
         }
     }
 
+    @Test(arguments: [BeanstalkReply.found(Self.id, Self.record("a", copy: 1)), .notFound])
+    func `what a delete without a look did not find is looked for`(_ look: BeanstalkReply) {
+        var removal = Self.removal(generation: Self.here)
+        removal.answered(Self.outcome([.notFound]))
+        #expect(removal.next == .peek([Self.id]))
+        removal.answered(Self.outcome([look]))
+        if look == .notFound {
+            guard case .gone? = removal.results.first, removal.next == nil else {
+                Issue.record("\(removal.results)")
+                return
+            }
+            return
+        }
+        // Reserved when it was to be deleted, and perhaps not any more.
+        #expect(removal.next == .delete([Self.id], on: Self.here))
+        removal.answered(Self.outcome([.notFound]))
+        guard case .reserved? = removal.results.first, removal.next == nil else {
+            Issue.record("\(removal.results)")
+            return
+        }
+    }
+
+    @Test func `only what was not deleted is looked for`() {
+        let ids = (7...9).map { BeanstalkJobID($0) }
+        var removal = CopyRemoval(
+            ids.map { .init(job: 0, id: $0, jobID: JobID(unchecked: "a"), copy: 1, generation: Self.here) })
+        removal.answered(Self.outcome([.deleted, .notFound], .connectionLost))
+        #expect(removal.next == .peek([ids[1]]))
+        removal.answered(Self.outcome([.found(ids[1], Self.record("a", copy: 1))]))
+        #expect(removal.next == .delete([ids[1]], on: Self.here))
+        removal.answered(Self.outcome([.deleted]))
+        #expect(removal.next == nil)
+        guard case .deleted = removal.results[0], case .deleted = removal.results[1],
+            case .unreachable = removal.results[2]
+        else {
+            Issue.record("\(removal.results)")
+            return
+        }
+    }
+
     @Test func `a node that does not answer is out of reach`() {
         for replies in [0, 1] {
             var removal = Self.removal(generation: nil)

@@ -273,6 +273,58 @@ struct ProducerCoreTests {
         #expect(world.sent.isEmpty && world.core.isIdle)
     }
 
+    // MARK: Server ids
+
+    @Test func `a receipt names the server process of each copy, where it is known`() throws {
+        var world = try ProducerWorld()
+        world.call(1, "a")
+        world.flush()
+        world.answer(0, .stored(1), serverID: ServerID(7))
+        world.answer(1, .stored(1))
+        world.answer(2, failing: .connectionLost, serverID: ServerID(9))
+        let placements = try #require(world.receipts(of: 1).first).placements.sorted {
+            $0.node.description < $1.node.description
+        }
+        #expect(placements.map(\.serverID) == [ServerID(7), nil, ServerID(9)])
+    }
+
+    /// The producer is connected to the process that gave the id, to another one, or to one that does not say.
+    @Test(arguments: [ServerID(7), ServerID(8), nil])
+    func `an id is deleted unseen where the producer is connected to the process that gave it`(
+        _ current: ServerID?
+    ) throws {
+        var world = try ProducerWorld()
+        world.call(1, "a")
+        world.flush()
+        for node in 0..<3 { world.answer(node, .stored(1), generation: 5, serverID: current) }
+        world.core.revoke(2, Self.receipt(on: world.core.nodes[0], serverID: ServerID(7)))
+        world.core.revoke(3, Self.receipt(on: world.core.nodes[1], serverID: nil))
+        world.flush()
+        let commands = try #require(world.commands(to: 0).first)
+        if current == ServerID(7) {
+            #expect(commands.deletes == [BeanstalkJobID(3)] && commands.generation == ConnectionGeneration(5))
+            // That connection has gone meanwhile.
+            world.answer(0, failing: .staleGeneration, mayHaveBeenSent: false, generation: 6)
+        }
+        for node in 0..<2 {
+            let looks = try #require(world.commands(to: node).first)
+            #expect(looks.deletes == nil && looks.generation == nil && looks.count == 1)
+        }
+    }
+
+    @Test func `before the first answer of a node nothing is known of its process`() throws {
+        var world = try ProducerWorld()
+        world.core.revoke(1, Self.receipt(on: world.core.nodes[0], serverID: ServerID(7)))
+        world.flush()
+        #expect(world.commands(to: 0).first?.deletes == nil)
+    }
+
+    private static func receipt(on node: BeanstalkNode, serverID: ServerID?) -> Receipt {
+        Receipt(
+            jobID: JobID(unchecked: "b"), fireTime: CoreWorld.start, queue: .default, hasOwnID: false, format: .native,
+            copies: 1, placements: [.init(node: node, index: 0, id: BeanstalkJobID(3), serverID: serverID)])
+    }
+
     // MARK: Closing
 
     @Test func `whoever closes at the limit is not told that somebody had cancelled`() throws {

@@ -74,7 +74,7 @@ struct ProducerWorld {
     mutating func answer(
         _ node: Int, _ replies: BeanstalkReply..., failing code: TransportError.Code? = nil,
         mayHaveBeenSent: Bool = true,
-        generation: UInt64 = 1
+        generation: UInt64 = 1, serverID: ServerID? = nil
     ) -> NodeCommands? {
         guard let index = sent.firstIndex(where: { $0.node == node }) else { return nil }
         let commands = sent.remove(at: index)
@@ -83,7 +83,9 @@ struct ProducerWorld {
         }
         core.answered(
             commands,
-            BatchOutcome(replies: replies, failure: failure, generation: ConnectionGeneration(generation)), now: now)
+            BatchOutcome(
+                replies: replies, failure: failure, generation: ConnectionGeneration(generation, serverID: serverID)),
+            now: now)
         flush()
         return commands
     }

@@ -12,9 +12,11 @@ import Testing
                 jobID: .random(), fireTime: Timestamp(microseconds: 1_795_406_494_393_290),
                 queue: try TubeName(validating: "mail"), hasOwnID: false, format: .native, copies: 3,
                 placements: [
-                    .init(node: try BeanstalkNode("a:1"), index: 0, id: BeanstalkJobID(7)),
-                    .init(node: try BeanstalkNode("[::1]:2", tube: "t"), index: 2, id: BeanstalkJobID(.max)),
-                    .init(node: odd, index: 1, id: nil),
+                    .init(node: try BeanstalkNode("a:1"), index: 0, id: BeanstalkJobID(7), serverID: ServerID(0xa)),
+                    .init(
+                        node: try BeanstalkNode("[::1]:2", tube: "t"), index: 2, id: BeanstalkJobID(.max),
+                        serverID: ServerID(.max)),
+                    .init(node: odd, index: 1, id: nil, serverID: nil),
                 ]),
             Receipt(
                 jobID: try JobID("my,job@100%=~"), fireTime: Timestamp(microseconds: 0), queue: .default,
@@ -23,7 +25,10 @@ import Testing
             Receipt(
                 jobID: try JobID("eed9ca1b2163fe2e61f74cd7c1475c7a"), fireTime: .now(), queue: .default,
                 hasOwnID: false, format: .goQueue, copies: 0,
-                placements: [.init(node: try BeanstalkNode("h"), index: 0, id: BeanstalkJobID(1))]),
+                placements: [
+                    .init(node: try BeanstalkNode("h"), index: 0, id: BeanstalkJobID(1), serverID: nil),
+                    .init(node: try BeanstalkNode("i"), index: 1, id: nil, serverID: ServerID(1)),
+                ]),
         ]
     }
 
@@ -49,8 +54,11 @@ import Testing
         "dqr1,,1,default,own,native,0", "dqr1,a b,1,default,own,native,0", "dqr1,a,1,a b,own,native,0",
         "dqr1,a,1,default,mine,native,0", "dqr1,a,1,default,own,xml,0", "dqr1,a,1,default,own,native,-1",
         "dqr1,a,1,default,own,native,65", "dqr1,a,1,default,own,native,0,", "dqr1,a,1,default,own,native,2,0@a:1@t",
-        "dqr1,a,1,default,own,native,2,0@a:1@t@1@-", "dqr1,a,1,default,own,native,2,0@a:1@t@x",
-        "dqr1,a,1,default,own,native,2,0@a@t@1", "dqr1,a,1,default,own,native,2,64@a:1@t@1",
+        "dqr1,a,1,default,own,native,2,0@a:1@t@1", "dqr1,a,1,default,own,native,2,0@a:1@t@1@?@?",
+        "dqr1,a,1,default,own,native,2,0@a:1@t@1@-", "dqr1,a,1,default,own,native,2,0@a:1@t@x@?",
+        "dqr1,a,1,default,own,native,2,0@a:1@t@1@", "dqr1,a,1,default,own,native,2,0@a:1@t@1@0123456789abcde",
+        "dqr1,a,1,default,own,native,2,0@a:1@t@1@0123456789ABCDEF",
+        "dqr1,a,1,default,own,native,2,0@a@t@1@?", "dqr1,a,1,default,own,native,2,64@a:1@t@1@?",
         "dqr1,a%2,1,default,own,native,0",
         "dqr1,%61,1,default,own,native,0", "dqr1,a,99999999999999999999,default,own,native,0",
         "dqr1,a,1,default,own,native,0\n",

@@ -12,7 +12,7 @@ import Testing
         for id in ids {
             let job = JobSpecification(time: .at(Timestamp(microseconds: 1_000_000)), body: ByteBuffer(string: id))
             let receipt = try Receipt(
-                parsing: "dqr1,\(id),1000000,demo,own,native,0,0@a:1@demo@1,1@b:2@demo@7,2@c:3@demo@?")
+                parsing: "dqr1,\(id),1000000,demo,own,native,0,0@a:1@demo@1@?,1@b:2@demo@7@?,2@c:3@demo@?@?")
             try tally.scheduled(job, receipt)
         }
         return tally

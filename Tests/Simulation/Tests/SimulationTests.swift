@@ -39,7 +39,7 @@ struct SimulationTests {
             for write in producer.core.lateWrites.values {
                 for (node, late) in write.late {
                     let link = producer.links[node]
-                    let isDue = late.generation?.number == link.generation && link.connection != nil
+                    let isDue = late.generation == link.generation && link.connection != nil
                     #expect(!isDue || !link.outstanding.isEmpty, "seed \(seed), node \(node)")
                 }
             }

@@ -64,7 +64,7 @@ package final class World {
         let forgetful = random.below(options.nodes * 2)
         let isLagging = random.chance(3)
         nodes = (0..<options.nodes).map { node in
-            SimulatedNode(log: node == forgetful ? (isLagging ? .lagging : .none) : .synced)
+            SimulatedNode(node, log: node == forgetful ? (isLagging ? .lagging : .none) : .synced)
         }
         addresses = (0..<options.nodes).map {
             BeanstalkNode(address: .hostname("node", port: 11300 + $0), tube: .default)

@@ -4,7 +4,8 @@ package import PipelinedTransport
 /// Deletes copies from one node, certain never to hit a stranger's job.
 ///
 /// beanstalkd's ids restart at 1 on a node that lost its data. So an id is used as it is only on the connection it came
-/// from; on any other, `peek` must show this very job and copy first, on the connection the delete then goes to.
+/// from, or one to the same server process; on any other, `peek` must show this very job and copy first, on the
+/// connection the delete then goes to.
 package struct CopyRemoval {
     package struct Target: Sendable, Equatable {
         /// Whose copy it is, among those that are removed together.
@@ -12,7 +13,8 @@ package struct CopyRemoval {
         package var id: BeanstalkJobID
         package var jobID: JobID
         package var copy: Int
-        /// The connection that stored it; nil where that is not known.
+        /// A connection on which the id can mean nothing else: the one that stored the copy, or another one to the same
+        /// server process. nil where that is not known.
         package var generation: ConnectionGeneration?
     }
 
@@ -33,7 +35,7 @@ package struct CopyRemoval {
 
     private enum Step {
         case deleting(ConnectionGeneration)
-        case peeking
+        case peeking([Int])
         /// Deleting those targets of which the node has shown the very copy.
         case deletingFound([Int], ConnectionGeneration)
         case over
@@ -50,7 +52,7 @@ package struct CopyRemoval {
         if let generation = targets.first?.generation, targets.allSatisfy({ $0.generation == generation }) {
             step = .deleting(generation)
         } else {
-            step = targets.isEmpty ? .over : .peeking
+            step = targets.isEmpty ? .over : .peeking(Array(targets.indices))
         }
     }
 
@@ -58,7 +60,7 @@ package struct CopyRemoval {
     package var next: Command? {
         switch step {
         case .deleting(let generation): .delete(targets.map(\.id), on: generation)
-        case .peeking: .peek(targets.map(\.id))
+        case .peeking(let sought): .peek(sought.map { targets[$0].id })
         case .deletingFound(let found, let generation): .delete(found.map { targets[$0].id }, on: generation)
         case .over: nil
         }
@@ -69,20 +71,23 @@ package struct CopyRemoval {
         switch step {
         case .deleting:
             if outcome.replies.isEmpty, outcome.failure?.code == .staleGeneration {
-                step = .peeking
+                step = .peeking(Array(targets.indices))
                 return
             }
-            step = .over
             note(outcome, of: Array(targets.indices), otherwise: .gone)
-        case .peeking:
+            // What was not deleted is gone or reserved: only a look tells which.
+            let left = outcome.replies.indices.filter { outcome.replies[$0] != .deleted }
+            step = left.isEmpty ? .over : .peeking(left)
+        case .peeking(let sought):
             step = .over
             var found: [Int] = []
-            for (index, target) in targets.enumerated() {
-                guard index < outcome.replies.count else {
+            for (position, index) in sought.enumerated() {
+                let target = targets[index]
+                guard position < outcome.replies.count else {
                     results[index] = Self.failure(outcome)
                     continue
                 }
-                if case .found(_, let bytes) = outcome.replies[index], target.matches(JobRecord(parsing: bytes)) {
+                if case .found(_, let bytes) = outcome.replies[position], target.matches(JobRecord(parsing: bytes)) {
                     found.append(index)
                 }
             }

@@ -31,7 +31,7 @@ package struct FanOut {
         package var index: Int
         package var node: Int
         package var answer: Answer
-        /// The connection it was written on, where that is known.
+        /// The connection it was written on, or another one to the same server process, where that is known.
         package var generation: ConnectionGeneration?
     }
 

@@ -59,7 +59,10 @@ extension ProducerCore {
             guard let id = placement.id, let node = nodes.firstIndex(of: placement.node) else {
                 return FanOut.Copy(index: placement.index, node: 0, answer: .unknown)
             }
-            return FanOut.Copy(index: placement.index, node: node, answer: .stored(id))
+            // On any connection to the process that gave the id, it means the copy as surely as on the one it came on.
+            let isSame = placement.serverID != nil && generations[node]?.serverID == placement.serverID
+            return FanOut.Copy(
+                index: placement.index, node: node, answer: .stored(id), generation: isSame ? generations[node] : nil)
         }
         let job = JobRemoval.Job(
             id: receipt.jobID, key: receipt.ledgerKey, fireTime: receipt.fireTime, declaredCopies: receipt.copies,

@@ -106,6 +106,7 @@ extension ProducerCore {
     ) {
         let node = commands.node
         if outcome.failure == nil { isSlow[node] = false }
+        generations[node] = outcome.generation
         dropLateWrites(of: node, before: outcome.generation)
         switch (commands.purpose, commands.kind) {
         case (.write(let id), .put(let puts)): putsAnswered(puts, of: id, by: node, outcome, now: now)
@@ -223,7 +224,9 @@ extension ProducerCore {
             case .unknown: id = nil
             case .refused: continue
             }
-            placements.append(Receipt.Placement(node: nodes[copy.node], index: copy.index, id: id))
+            placements.append(
+                Receipt.Placement(
+                    node: nodes[copy.node], index: copy.index, id: id, serverID: copy.generation?.serverID))
         }
         return Receipt(
             jobID: job.id, fireTime: job.fireTime, queue: queue, hasOwnID: job.isOwnID,

@@ -69,6 +69,8 @@ package struct ProducerCore {
     var removals: [RemovalID: Removal] = [:]
     /// Nodes that missed a grace, and have not answered since.
     var isSlow: [Bool]
+    /// The connection to each node, as its last answer told of it.
+    var generations: [ConnectionGeneration?]
     /// Graces in the order they end.
     private var graces: Deque<(end: Uptime, write: WriteID)> = []
     private(set) var isClosed = false
@@ -81,6 +83,7 @@ package struct ProducerCore {
         self.configuration = configuration
         self.hasLedger = hasLedger
         isSlow = nodes.map { _ in false }
+        generations = nodes.map { _ in nil }
     }
 
     mutating func makeID() -> UInt64 {

@@ -11,7 +11,7 @@ extension SimulatedConsumer {
         let batch = Batch(next, sentAt: moment, connection: links[node].connection, deaths: world.nodes[node].deaths)
         links[node].underway = batch
         if let generation = next.generation,
-            links[node].connection == nil || generation.number != links[node].generation
+            links[node].connection == nil || generation != links[node].generation
         {
             // Bound to a connection that is gone: it is never sent.
             world.after(1) { [self] in act { [self] in lose(batch, node: node) } }
@@ -38,7 +38,7 @@ extension SimulatedConsumer {
             let connection = world.makeConnection()
             batch.connection = connection
             links[node].connection = connection
-            links[node].generation += 1
+            links[node].generation = links[node].generation.next(to: server)
         }
         if server.isHung { mindTimeout(node) }
         execute(batch, node: node)
@@ -81,7 +81,7 @@ extension SimulatedConsumer {
                 setDemand()
                 core.answered(
                     batch.batch, node: node, replies: replies, isLost: false,
-                    generation: ConnectionGeneration(links[node].generation), sentAt: batch.sentAt, now: moment)
+                    generation: links[node].generation, sentAt: batch.sentAt, now: moment)
                 turn()
             }
         }
@@ -119,7 +119,7 @@ extension SimulatedConsumer {
         setDemand()
         core.answered(
             batch.batch, node: node, replies: [], isLost: true,
-            generation: ConnectionGeneration(links[node].generation), sentAt: batch.sentAt, now: moment)
+            generation: links[node].generation, sentAt: batch.sentAt, now: moment)
         turn()
     }
 

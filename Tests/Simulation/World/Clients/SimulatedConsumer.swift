@@ -7,7 +7,7 @@ final class SimulatedConsumer: SimulatedProcess {
     /// The way to one node. One batch is under way at a time.
     struct Link {
         var connection: Int?
-        var generation: UInt64 = 0
+        var generation = ConnectionGeneration(0)
         var underway: Batch?
         var retryAt: Int64 = 0
     }

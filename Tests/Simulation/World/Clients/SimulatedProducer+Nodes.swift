@@ -7,7 +7,7 @@ extension SimulatedProducer {
     /// The one connection to a node, shared by all calls.
     struct Link {
         var connection: Int?
-        var generation: UInt64 = 0
+        var generation = ConnectionGeneration(0)
         var retryAt: Int64 = 0
         var lastArrival: Int64 = 0
         var lastReply: Int64 = 0
@@ -23,7 +23,7 @@ extension SimulatedProducer {
     func send(_ request: NodeRequest, to node: Int) {
         if isCutShort { return end(request, .cancelled, node: node) }
         if let generation = request.commands.generation,
-            links[node].connection == nil || generation.number != links[node].generation
+            links[node].connection == nil || generation != links[node].generation
         {
             return end(request, .staleGeneration, node: node)
         }
@@ -57,7 +57,7 @@ extension SimulatedProducer {
         }
         if links[node].connection == nil {
             links[node].connection = world.makeConnection()
-            links[node].generation += 1
+            links[node].generation = links[node].generation.next(to: server)
         }
         request.connection = links[node].connection
         execute(request, node: node)
@@ -109,21 +109,21 @@ extension SimulatedProducer {
         guard case .inserted(let id) = reply else { return }
         guard mustGo else { return keeps(puts[index], of: write) }
         let farewell = NodeCommands(
-            node: node, kind: .delete([id]), generation: ConnectionGeneration(links[node].generation),
+            node: node, kind: .delete([id]), generation: links[node].generation,
             timeout: .seconds(600), purpose: request.commands.purpose)
         send(NodeRequest(farewell, isAwaited: false), to: node)
     }
 
     private func answer(
         _ request: NodeRequest, _ code: TransportError.Code?, mayHaveBeenSent: Bool = true,
-        generation: UInt64? = nil, node: Int
+        generation: ConnectionGeneration? = nil, node: Int
     ) {
         request.isAwaited = false
         let outcome = BatchOutcome(
             replies: request.replies,
             failure: code.map {
                 TransportError($0, address: world.addresses[node].address, mayHaveBeenSent: mayHaveBeenSent)
-            }, generation: ConnectionGeneration(generation ?? links[node].generation))
+            }, generation: generation ?? links[node].generation)
         core.answered(request.commands, outcome, now: moment)
         flush()
     }

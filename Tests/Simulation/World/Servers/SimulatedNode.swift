@@ -1,5 +1,6 @@
 import Beanstalk
 import NIOCore
+import PipelinedTransport
 
 /// A beanstalkd tube in memory: what the server does, command by command, on the simulation's clock.
 final class SimulatedNode {
@@ -52,7 +53,13 @@ final class SimulatedNode {
     /// What was sent to it while it hung.
     var inbox: [() -> Void] = []
 
-    init(log: Log) {
+    /// Another one after each death.
+    var serverID: ServerID { ServerID(UInt64(number + 1) << 32 | UInt64(deaths)) }
+
+    private let number: Int
+
+    init(_ number: Int, log: Log) {
+        self.number = number
         self.log = log
     }
 
@@ -243,5 +250,12 @@ final class SimulatedNode {
         guard let index = index(of: id), case .reserved(connection, _) = jobs[index].state else { return .notFound }
         change(&jobs[index])
         return reply
+    }
+}
+
+extension ConnectionGeneration {
+    /// The connection after this one.
+    func next(to node: SimulatedNode) -> ConnectionGeneration {
+        ConnectionGeneration(number + 1, serverID: node.serverID)
     }
 }
