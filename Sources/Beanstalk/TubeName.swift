@@ -10,7 +10,7 @@ public struct TubeName: Hashable, Sendable, CustomStringConvertible {
     public static let `default` = TubeName(unchecked: "default")
 
     /// The longest name in bytes, from protocol.txt.
-    static let maximumLength = 200
+    package static let maximumLength = 200
 
     /// - Throws: `invalidTubeName`.
     public init(validating name: String) throws(BeanstalkError) {
@@ -22,6 +22,11 @@ public struct TubeName: Hashable, Sendable, CustomStringConvertible {
 
     private init(unchecked name: String) {
         self.rawValue = name
+    }
+
+    /// - Returns: nil where the name would be too long, or not be one.
+    package func appending(_ suffix: String) -> TubeName? {
+        try? TubeName(validating: rawValue + suffix)
     }
 
     init?(bytes: some Collection<UInt8>) {

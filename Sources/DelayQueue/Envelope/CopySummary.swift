@@ -7,6 +7,7 @@ struct CopySummary {
     let priority: UInt32
     /// The copy's index; nil in records that do not number their copies.
     let index: Int?
+    let role: CopyRole
 }
 
 extension JobRecord {
@@ -16,11 +17,13 @@ extension JobRecord {
         case .native(let envelope):
             CopySummary(
                 name: JobName(id: envelope.id, isGoQueue: false), fireTime: envelope.fireTime,
-                timeToRun: Int64(envelope.timeToRun) * 1_000_000, priority: envelope.priority, index: envelope.copy)
+                timeToRun: Int64(envelope.timeToRun) * 1_000_000, priority: envelope.role.isStandby ? DuePriority.ofStandby(envelope.priority) : envelope.priority,
+                index: envelope.copy, role: envelope.role)
         case .goQueue(let record):
             CopySummary(
                 name: JobName(id: record.id, isGoQueue: true), fireTime: record.fireTime,
-                timeToRun: Int64(GoQueueRecord.timeToRun) * 1_000_000, priority: GoQueueRecord.priority, index: nil)
+                timeToRun: Int64(GoQueueRecord.timeToRun) * 1_000_000, priority: GoQueueRecord.priority, index: nil,
+                role: .alone)
         case .sealed, .foreign, .unverified: nil
         }
     }

@@ -11,6 +11,8 @@ package struct Envelope: Sendable, Hashable {
     /// How many copies the producer planned; 0 where they cannot be counted.
     package var copies: Int
 
+    package var role: CopyRole
+
     /// Seconds; at least 1.
     package var timeToRun: UInt32
 
@@ -19,13 +21,14 @@ package struct Envelope: Sendable, Hashable {
     package var body: ByteBuffer
 
     package init(
-        id: JobID, fireTime: Timestamp, copy: Int, copies: Int, timeToRun: UInt32, priority: UInt32,
-        headers: JobHeaders, body: ByteBuffer
+        id: JobID, fireTime: Timestamp, copy: Int, copies: Int, role: CopyRole = .alone, timeToRun: UInt32,
+        priority: UInt32, headers: JobHeaders, body: ByteBuffer
     ) {
         self.id = id
         self.fireTime = fireTime
         self.copy = copy
         self.copies = copies
+        self.role = role
         self.timeToRun = timeToRun
         self.priority = priority
         self.headers = headers
@@ -50,6 +53,6 @@ extension Envelope {
         guard let common, let headers = JobHeaders(reading: &rest) else { return nil }
         return Envelope(
             id: common.id, fireTime: common.fireTime, copy: common.copy, copies: common.copies,
-            timeToRun: common.timeToRun, priority: common.priority, headers: headers, body: rest)
+            role: common.role, timeToRun: common.timeToRun, priority: common.priority, headers: headers, body: rest)
     }
 }

@@ -11,6 +11,8 @@ package struct EnvelopeLine: Sendable, Hashable {
     /// How many copies the producer planned; 0 where they cannot be counted.
     package var copies: Int
 
+    package var role: CopyRole
+
     /// Seconds; at least 1.
     package var timeToRun: UInt32
 
@@ -18,14 +20,16 @@ package struct EnvelopeLine: Sendable, Hashable {
 }
 
 extension EnvelopeLine {
-    /// Reads five fields strictly: id, fire time, copy and copies, time to run, priority.
+    /// Reads five fields strictly: id, fire time, copy and copies with the copy's role, time to run, priority.
     init?(reading fields: inout RecordFields) {
         guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
             let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
             let counts = fields.next(), let slash = counts.index(of: UInt8(ascii: "/"), from: 0),
+            let roleStart = Optional(counts.firstIndex(where: CopyRole.isMark) ?? counts.endIndex), slash < roleStart,
             let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,
-            let copies = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[(slash + 1)...])),
+            let copies = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[(slash + 1)..<roleStart])),
             copies <= CopySet.maximumCount, copies == 0 || copy < copies,
+            let role = CopyRole(UnsafeRawBufferPointer(rebasing: counts[roleStart...]), copy: copy, copies: copies),
             let timeToRun = fields.next().flatMap({ UInt32(decimal: $0) }), timeToRun >= 1,
             let priority = fields.next().flatMap({ UInt32(decimal: $0) })
         else { return nil }
@@ -33,6 +37,7 @@ extension EnvelopeLine {
         fireTime = Timestamp(microseconds: micros)
         self.copy = copy
         self.copies = copies
+        self.role = role
         self.timeToRun = timeToRun
         self.priority = priority
     }

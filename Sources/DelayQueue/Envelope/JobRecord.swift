@@ -61,6 +61,14 @@ package enum JobRecord: Sendable, Hashable {
         }
     }
 
+    package var role: CopyRole {
+        switch self {
+        case .native(let envelope): envelope.role
+        case .sealed(let envelope): envelope.line.role
+        case .goQueue, .foreign, .unverified: .alone
+        }
+    }
+
     package var headers: JobHeaders {
         if case .native(let envelope) = self { envelope.headers } else { [:] }
     }

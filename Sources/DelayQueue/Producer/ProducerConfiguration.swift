@@ -10,6 +10,10 @@ public struct ProducerConfiguration: Sendable {
     /// a job with a single copy is lost with its node.
     public var minimumWritten: Int = 2
 
+    /// When the copies of a job become ready: one of them at its date, or all together. Jobs in go-queue's format are
+    /// written together always.
+    public var copyMode: CopyMode = .standby
+
     /// How long a job that is accepted already waits for the nodes that have not answered. 250 ms by default.
     ///
     /// A node that misses it counts as slow: later calls do not wait for it until it has answered.

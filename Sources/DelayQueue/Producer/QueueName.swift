@@ -8,6 +8,20 @@ enum QueueName {
         for node in nodes where !seen.insert("\(node.address)").inserted {
             problems.append("nodes names \(node.address) more than once; copies must be on different servers")
         }
+        let suffix = BeanstalkNode.standbySuffix
+        for tube in Set(nodes.map(\.tube.rawValue)).sorted() {
+            if tube.hasSuffix(suffix) {
+                problems.append("tube \(tube) ends in \(suffix), as the second tube of a queue does; name it otherwise")
+            }
+            if tube.utf8.count + suffix.utf8.count > TubeName.maximumLength {
+                problems.append(
+                    "tube \(tube) is too long: it may have \(TubeName.maximumLength - suffix.utf8.count) bytes, as a "
+                        + "second one is named after it")
+            }
+        }
+        if let queue, queue.hasSuffix(suffix) {
+            problems.append("queue \(queue) ends in \(suffix), as the second tube of a queue does; name it otherwise")
+        }
         if let queue {
             // The tube's character set keeps keys printable and free of separators.
             if (try? TubeName(validating: queue)) == nil {

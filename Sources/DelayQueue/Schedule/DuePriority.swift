@@ -10,6 +10,16 @@ package enum DuePriority {
     private static let timeBits: UInt32 = 30
     private static let step: Int64 = 4_000
 
+    /// By how much a standby comes behind its date, in steps: 5 minutes. In any backlog shorter than that leads come out
+    /// first, and with them word of the standbys that nobody needs to fetch.
+    private static let standbySteps: UInt32 = 75_000
+
+    /// The priority of a standby whose lead has this one.
+    package static func ofStandby(_ priority: UInt32) -> UInt32 {
+        let mask: UInt32 = 1 << timeBits - 1
+        return priority & ~mask | (priority &+ standbySteps) & mask
+    }
+
     package static func encode(fireTime: Timestamp, priority: JobPriority) -> UInt32 {
         let steps = UInt64(bitPattern: max(fireTime.microseconds, 0) / step)
         return priority.value.rawValue << timeBits | UInt32(truncatingIfNeeded: steps) & (1 << timeBits - 1)

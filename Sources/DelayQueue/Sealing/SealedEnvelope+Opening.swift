@@ -19,7 +19,7 @@
             return .success(
                 Envelope(
                     id: line.id, fireTime: line.fireTime, copy: line.copy, copies: line.copies,
-                    timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content))
+                    role: line.role, timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content))
         }
 
         private func decrypted(with key: SealingKey, queue: TubeName) -> ByteBuffer? {

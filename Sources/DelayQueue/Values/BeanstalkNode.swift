@@ -40,6 +40,14 @@ public struct BeanstalkNode: Hashable, Sendable {
     }
 }
 
+extension BeanstalkNode {
+    /// What the name of a queue's second tube has after that of the first.
+    static let standbySuffix = ".standby"
+
+    /// Where copies stand by that are not needed unless another one is lost.
+    package var standbyTube: TubeName { tube.appending(Self.standbySuffix) ?? tube }
+}
+
 extension BeanstalkNode: CustomStringConvertible {
     /// `host:port/tube`.
     public var description: String { "\(address)/\(tube)" }

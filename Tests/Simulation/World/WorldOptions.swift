@@ -5,6 +5,7 @@ import TestSupport
 struct WorldOptions {
     var nodes = 3
     var copies = 3
+    var copyMode = CopyMode.standby
     var consumers = 2
     var calls = 5
     var faults = 6
@@ -40,6 +41,7 @@ struct WorldOptions {
             latePolicy = LateJobPolicy(LateJobPolicy.Value.allCases[random.below(LateJobPolicy.Value.allCases.count)])
         }
         hasForeignRecord = random.chance(8)
+        copyMode = random.chance(4) ? .together : .standby
     }
 
     /// Short enough that every limit is reached within a run, and in the proportions of the defaults.

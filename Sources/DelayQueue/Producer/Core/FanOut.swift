@@ -5,6 +5,10 @@ package import PipelinedTransport
 ///
 /// Inputs in, actions out. A job is accepted with `minimumWritten` stored copies. Once every job is accepted or can
 /// no longer be, the nodes still awaited get a grace; nodes known to be slow are not waited for.
+///
+/// Standbys go first, and leads once it is known which of these are stored; a node that has not answered by the grace
+/// is not waited for with them either. Where jobs are concluded early, those that their standbys make accepted are so
+/// before their leads are put: these are then owed, and nothing cuts their puts short.
 package struct FanOut {
     /// One copy of one job on its way to a node.
     package struct Put: Hashable, Sendable {
@@ -22,7 +26,7 @@ package struct FanOut {
     }
 
     package enum Action: Equatable {
-        case send([Put], node: Int)
+        case send([Put], node: Int, tube: CopyTube = .main)
         case startGrace
         case finish
     }
@@ -39,7 +43,17 @@ package struct FanOut {
         case open, accepted, refused
     }
 
+    private struct Lead {
+        let copy: Int
+        let node: Int
+        var isSent = false
+        /// Its node refused it as too long with the names of its standbys.
+        var isNameless = false
+    }
+
     private struct Job {
+        /// The copy that is put after all others.
+        var lead: Lead?
         /// By index.
         var copies: [Copy] = []
         var stored = 0
@@ -56,15 +70,22 @@ package struct FanOut {
         }
     }
 
-    private struct PendingNode {
-        var puts: [Put]
-        var isAwaited: Bool
+    /// What is on its way to one tube of a node: one batch at a time.
+    private struct PendingBatch {
+        let node: Int
+        let tube: CopyTube
+        let puts: [Put]
+        let isAwaited: Bool
     }
 
     private let minimumWritten: Int
     private let spares: [Int]
     private var jobs: [Job]
-    private var pending = PerNode<PendingNode>()
+    private let concludesEarly: Bool
+    private var pending: [PendingBatch] = []
+    /// What is put when the standbys' answers are in.
+    private var later: PerNode<[Put]>
+    private var isAnyAnswered = false
     private var isGraceStarted = false
     private var isGraceOver = false
     /// Every job's fate is decided: answers that still come are recorded, but change none.
@@ -72,23 +93,47 @@ package struct FanOut {
     /// Copies whose answer came after the wait for it had ended, and before that end was recorded.
     private var storedLate: [Put: BeanstalkJobID] = [:]
     private var unwanted: [(job: Int, copy: Copy)] = []
+    private var decided: [Int] = []
+    private var lostLeads = PerNode<Int>()
 
     /// - Parameter spares: nodes that may take over a copy another node certainly did not store, the first one first. A
     ///   job's own nodes may be among them; they take none of its copies over.
-    package init(jobCount: Int, minimumWritten: Int, spares: [Int]) {
+    /// - Parameter standbys: to be sent at once; other copies of their jobs are leads.
+    /// - Parameter later: to be sent when these are answered; all there is where there are no standbys.
+    /// - Parameter concludesEarly: whether jobs are accepted before their leads are put.
+    package init(
+        jobCount: Int, minimumWritten: Int, spares: [Int], standbys: PerNode<[Put]> = .init(),
+        later: PerNode<[Put]> = .init(), concludesEarly: Bool = false
+    ) {
         self.minimumWritten = minimumWritten
         self.spares = spares
+        self.concludesEarly = concludesEarly
+        self.later = later
         self.jobs = Array(repeating: Job(), count: jobCount)
+        if standbys.isEmpty { return }
+        var hasStandby = Array(repeating: false, count: jobCount)
+        for (_, puts) in standbys { for put in puts { hasStandby[put.job] = true } }
+        for (node, puts) in later {
+            for put in puts where hasStandby[put.job] { jobs[put.job].lead = Lead(copy: put.copy, node: node) }
+        }
     }
 
     package func fate(of job: Int) -> Fate { jobs[job].fate }
+
+    /// Whether a job needs an answer that may still come to be accepted; then nothing is cut short.
+    package var isUndecided: Bool {
+        later.isEmpty
+            && jobs.contains {
+                $0.fate == .open && $0.stored < minimumWritten && $0.stored + $0.pending >= minimumWritten
+            }
+    }
 
     /// Whether no node's answer is awaited: each has come, or the wait for it was ended.
     package var isAnswered: Bool { pending.isEmpty }
 
     /// The puts are on their way to the node.
-    package mutating func sent(_ puts: [Put], node: Int, isAwaited: Bool) {
-        pending[node] = PendingNode(puts: puts, isAwaited: isAwaited)
+    package mutating func sent(_ puts: [Put], node: Int, tube: CopyTube = .main, isAwaited: Bool) {
+        pending.append(PendingBatch(node: node, tube: tube, puts: puts, isAwaited: isAwaited))
         for put in puts { jobs[put.job].pending += 1 }
     }
 
@@ -96,34 +141,52 @@ package struct FanOut {
     ///
     /// - Parameter generation: the connection that brought them.
     package mutating func answered(
-        node: Int, _ answers: [Answer], on generation: ConnectionGeneration? = nil
+        node: Int, tube: CopyTube = .main, _ answers: [Answer], on generation: ConnectionGeneration? = nil
     ) -> [Action] {
-        guard let entry = pending.removeValue(for: node) else { return [] }
-        var replacements = PerNode<[Put]>()
-        for (put, answer) in zip(entry.puts, answers) {
+        guard let index = pending.firstIndex(where: { $0.node == node && $0.tube == tube }) else { return [] }
+        let batch = pending.remove(at: index)
+        isAnyAnswered = true
+        var again = PerNode<[Put]>()
+        for (put, answer) in zip(batch.puts, answers) {
             jobs[put.job].pending -= 1
             let copy = Copy(index: put.copy, node: node, answer: known(answer, of: put), generation: generation)
             if case .stored = answer {
                 jobs[put.job].stored += 1
                 if jobs[put.job].isWithdrawn { unwanted.append((put.job, copy)) }
-            }
-            // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
-            if case .refused(isNodesFault: true) = answer, jobs[put.job].fate == .open, let spare = spare(for: put.job)
-            {
-                replacements[spare, default: []].append(put)
-                jobs[put.job].refusedBy.append(node)
+            } else if let next = nodeForAnother(put, node: node, answer) {
+                again[next, default: []].append(put)
                 jobs[put.job].pending += 1
                 continue
             }
             jobs[put.job].add(copy)
+            if isOwed(put), !copy.answer.isStored { lostLeads[node, default: 0] += 1 }
         }
-        if replacements.isEmpty { return decide() }
+        if again.isEmpty { return decide() }
         var actions: [Action] = []
-        for (spare, puts) in replacements.sorted(by: { $0.node < $1.node }) {
-            pending[spare] = PendingNode(puts: puts, isAwaited: true)
-            actions.append(.send(puts, node: spare))
+        for (next, puts) in again.sorted(by: { $0.node < $1.node }) {
+            pending.append(PendingBatch(node: next, tube: tube, puts: puts, isAwaited: true))
+            actions.append(.send(puts, node: next, tube: tube))
         }
         return actions + decide()
+    }
+
+    /// Where a put goes once more that was not stored; nil where it does not.
+    private mutating func nodeForAnother(_ put: Put, node: Int, _ answer: Answer) -> Int? {
+        guard case .refused(let isNodesFault) = answer, jobs[put.job].fate == .open || isOwed(put) else { return nil }
+        if isNodesFault {
+            // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
+            guard let spare = spare(for: put.job) else { return nil }
+            jobs[put.job].refusedBy.append(node)
+            return spare
+        }
+        guard case .lead(let names) = role(of: put, leadOn: nil), !names.isEmpty else { return nil }
+        jobs[put.job].lead?.isNameless = true
+        return node
+    }
+
+    /// The job was accepted, perhaps without this lead, which its consumers need to be on time.
+    private func isOwed(_ put: Put) -> Bool {
+        jobs[put.job].fate == .accepted && jobs[put.job].lead?.copy == put.copy
     }
 
     /// The answer to a put; where it is unknown, what a late reply has told of the put meanwhile.
@@ -134,8 +197,28 @@ package struct FanOut {
 
     /// The caller wants the job no more: it is refused, unless enough nodes have stored it already.
     package mutating func cancel(_ job: Int) {
-        guard jobs[job].fate == .open else { return }
+        if jobs[job].fate == .open { conclude(job) }
+    }
+
+    private mutating func conclude(_ job: Int) {
         jobs[job].fate = jobs[job].stored >= minimumWritten ? .accepted : .refused
+        decided.append(job)
+        guard jobs[job].fate == .accepted, let lead = jobs[job].lead else { return }
+        if let copy = jobs[job].copies.first(where: { $0.index == lead.copy }), !copy.answer.isStored {
+            lostLeads[copy.node, default: 0] += 1
+        }
+    }
+
+    /// Jobs that were accepted or refused since this was asked last.
+    package mutating func takeDecided() -> [Int] {
+        defer { decided = [] }
+        return decided
+    }
+
+    /// How many leads of accepted jobs each node has not stored, or perhaps not, since this was asked last.
+    package mutating func takeLostLeads() -> PerNode<Int> {
+        defer { lostLeads = PerNode() }
+        return lostLeads
     }
 
     /// The time granted to stragglers has passed.
@@ -144,37 +227,91 @@ package struct FanOut {
         return decide()
     }
 
-    /// A node that no put of the job went to, and that no puts are under way to.
+    /// A node that no put of the job went to or will go to, and that no puts are under way to.
     private func spare(for job: Int) -> Int? {
         spares.first { spare in
-            pending[spare] == nil && !jobs[job].refusedBy.contains(spare)
+            !pending.contains { $0.node == spare } && !jobs[job].refusedBy.contains(spare)
                 && !jobs[job].copies.contains { $0.node == spare }
+                && (jobs[job].lead.map { $0.isSent || $0.node != spare } ?? true)
         }
     }
 
     package mutating func decide() -> [Action] {
         guard !isOver else { return [] }
-        var isSettled = true
-        for job in jobs where job.fate == .open {
-            if job.stored < minimumWritten, job.stored + job.pending >= minimumWritten { return [] }
-            isSettled = false
+        if !later.isEmpty {
+            guard isGraceOver || !pending.contains(where: \.isAwaited) || !jobs.contains(where: { $0.fate == .open })
+            else { return isAnyAnswered ? startGrace() : [] }
+            return sendLater() + decide()
         }
-        if isSettled || isGraceOver || !pending.contains(where: \.value.isAwaited) {
-            for index in jobs.indices where jobs[index].fate == .open {
-                jobs[index].fate = jobs[index].stored >= minimumWritten ? .accepted : .refused
-            }
-            isOver = true
-            return [.finish]
-        }
+        if isUndecided { return [] }
+        let isDecided = !jobs.contains { $0.fate == .open }
+        guard isDecided || isGraceOver || !pending.contains(where: \.isAwaited) else { return startGrace() }
+        for job in jobs.indices where jobs[job].fate == .open { conclude(job) }
+        // What is owed is not cut short, and is answered within the time that puts have.
+        if pending.contains(where: { $0.puts.contains(where: isOwed) }) { return startGrace() }
+        isOver = true
+        return [.finish]
+    }
+
+    private mutating func startGrace() -> [Action] {
         if isGraceStarted { return [] }
         isGraceStarted = true
         return [.startGrace]
     }
 
+    /// The standbys' answers are in, or not waited for any longer.
+    private mutating func sendLater() -> [Action] {
+        if concludesEarly {
+            for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten { conclude(job) }
+        }
+        var due = Array(repeating: 0, count: jobs.count)
+        for (_, puts) in later { for put in puts { due[put.job] += 1 } }
+        isGraceStarted = false
+        isGraceOver = false
+        let later = later
+        self.later = PerNode()
+        var actions: [Action] = []
+        for (node, puts) in later {
+            let wanted = puts.filter { put in
+                switch jobs[put.job].fate {
+                case .open: jobs[put.job].stored + jobs[put.job].pending + due[put.job] >= minimumWritten
+                case .accepted: true
+                case .refused: false
+                }
+            }
+            if wanted.isEmpty { continue }
+            for put in wanted { jobs[put.job].lead?.isSent = true }
+            actions.append(.send(wanted, node: node, tube: .main))
+        }
+        for case .send(let puts, let node, let tube) in actions { sent(puts, node: node, tube: tube, isAwaited: true) }
+        return actions
+    }
+
     /// The nodes that have not answered, and were waited for.
     package var stragglers: [Int] {
-        pending.filter(\.value.isAwaited).map(\.node).sorted()
+        Set(pending.filter(\.isAwaited).map(\.node)).sorted()
     }
+
+    // MARK: Roles
+
+    /// What the record says of the copy's place among its job's copies.
+    ///
+    /// - Parameter server: the process that the job's lead is meant for.
+    package func role(of put: Put, leadOn server: ServerID?) -> CopyRole {
+        guard let lead = jobs[put.job].lead else { return .alone }
+        if put.copy != lead.copy { return .standby(leadOn: server) }
+        if lead.isNameless { return .alone }
+        var names: [CopyName] = []
+        for copy in jobs[put.job].copies {
+            guard case .stored(let id) = copy.answer, let server = copy.generation?.serverID else { continue }
+            if names.isEmpty { names.reserveCapacity(jobs[put.job].copies.count) }
+            names.append(CopyName(index: copy.index, server: server, id: id))
+        }
+        return names.isEmpty ? .alone : .lead(naming: names)
+    }
+
+    /// The node a job's lead is meant for.
+    package func leadNode(of job: Int) -> Int? { jobs[job].lead?.node }
 
     // MARK: Copies
 
@@ -209,13 +346,21 @@ package struct FanOut {
 
     /// The copies of a job, by index; those without an answer are `unknown`.
     package func copies(of job: Int) -> [Copy] {
-        if pending.isEmpty { return jobs[job].copies }
+        if pending.isEmpty, later.isEmpty { return jobs[job].copies }
         var copies = jobs[job].copies
-        for (node, entry) in pending {
-            for put in entry.puts where put.job == job {
-                copies.append(Copy(index: put.copy, node: node, answer: known(.unknown, of: put)))
+        for batch in pending {
+            for put in batch.puts where put.job == job {
+                copies.append(Copy(index: put.copy, node: batch.node, answer: known(.unknown, of: put)))
             }
+        }
+        // The lead of a job that was accepted before it was put.
+        if jobs[job].fate == .accepted, let lead = jobs[job].lead, !lead.isSent {
+            copies.append(Copy(index: lead.copy, node: lead.node, answer: .unknown))
         }
         return copies.sorted { $0.index < $1.index }
     }
+}
+
+extension FanOut.Answer {
+    package var isStored: Bool { if case .stored = self { true } else { false } }
 }

@@ -4,7 +4,8 @@ package import PipelinedTransport
 /// Commands that go to one node in one go, and what they are for.
 package struct NodeCommands: Sendable {
     package enum Kind: Sendable {
-        case put([Put])
+        /// Into one of the node's tubes.
+        case put([Put], CopyTube)
         case peek([BeanstalkJobID])
         case delete([BeanstalkJobID])
         /// Asks for the server's statistics.
@@ -18,6 +19,8 @@ package struct NodeCommands: Sendable {
         package let job: PreparedJob
         /// What the envelope says of the number of copies.
         package let copies: Int
+        package let role: CopyRole
+        package let priority: UInt32
         /// In seconds.
         package let delay: UInt32
     }
@@ -25,7 +28,7 @@ package struct NodeCommands: Sendable {
     package enum Purpose: Sendable {
         case write(ProducerCore.WriteID)
         /// Deletes copies that their node stored but cannot queue; what it had answered before comes with it.
-        case clearing(ProducerCore.WriteID, PutReplies)
+        case clearing(ProducerCore.WriteID, CopyTube, PutReplies)
         /// Deletes copies of jobs that a write did not get accepted.
         case withdrawal(ProducerCore.RemovalID, of: ProducerCore.WriteID)
         case revocation(ProducerCore.RemovalID, of: ProducerCore.CallID)
@@ -40,7 +43,7 @@ package struct NodeCommands: Sendable {
 
     package var count: Int {
         switch kind {
-        case .put(let puts): puts.count
+        case .put(let puts, _): puts.count
         case .peek(let ids), .delete(let ids): ids.count
         case .statistics: 1
         }

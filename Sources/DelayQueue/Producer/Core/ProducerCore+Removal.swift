@@ -166,7 +166,8 @@ extension ProducerCore {
         } else if isClosed {
             error = DelayQueueError(.closed, "the producer was closed before enough nodes had acknowledged the job")
         } else if write.bodyTooLarge.contains(index) {
-            overhead = entry.job.overhead(copies: write.plan.copies)
+            overhead = entry.job.overhead(
+                copies: write.plan.copies, namesStandbys: write.fanOut.leadNode(of: index) != nil)
             error = DelayQueueError(
                 .bodyTooLarge,
                 "body of \(entry.job.bodySize) bytes is too large for the nodes; store it elsewhere, or start beanstalkd "

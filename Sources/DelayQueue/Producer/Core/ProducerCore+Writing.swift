@@ -13,6 +13,7 @@ extension ProducerCore {
 
         let entries: [Entry]
         let plan: WritePlan
+        let began: Uptime
         var fanOut: FanOut
         var nodeErrors = PerNode<any Error>()
         var bodyTooLarge: Set<Int> = []
@@ -20,11 +21,16 @@ extension ProducerCore {
         var cancelled: Set<CallID> = []
         /// Nodes that may still answer puts whose wait is over.
         var late = PerNode<LateNode>()
+        /// How many graces have begun; the last one counts.
+        var graces = 0
 
-        init(_ entries: [Entry], plan: WritePlan, minimumWritten: Int) {
+        init(_ entries: [Entry], plan: WritePlan, minimumWritten: Int, concludesEarly: Bool, began: Uptime) {
             self.entries = entries
             self.plan = plan
-            fanOut = FanOut(jobCount: entries.count, minimumWritten: minimumWritten, spares: plan.spares)
+            self.began = began
+            fanOut = FanOut(
+                jobCount: entries.count, minimumWritten: minimumWritten, spares: plan.spares, standbys: plan.standbys,
+                later: plan.standbys.isEmpty ? PerNode() : plan.puts, concludesEarly: concludesEarly)
         }
 
         func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies) }
@@ -62,8 +68,12 @@ extension ProducerCore {
     ) {
         let plan = WritePlan(
             jobCount: entries.count, health: health, copies: configuration.copies,
-            minimumWritten: configuration.minimumWritten, isChoiceShared: isChoiceShared, using: &generator)
-        var write = Write(entries, plan: plan, minimumWritten: configuration.minimumWritten)
+            minimumWritten: configuration.minimumWritten, isChoiceShared: isChoiceShared,
+            hasLead: { configuration.copyMode == .standby && entries[$0].job.isNative }, using: &generator)
+        // A receipt is enough to revoke a job by if the ledger can be told; without one it must name every copy.
+        var write = Write(
+            entries, plan: plan, minimumWritten: configuration.minimumWritten, concludesEarly: hasLedger,
+            began: now.uptime)
         let id = makeID()
         // Neighbours are mostly of one call.
         var last: CallID?
@@ -72,9 +82,10 @@ extension ProducerCore {
             calls[entry.call] = calls[entry.call]?.written(in: id)
         }
         var commands: [NodeCommands] = []
-        for (node, puts) in plan.puts {
-            write.fanOut.sent(puts, node: node, isAwaited: !plan.probes.contains(node))
-            commands.append(putCommands(puts, to: node, of: write, id, now: now))
+        let tube: CopyTube = plan.standbys.isEmpty ? .main : .standby
+        for (node, puts) in tube == .main ? plan.puts : plan.standbys {
+            write.fanOut.sent(puts, node: node, tube: tube, isAwaited: !plan.probes.contains(node))
+            commands.append(putCommands(puts, to: node, tube, of: write, id, now: now))
             // One probe at a time to a slow node.
             health[node].isBusy = true
         }
@@ -87,15 +98,21 @@ extension ProducerCore {
     }
 
     private func putCommands(
-        _ puts: [FanOut.Put], to node: Int, of write: Write, _ id: WriteID, now: Moment
+        _ puts: [FanOut.Put], to node: Int, _ tube: CopyTube, of write: Write, _ id: WriteID, now: Moment
     ) -> NodeCommands {
         let puts = puts.map { place in
             let job = write.entries[place.job].job
             // Checked when the job was prepared; the delay has only become shorter since.
             let delay = (try? PutDelay.seconds(until: job.fireTime, now: now.wall)) ?? 0
-            return NodeCommands.Put(place: place, job: job, copies: write.declaredCopies(of: place.job), delay: delay)
+            let role = write.fanOut.role(
+                of: place, leadOn: write.fanOut.leadNode(of: place.job).flatMap { generations[$0]?.serverID })
+            return NodeCommands.Put(
+                place: place, job: job, copies: write.declaredCopies(of: place.job), role: role,
+                priority: role.isStandby ? DuePriority.ofStandby(job.priority) : job.priority,
+                delay: role.isStandby ? StandbyDelay.after(delay) : delay)
         }
-        return NodeCommands(node: node, kind: .put(puts), timeout: configuration.writeTimeout, purpose: .write(id))
+        return NodeCommands(
+            node: node, kind: .put(puts, tube), timeout: configuration.writeTimeout, purpose: .write(id))
     }
 
     // MARK: Answers
@@ -109,8 +126,10 @@ extension ProducerCore {
         generations[node] = outcome.generation
         dropLateWrites(of: node, before: outcome.generation)
         switch (commands.purpose, commands.kind) {
-        case (.write(let id), .put(let puts)): putsAnswered(puts, of: id, by: node, outcome, now: now)
-        case (.clearing(let id, let replies), _): cleared(replies, commands, of: id, outcome, now: now)
+        case (.write(let id), .put(let puts, let tube)):
+            putsAnswered(puts, tube, of: id, by: node, outcome, now: now)
+        case (.clearing(let id, let tube, let replies), _):
+            cleared(replies, tube, commands, of: id, outcome, now: now)
         case (.withdrawal(let id, _), _), (.revocation(let id, _), _): removalAnswered(id, by: node, outcome)
         case (.sizeLimit(let id), _): sizeLimitAnswered(id, outcome)
         case (.write, _): break
@@ -118,7 +137,8 @@ extension ProducerCore {
     }
 
     private mutating func putsAnswered(
-        _ puts: [NodeCommands.Put], of id: WriteID, by node: Int, _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
+        _ puts: [NodeCommands.Put], _ tube: CopyTube, of id: WriteID, by node: Int,
+        _ outcome: BatchOutcome<BeanstalkReply>, now: Moment
     ) {
         // Taken out, so that it is changed in place.
         guard var write = writes.removeValue(forKey: id) else { return }
@@ -138,17 +158,17 @@ extension ProducerCore {
         if !replies.buried.isEmpty {
             let commands = NodeCommands(
                 node: node, kind: .delete(replies.buried.map(\.id)), generation: outcome.generation,
-                timeout: configuration.stragglerGrace, purpose: .clearing(id, replies))
+                timeout: configuration.stragglerGrace, purpose: .clearing(id, tube, replies))
             actions.append(.send([commands]))
             writes[id] = write
             return
         }
-        record(replies.answers, by: node, on: outcome.generation, in: &write, id, now: now)
+        record(replies.answers, by: node, tube, on: outcome.generation, in: &write, id, now: now)
         advance(id, write)
     }
 
     private mutating func cleared(
-        _ replies: PutReplies, _ commands: NodeCommands, of id: WriteID, _ outcome: BatchOutcome<BeanstalkReply>,
+        _ replies: PutReplies, _ tube: CopyTube, _ commands: NodeCommands, of id: WriteID, _ outcome: BatchOutcome<BeanstalkReply>,
         now: Moment
     ) {
         guard var write = writes.removeValue(forKey: id) else { return }
@@ -156,42 +176,71 @@ extension ProducerCore {
         replies.deleted(outcome.replies)
         // The connection of the puts: the deletes were not sent on another, but may have been refused by it.
         let generation = commands.generation ?? outcome.generation
-        record(replies.answers, by: commands.node, on: generation, in: &write, id, now: now)
+        record(replies.answers, by: commands.node, tube, on: generation, in: &write, id, now: now)
         advance(id, write)
     }
 
     private mutating func record(
-        _ answers: [FanOut.Answer], by node: Int, on generation: ConnectionGeneration, in write: inout Write,
-        _ id: WriteID, now: Moment
+        _ answers: [FanOut.Answer], by node: Int, _ tube: CopyTube, on generation: ConnectionGeneration,
+        in write: inout Write, _ id: WriteID, now: Moment
     ) {
-        carryOut(write.fanOut.answered(node: node, answers, on: generation), of: &write, id, now: now)
+        carryOut(write.fanOut.answered(node: node, tube: tube, answers, on: generation), of: &write, id, now: now)
         for (job, copy) in write.fanOut.takeUnwanted() { remove([(job, [copy])], of: write, id, refusals: []) }
     }
 
     private mutating func carryOut(_ decisions: [FanOut.Action], of write: inout Write, _ id: WriteID, now: Moment) {
+        var commands: [NodeCommands] = []
         for decision in decisions {
             switch decision {
-            case .send(let puts, let node):
-                actions.append(.send([putCommands(puts, to: node, of: write, id, now: now)]))
-            case .startGrace: startGrace(of: id, now: now)
+            case .send(let puts, let node, .main) where isTooLateForLeads(write, now: now):
+                let refused = puts.map { _ in FanOut.Answer.refused(isNodesFault: false) }
+                carryOut(write.fanOut.answered(node: node, refused), of: &write, id, now: now)
+            case .send(let puts, let node, let tube):
+                commands.append(putCommands(puts, to: node, tube, of: write, id, now: now))
+            case .startGrace: startGrace(of: &write, id, now: now)
             case .finish: if !write.fanOut.isAnswered { actions.append(.stopWaiting(id)) }
             }
         }
+        if !commands.isEmpty { actions.append(.send(commands)) }
     }
 
-    /// Concludes a write that is over and wholly answered; keeps any other.
+    /// Whether the process stood still for so long that the jobs may have run, and their records ended: then a lead
+    /// would run them again.
+    private func isTooLateForLeads(_ write: Write, now: Moment) -> Bool {
+        !write.plan.standbys.isEmpty && now.uptime - write.began > configuration.timing.effectiveGrace
+    }
+
+    /// Tells the callers of jobs that are decided; keeps a write that is not over, or not wholly answered.
     ///
-    /// The waits that were ended are answered too before receipts are made: they say which copies are known by now.
+    /// The waits that were ended are answered too before the last receipts are made: they say which copies are known by
+    /// now.
     private mutating func advance(_ id: WriteID, _ write: Write) {
-        guard write.fanOut.isOver, write.fanOut.isAnswered else {
+        var write = write
+        for (node, count) in write.fanOut.takeLostLeads() { actions.append(.leadsLost(count, node: node)) }
+        let decided = write.fanOut.takeDecided()
+        guard write.fanOut.isOver else {
+            if !decided.isEmpty { conclude(decided, of: &write, id) }
             writes[id] = write
             return
         }
-        var write = write
+        guard write.fanOut.isAnswered else {
+            writes[id] = write
+            return
+        }
+        conclude(write.entries.indices, of: &write, id)
+        // Without a refused job whatever is stored late stays, and nothing needs to be known for that.
+        if !write.late.isEmpty, write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused }) {
+            lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
+        }
+    }
+
+    /// Answers for the accepted ones, and takes the refused ones back; once for each.
+    private mutating func conclude(_ decided: some Sequence<Int>, of write: inout Write, _ id: WriteID) {
         var refused: [Int] = []
         // Neighbours are mostly of one call, which is taken out to be changed in place.
         var current: (id: CallID, call: Call)?
-        for (index, entry) in write.entries.enumerated() {
+        for index in decided {
+            let entry = write.entries[index]
             guard write.fanOut.fate(of: index) == .accepted else {
                 if !write.fanOut.isWithdrawn(index) { refused.append(index) }
                 continue
@@ -200,17 +249,13 @@ extension ProducerCore {
                 putBack(current)
                 current = calls.removeValue(forKey: entry.call).map { (entry.call, $0) }
             }
-            // Whoever was cancelled has its receipt already.
+            // Whoever was concluded before has its receipt already.
             if current == nil || current?.call.results[entry.position] != nil { continue }
             current?.call.results[entry.position] = .success(receipt(for: index, of: write))
             current?.call.unanswered -= 1
         }
         putBack(current)
         if !refused.isEmpty { withdraw(refused, of: &write, id) }
-        // Without a refused job whatever is stored late stays, and nothing needs to be known for that.
-        if !write.late.isEmpty, write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused }) {
-            lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
-        }
     }
 
     func receipt(for index: Int, of write: Write) -> Receipt {
@@ -237,9 +282,8 @@ extension ProducerCore {
 
     mutating func graceOver(_ id: WriteID, now: Moment) {
         guard var write = writes.removeValue(forKey: id) else { return }
-        let decisions = write.fanOut.graceOver()
-        if decisions.contains(.finish) { for node in write.fanOut.stragglers { markSlow(node) } }
-        carryOut(decisions, of: &write, id, now: now)
+        if !write.fanOut.isUndecided { for node in write.fanOut.stragglers { markSlow(node) } }
+        carryOut(write.fanOut.graceOver(), of: &write, id, now: now)
         advance(id, write)
     }
 
@@ -262,17 +306,6 @@ extension ProducerCore {
         carryOut(write.fanOut.decide(), of: &write, id, now: now)
         // Where this ends the whole write, the waits that were ended are answered in a moment, and these jobs are
         // concluded then. Where others still wait, these are concluded now.
-        if !write.fanOut.isOver {
-            var refused: [Int] = []
-            for index in own {
-                if write.fanOut.fate(of: index) == .refused {
-                    refused.append(index)
-                } else {
-                    conclude(call, write.entries[index].position, .success(receipt(for: index, of: write)))
-                }
-            }
-            if !refused.isEmpty { withdraw(refused, of: &write, id) }
-        }
         advance(id, write)
     }
 
@@ -285,7 +318,7 @@ extension ProducerCore {
     package mutating func arrivedLate(_ commands: NodeCommands, at index: Int, _ reply: BeanstalkReply) -> Bool {
         let node = commands.node
         isSlow[node] = false
-        guard case .write(let id) = commands.purpose, case .put(let puts) = commands.kind else { return false }
+        guard case .write(let id) = commands.purpose, case .put(let puts, _) = commands.kind else { return false }
         var mustGo = false
         if case .inserted(let jobID) = reply {
             let place = puts[index].place

@@ -28,6 +28,9 @@ package struct ProducerCore {
         case answerRevocation(CallID, Result<RevokeOutcome, DelayQueueError>)
         /// The node is not waited for until it answers.
         case nodeIsSlow(Int)
+        /// A node did not store, or perhaps not, the leads of so many accepted jobs: they are late by up to three
+        /// seconds.
+        case leadsLost(Int, node: Int)
     }
 
     package enum Question: Sendable {
@@ -71,8 +74,8 @@ package struct ProducerCore {
     var isSlow: [Bool]
     /// The connection to each node, as its last answer told of it.
     var generations: [ConnectionGeneration?]
-    /// Graces in the order they end.
-    private var graces: Deque<(end: Uptime, write: WriteID)> = []
+    /// Graces in the order they end, numbered for each write.
+    private var graces: Deque<(end: Uptime, write: WriteID, number: Int)> = []
     private(set) var isClosed = false
     private var lastID: UInt64 = 0
     var actions: [Action] = []
@@ -245,19 +248,20 @@ package struct ProducerCore {
 
     /// When ``tick(now:)`` is to come; nil where nothing waits for a time.
     package mutating func nextTick() -> Uptime? {
-        while let grace = graces.first, writes[grace.write] == nil { graces.removeFirst() }
+        while let grace = graces.first, writes[grace.write]?.graces != grace.number { graces.removeFirst() }
         return graces.first?.end
     }
 
     package mutating func tick(now: Moment) {
         while let grace = graces.first, grace.end <= now.uptime {
             graces.removeFirst()
-            graceOver(grace.write, now: now)
+            if writes[grace.write]?.graces == grace.number { graceOver(grace.write, now: now) }
         }
     }
 
-    mutating func startGrace(of write: WriteID, now: Moment) {
-        graces.append((now.uptime + configuration.stragglerGrace, write))
+    mutating func startGrace(of write: inout Write, _ id: WriteID, now: Moment) {
+        write.graces += 1
+        graces.append((now.uptime + configuration.stragglerGrace, id, write.graces))
     }
 }
 

@@ -2,6 +2,9 @@
 package struct WritePlan {
     /// Copies planned for each job; 0 where too few nodes are there.
     package let copies: Int
+    /// What is put first: of jobs with a lead all other copies.
+    package private(set) var standbys = PerNode<[FanOut.Put]>()
+    /// What is put after them: leads, and all copies of jobs without one.
     package private(set) var puts = PerNode<[FanOut.Put]>()
     /// Nodes that are not waited for.
     package private(set) var probes: Set<Int> = []
@@ -10,35 +13,41 @@ package struct WritePlan {
     /// Nodes in backoff, and those that have not answered what they were sent before.
     package let unplanned: [Int]
 
-    /// - Parameter isChoiceShared: all jobs go to the same nodes.
+    /// - Parameter isChoiceShared: all jobs go to the same nodes, and their leads to the same one.
+    /// - Parameter hasLead: whether a job has a lead, at random among the nodes that are waited for.
     package init(
         jobCount: Int, health: [NodeChoice.Health], copies planned: Int, minimumWritten: Int,
-        isChoiceShared: Bool = false, using generator: inout some RandomNumberGenerator
+        isChoiceShared: Bool = false, hasLead: (Int) -> Bool = { _ in false },
+        using generator: inout some RandomNumberGenerator
     ) {
         var choice = NodeChoice(health: health, copies: planned, minimumWritten: minimumWritten)
         choice.draw(using: &generator)
         // With no more nodes than copies every choice is the same.
-        let isChoiceShared = isChoiceShared || health.count <= planned
-        spares = isChoiceShared ? choice.spares(using: &generator) : choice.healthyNodes.shuffled(using: &generator)
+        let areNodesShared = isChoiceShared || health.count <= planned
+        spares = areNodesShared ? choice.spares(using: &generator) : choice.healthyNodes.shuffled(using: &generator)
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
         copies = choice.copies >= minimumWritten ? choice.copies : 0
         if copies == 0 { return }
-        if isChoiceShared {
-            plan(choice, for: 0..<jobCount)
-            return
-        }
+        var lead: Int?
         for job in 0..<jobCount {
-            if job > 0 { choice.draw(using: &generator) }
-            plan(choice, for: job..<job + 1)
+            if job > 0, !areNodesShared { choice.draw(using: &generator) }
+            if hasLead(job), lead == nil || !isChoiceShared {
+                lead = Int.random(in: 0..<choice.awaitedCount, using: &generator)
+            }
+            plan(choice, lead: hasLead(job) ? lead : nil, for: job)
         }
     }
 
-    private mutating func plan(_ choice: NodeChoice, for jobs: Range<Int>) {
-        if jobs.isEmpty { return }
+    private mutating func plan(_ choice: NodeChoice, lead: Int?, for job: Int) {
         for copy in 0..<choice.copies {
             let node = choice[copy]
             if copy >= choice.awaitedCount { probes.insert(node) }
-            puts[node, default: []].append(contentsOf: jobs.lazy.map { FanOut.Put(job: $0, copy: copy) })
+            let put = FanOut.Put(job: job, copy: copy)
+            if let lead, copy != lead {
+                standbys[node, default: []].append(put)
+            } else {
+                puts[node, default: []].append(put)
+            }
         }
     }
 }

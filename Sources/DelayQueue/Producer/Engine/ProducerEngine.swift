@@ -28,6 +28,8 @@ actor ProducerEngine {
     private nonisolated let connections: [BeanstalkConnection]
     private nonisolated let ledger: (any LedgerCarrier)?
     private nonisolated let metrics: ProducerMetrics
+    /// Whether jobs go to both tubes of each node.
+    private nonisolated let choosesTube: Bool
     private nonisolated let logger: Logger
 
     private var core: ProducerCore
@@ -38,7 +40,7 @@ actor ProducerEngine {
     private var tasks: [UInt64: (task: Task<Void, Never>, write: ProducerCore.WriteID?)] = [:]
     private var lastTask: UInt64 = 0
     /// Puts that wait for an answer without a task.
-    private var posted: [(write: ProducerCore.WriteID, node: Int, id: UInt64)] = []
+    private var posted: [(write: ProducerCore.WriteID, tube: CopyTube, node: Int, id: UInt64)] = []
     private var timer = TickTimer()
     private var closers: [CheckedContinuation<Void, Never>] = []
     /// Closing has reached its limit, and nothing is waited for any more.
@@ -60,6 +62,7 @@ actor ProducerEngine {
                 eventLoop: eventLoop, logger: logger)
         }
         self.metrics = ProducerMetrics(queue: "\(queue)")
+        self.choosesTube = configuration.copyMode == .standby
         self.logger = logger
         self.core = ProducerCore(
             nodes: nodes, queue: queue, configuration: configuration, hasLedger: ledger != nil)
@@ -167,6 +170,11 @@ actor ProducerEngine {
             revokers.removeValue(forKey: id)?.resume(returning: outcome)
         case .nodeIsSlow(let node):
             logger.debug("node is slow", metadata: [LogKey.node: "\(nodes[node])"])
+        case .leadsLost(let count, let node):
+            metrics.recordLostLeads(count)
+            logger.warning(
+                "a node may not have stored the leads of accepted jobs; they run from their standbys, up to 3 s late",
+                metadata: [LogKey.node: "\(nodes[node])", LogKey.count: "\(count)"])
         }
     }
 
@@ -206,12 +214,12 @@ actor ProducerEngine {
             else { return false }
         }
         for commands in commands {
-            guard let write = commands.write else { continue }
+            guard let write = commands.write, case .put(_, let tube) = commands.kind else { continue }
             let node = commands.node
             // Added before the call, because the call may end the wait at once.
-            posted.append((write, node, 0))
+            posted.append((write, tube, node, 0))
             let id = connections[node].onLoop.post(batch(of: commands), flushesAtOnce: true) { outcome in
-                self.posted.removeAll { $0.write == write && $0.node == node }
+                self.posted.removeAll { $0.write == write && $0.node == node && $0.tube == tube }
                 self.answered(commands, outcome)
             }
             if let last = posted.indices.last, posted[last].id == 0 { posted[last].id = id }
@@ -224,31 +232,45 @@ actor ProducerEngine {
 
     private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
         let now = Moment.now()
+        var outcome = outcome
+        // To the choice of a tube, which the core knows nothing of.
+        if choosesTube, case .put = commands.kind, !outcome.replies.isEmpty { outcome.replies.removeFirst() }
         core.answered(commands, outcome, now: now)
         flush(now: now)
     }
 
     private nonisolated func batch(of commands: NodeCommands) -> RequestBatch<BeanstalkReply> {
         switch commands.kind {
-        case .put(let puts):
-            var size = 0
-            for put in puts { size += put.job.recordSize + LineWriter.maximumLength }
-            var bytes = ByteBufferAllocator().buffer(capacity: size)
-            for put in puts {
-                put.job.writePut(copy: put.place.copy, copies: put.copies, delay: put.delay, into: &bytes)
-            }
-            return RequestBatch(
-                bytes: bytes, count: puts.count, timeout: commands.timeout,
-                whenAbandoned: { [weak self] index, reply in
-                    // Where the engine is gone, nobody was left to be told anything, and its connections are being
-                    // closed.
-                    self?.assumeIsolated { $0.arrivedLate(commands, at: index, reply) }
-                },
-                accepts: { _, reply in reply.answersPut })
+        case .put(let puts, let tube): return batch(of: puts, into: tube, commands)
         case .peek(let ids): return batch(ids.map { .peek($0) }, commands)
         case .delete(let ids): return batch(ids.map { .delete($0) }, commands)
         case .statistics: return batch([.stats], commands)
         }
+    }
+
+    private nonisolated func batch(
+        of puts: [NodeCommands.Put], into tube: CopyTube, _ commands: NodeCommands
+    ) -> RequestBatch<BeanstalkReply> {
+        var size = LineWriter.maximumLength + TubeName.maximumLength
+        for put in puts { size += put.job.recordSize + put.role.length + LineWriter.maximumLength }
+        var bytes = ByteBufferAllocator().buffer(capacity: size)
+        // A connection puts into one tube until it is told another one, and nobody can be sure what it was told last:
+        // it may be a new one.
+        let first = choosesTube ? 1 : 0
+        let name = tube == .main ? nodes[commands.node].tube : nodes[commands.node].standbyTube
+        if choosesTube { BeanstalkCommand.use(name).encode(into: &bytes) }
+        for put in puts {
+            put.job.writePut(
+                copy: put.place.copy, copies: put.copies, role: put.role, priority: put.priority, delay: put.delay,
+                into: &bytes)
+        }
+        return RequestBatch(
+            bytes: bytes, count: puts.count + first, timeout: commands.timeout,
+            whenAbandoned: { [weak self] index, reply in
+                // Where the engine is gone, nobody was left to be told anything, and its connections are being closed.
+                index < first ? nil : self?.assumeIsolated { $0.arrivedLate(commands, at: index - first, reply) }
+            },
+            accepts: { index, reply in index < first ? reply == .using(name) : reply.answersPut })
     }
 
     private nonisolated func batch(

@@ -46,13 +46,16 @@ package final class PreparedJob: Sendable {
         isOwnID || !isNative ? 0 : planned
     }
 
-    func writePut(copy: Int, copies: Int, delay: UInt32, into buffer: inout ByteBuffer) {
+    /// - Parameter priority: the one of this copy.
+    func writePut(
+        copy: Int, copies: Int, role: CopyRole, priority: UInt32, delay: UInt32, into buffer: inout ByteBuffer
+    ) {
         switch record {
         case .native(let template):
             BeanstalkCommand.writePut(
-                priority: priority, delay: delay, ttr: timeToRun, bodySize: template.size(copy: copy, copies: copies),
-                into: &buffer
-            ) { template.write(copy: copy, copies: copies, to: $0) }
+                priority: priority, delay: delay, ttr: timeToRun,
+                bodySize: template.size(copy: copy, copies: copies, role: role), into: &buffer
+            ) { template.write(copy: copy, copies: copies, role: role, to: $0) }
         case .goQueue(let bytes):
             BeanstalkCommand.writePut(
                 priority: priority, delay: delay, ttr: timeToRun, bodySize: bytes.readableBytes, into: &buffer
@@ -63,9 +66,12 @@ package final class PreparedJob: Sendable {
         }
     }
 
-    /// The bytes around the body.
-    func overhead(copies: Int) -> Int {
+    /// The most bytes around the body.
+    ///
+    /// - Parameter namesStandbys: a lead's line is longer by the names of its standbys.
+    func overhead(copies: Int, namesStandbys: Bool) -> Int {
         Self.size(of: record, copies: copies) - bodySize
+            + (namesStandbys ? CopyRole.greatestLength(copies: copies) : 0)
     }
 
     private static func size(of record: Record, copies: Int) -> Int {

@@ -103,7 +103,7 @@ extension SimulatedProducer {
             return
         }
         // Replies to what was sent for nobody are dropped.
-        guard let write = request.commands.write, case .put(let puts) = request.commands.kind else { return }
+        guard let write = request.commands.write, case .put(let puts, _) = request.commands.kind else { return }
         world.count(.lateAnswer)
         let mustGo = core.arrivedLate(request.commands, at: index, reply)
         guard case .inserted(let id) = reply else { return }
@@ -175,8 +175,8 @@ extension SimulatedProducer {
     private func perform(_ commands: NodeCommands, on node: Int, connection: Int) -> [BeanstalkReply] {
         let server = world.nodes[node]
         switch commands.kind {
-        case .put(let puts):
-            return puts.map { put in perform(put, of: commands.purpose, on: node) }
+        case .put(let puts, let tube):
+            return puts.map { put in perform(put, into: tube, of: commands.purpose, on: node) }
         case .delete(let ids):
             return ids.map { id in
                 guard let stored = server.delete(id, by: connection, now: world.now) else { return .notFound }
@@ -195,7 +195,9 @@ extension SimulatedProducer {
         }
     }
 
-    private func perform(_ put: NodeCommands.Put, of purpose: NodeCommands.Purpose, on node: Int) -> BeanstalkReply {
+    private func perform(
+        _ put: NodeCommands.Put, into tube: CopyTube, of purpose: NodeCommands.Purpose, on node: Int
+    ) -> BeanstalkReply {
         if !world.isHealed, world.random.chance(80) {
             return [.draining, .outOfMemory, .jobTooBig][world.random.below(3)]
         }
@@ -203,10 +205,10 @@ extension SimulatedProducer {
         let server = world.nodes[node]
         let job = world.jobNumbers[put.job.id]
         let reply = server.put(
-            put.job.bytes(copy: put.place.copy, copies: put.copies), priority: put.job.priority,
+            put.job.bytes(copy: put.place.copy, copies: put.copies, role: put.role), into: tube, priority: put.priority,
             delay: Int64(put.delay) * 1_000_000, timeToRun: Int64(put.job.timeToRun) * 1_000_000,
             origin: .init(job: job, call: judged(write), copy: put.copies > 0 ? put.place.copy : nil), now: world.now)
-        world.note("producer puts a copy of job \(job ?? -1) on node \(node): \(reply)")
+        world.note("producer puts copy \(put.place.copy) of job \(job ?? -1) on node \(node), \(put.role): \(reply)")
         if case .inserted(let id) = reply, !world.isHealed, world.random.chance(120) {
             server.buryForLackOfMemory(id)
             return .buried(id)
@@ -216,11 +218,11 @@ extension SimulatedProducer {
 }
 
 extension PreparedJob {
-    fileprivate func bytes(copy: Int, copies: Int) -> ByteBuffer {
+    fileprivate func bytes(copy: Int, copies: Int, role: CopyRole) -> ByteBuffer {
         switch record {
         case .native(let template):
             var bytes = ByteBuffer()
-            template.write(copy: copy, copies: copies, into: &bytes)
+            template.write(copy: copy, copies: copies, role: role, into: &bytes)
             return bytes
         case .goQueue(let bytes): return bytes
         }

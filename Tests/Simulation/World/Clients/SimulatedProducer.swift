@@ -39,6 +39,7 @@ final class SimulatedProducer: SimulatedProcess {
     override init(world: World) {
         var configuration = ProducerConfiguration()
         configuration.copies = world.options.copies
+        configuration.copyMode = world.options.copyMode
         configuration.timing = WorldOptions.timing
         core = ProducerCore(
             nodes: world.addresses, queue: .default, configuration: configuration,
@@ -228,6 +229,8 @@ final class SimulatedProducer: SimulatedProcess {
             }
         case .nodeIsSlow:
             break
+        case .leadsLost(let count, let node):
+            world.note("\(count) leads are lost on node \(node)")
         }
     }
 
@@ -278,7 +281,7 @@ final class SimulatedProducer: SimulatedProcess {
     func judged(_ write: ProducerCore.WriteID) -> Int { identity << 24 | Int(write) }
 
     private func noteWriters(_ commands: NodeCommands) {
-        guard case .write(let write) = commands.purpose, case .put(let puts) = commands.kind else { return }
+        guard case .write(let write) = commands.purpose, case .put(let puts, _) = commands.kind else { return }
         for put in puts { if let job = world.jobNumbers[put.job.id] { writers[job] = judged(write) } }
     }
 
@@ -291,7 +294,7 @@ final class SimulatedProducer: SimulatedProcess {
     func deleter(of purpose: NodeCommands.Purpose) -> Judge.Deleter {
         switch purpose {
         case .write(let write), .withdrawal(_, of: let write): .refusal(call: judged(write))
-        case .clearing(let write, _): .failedPut(call: judged(write))
+        case .clearing(let write, _, _): .failedPut(call: judged(write))
         case .revocation(_, of: let call): .revocation(job: revokedJobs[call] ?? 0, isMarked: hasLedger)
         case .sizeLimit: .refusal(call: 0)
         }

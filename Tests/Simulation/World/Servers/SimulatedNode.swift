@@ -1,8 +1,9 @@
 import Beanstalk
+import DelayQueue
 import NIOCore
 import PipelinedTransport
 
-/// A beanstalkd tube in memory: what the server does, command by command, on the simulation's clock.
+/// A queue's two tubes of a beanstalkd in memory: what the server does, command by command, on the simulation's clock.
 final class SimulatedNode {
     /// What outlives the death of the server.
     enum Log {
@@ -24,6 +25,7 @@ final class SimulatedNode {
     struct StoredJob {
         let id: UInt64
         let bytes: ByteBuffer
+        let tube: CopyTube
         var priority: UInt32
         let timeToRun: Int64
         var state: State
@@ -66,12 +68,12 @@ final class SimulatedNode {
     // MARK: Commands
 
     func put(
-        _ bytes: ByteBuffer, priority: UInt32, delay: Int64, timeToRun: Int64, origin: Origin, now: Int64
+        _ bytes: ByteBuffer, into tube: CopyTube = .main, priority: UInt32, delay: Int64, timeToRun: Int64, origin: Origin, now: Int64
     ) -> BeanstalkReply {
         lastID += 1
         jobs.append(
             StoredJob(
-                id: lastID, bytes: bytes, priority: priority, timeToRun: timeToRun,
+                id: lastID, bytes: bytes, tube: tube, priority: priority, timeToRun: timeToRun,
                 state: delay > 0 ? .delayed(until: now + delay) : .ready, origin: origin, putAt: now))
         return .inserted(BeanstalkJobID(lastID))
     }
