@@ -26,7 +26,7 @@ struct ConsumerCorePaceTests {
         let world = try CoreWorld()
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answer(node: 0)
-        #expect(world.core.nodes[0].isDry && world.claimsUnderway == 1)
+        #expect(world.core.links[0].isDry && world.claimsUnderway == 1)
         #expect(world.nextBatch(for: 0) == nil)
         #expect(!world.hasWork(for: 0))
         world.answerLedger()
@@ -52,7 +52,7 @@ struct ConsumerCorePaceTests {
 
     @Test func `deletes and the next reserves gather for a moment, and no longer`() throws {
         let world = try withCompletedJobs(3, briskSteps: 1)
-        world.core.nodes[0].isDry = true
+        world.core.links[0].isDry = true
         #expect(world.nextBatch(for: 0) == nil)
         #expect(world.timeUntilTick == GatheringPace.rest)
         world.advance(by: GatheringPace.rest)
@@ -64,13 +64,13 @@ struct ConsumerCorePaceTests {
 
     @Test func `at a slow pace a delete is sent at once`() throws {
         let world = try withCompletedJobs(1, briskSteps: 100)
-        world.core.nodes[0].isDry = true
+        world.core.links[0].isDry = true
         #expect(deletes(in: world.nextBatch(for: 0)) == 1)
     }
 
     @Test func `what somebody waits for does not gather, and takes the deletes along`() throws {
         let world = try withCompletedJobs(3, briskSteps: 1)
-        world.core.nodes[0].isDry = true
+        world.core.links[0].isDry = true
         #expect(world.nextBatch(for: 0) == nil)
         world.core.send(.touch(BeanstalkJobID(9)), to: 0, for: nil)
         #expect(world.hasWork(for: 0))
@@ -111,7 +111,7 @@ struct ConsumerCorePaceTests {
 
     @Test func `draining sends what has gathered`() throws {
         let world = try withCompletedJobs(3, briskSteps: 1)
-        world.core.nodes[0].isDry = true
+        world.core.links[0].isDry = true
         #expect(world.nextBatch(for: 0) == nil)
         world.core.drain(now: world.now)
         #expect(deletes(in: world.nextBatch(for: 0)) == 3)

@@ -17,7 +17,7 @@ struct ConsumerCoreReserveTests {
         #expect(burst?.block == nil)
         #expect(try #require(burst?.reserves) > 1)
         world.answer(node: 1)
-        #expect(world.core.nodes[1].isDry)
+        #expect(world.core.links[1].isDry)
         let short = world.nextBatch(for: 1)
         #expect(short?.block == 1)
     }
@@ -71,7 +71,7 @@ struct ConsumerCoreReserveTests {
             world.settle(world.delivered[count - 1].id, .complete)
             world.core.setDemand(1, now: world.now)
         }
-        let released = world.core.nodes[0].calls.contains { if case .release = $0.kind { true } else { false } }
+        let released = world.core.links[0].calls.contains { if case .release = $0.kind { true } else { false } }
         #expect(!released)
         let names = world.delivered.map(\.id.number)
         #expect(names == names.sorted(), "in the order of their dates")

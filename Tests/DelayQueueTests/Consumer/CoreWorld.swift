@@ -92,7 +92,7 @@ final class CoreWorld {
             }
         }
         core.answered(
-            batch, node: node, replies: replies, isLost: false, generation: ConnectionGeneration(1), sentAt: sentAt,
+            batch, link: node, replies: replies, isLost: false, generation: ConnectionGeneration(1), sentAt: sentAt,
             now: now)
         if !jobs.isEmpty { answer(node: node, reserved: Array(jobs), replies: replying) }
         collect()
@@ -100,8 +100,8 @@ final class CoreWorld {
 
     /// What the node would be sent a moment later.
     private func afterRest(_ node: Int) -> NodeBatch? {
-        guard case .until = core.nodes[node].rest else { return nil }
-        core.nodes[node].rest = .over
+        guard case .until = core.links[node].rest else { return nil }
+        core.links[node].rest = .over
         return core.nextBatch(for: node, now: now)
     }
 
@@ -110,6 +110,8 @@ final class CoreWorld {
         case .delete: .deleted
         case .release: .released
         case .touch: .touched
+        case .fetch: .notFound
+        case .probe: .using(.default)
         case .bury, .buryForeign: .buried(nil)
         case .inspect, .inspectForeign: .ok(ByteBuffer(string: Self.statistics(kicks: kicks)))
         }
@@ -137,13 +139,13 @@ final class CoreWorld {
     }
 
     func lose(node: Int) {
-        core.lost(node: node, now: now)
+        core.lost(link: node, now: now)
         collect()
     }
 
     /// Answers everything that waits on any node.
     func answerAll() {
-        for node in core.nodes.indices { answer(node: node) }
+        for node in core.settings.nodes.indices { answer(node: node) }
     }
 
     // MARK: Ledger

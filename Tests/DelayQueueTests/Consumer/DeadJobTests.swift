@@ -165,7 +165,7 @@ struct DeadJobTests {
 
     @Test func `where a node can write no delay down, the copy is kept and asks again`() throws {
         let world = try CoreWorld()
-        world.core.nodes[1].isDegraded = true
+        world.core.links[1].isDegraded = true
         try declareDead(world)
         try surface(on: 0, in: world)
         try surface(on: 1, in: world)

@@ -14,7 +14,7 @@ struct HeldJobsTests {
     }
 
     private func copy(_ id: UInt64, on node: Int = 0) -> HeldCopy {
-        HeldCopy(node: node, id: BeanstalkJobID(id), index: node, timeToRun: 1_000_000, priority: 0, confirmedAt: nil)
+        HeldCopy(link: node, id: BeanstalkJobID(id), index: node, isStandby: false, timeToRun: 1_000_000, priority: 0, confirmedAt: nil)
     }
 
     private func insert(_ id: String, into jobs: inout HeldJobs) throws -> HeldJobID {
@@ -22,7 +22,7 @@ struct HeldJobsTests {
     }
 
     @Test func `a number finds its own job, also when the slot has another by now`() throws {
-        var jobs = HeldJobs(nodes: 1)
+        var jobs = HeldJobs(links: 1)
         let first = try insert("first", into: &jobs)
         let retired = jobs.retire(first)
         #expect(retired?.id.description == "first")
@@ -38,7 +38,7 @@ struct HeldJobsTests {
     }
 
     @Test func `iterating goes on with what was there when it began`() throws {
-        var jobs = HeldJobs(nodes: 1)
+        var jobs = HeldJobs(links: 1)
         for name in ["a", "b", "c"] { _ = try insert(name, into: &jobs) }
         var seen: [String] = []
         for (id, job) in jobs {
@@ -51,14 +51,14 @@ struct HeldJobsTests {
     }
 
     @Test func `the number that no job has finds none`() throws {
-        var jobs = HeldJobs(nodes: 1)
+        var jobs = HeldJobs(links: 1)
         #expect(jobs[HeldJobID(0)] == nil)
         let id = try insert("a", into: &jobs)
         #expect(id.number > 0 && jobs[HeldJobID(0)] == nil)
     }
 
     @Test func `a retired job's name leads to its number until it is forgotten`() throws {
-        var jobs = HeldJobs(nodes: 1)
+        var jobs = HeldJobs(links: 1)
         let name = try record("a").name
         let first = try insert("a", into: &jobs)
         #expect(jobs.named(name) == first)
@@ -76,7 +76,7 @@ struct HeldJobsTests {
     }
 
     @Test func `a job that has moved on is queued no more`() throws {
-        var jobs = HeldJobs(nodes: 1)
+        var jobs = HeldJobs(links: 1)
         let ids = try ["a", "b", "c"].map { try insert($0, into: &jobs) }
         for id in ids { jobs.queue(id) }
         jobs.queue(ids[0])
@@ -102,11 +102,11 @@ struct HeldJobsTests {
         }
         let phases: [HeldPhase] = [
             .holding, .holding, .claiming(owner: owner), .parked, .verifying(claim),
-            .inspecting(copy: BeanstalkJobID(1), node: 0), .claimed(claim),
+            .inspecting(copy: BeanstalkJobID(1), link: 0), .claimed(claim),
             .settling(claim, pending(.complete)), .settling(claim, pending(.bury(reason: ""))),
             .settling(claim, pending(.complete, delivers: true)),
         ]
-        var jobs = HeldJobs(nodes: 3)
+        var jobs = HeldJobs(links: 3)
         var ids: [HeldJobID] = []
         for step in 0..<20_000 {
             let id = ids.randomElement(using: &generator) ?? HeldJobID(0)
@@ -118,7 +118,7 @@ struct HeldJobsTests {
             case 2: if let job = jobs.retire(id) { jobs.dropName(job.shared.name, of: id) }
             case 3: if let next = jobs.renumber(id) { ids.append(next) }
             case 4...6: _ = jobs.attach(copy(UInt64(step / 4), on: node), to: id)
-            case 7: jobs.takeCopies(of: id) { $0.node == node }
+            case 7: jobs.takeCopies(of: id) { $0.link == node }
             case 8: jobs.queue(id)
             case 9: _ = jobs.popQueued()
             default: jobs.enter(try #require(phases.randomElement(using: &generator)), id)
@@ -128,7 +128,7 @@ struct HeldJobsTests {
             var counts = PhaseCounts()
             var held = [0, 0, 0]
             for job in jobs.values {
-                for copy in job.copies { held[copy.node] += 1 }
+                for copy in job.copies { held[copy.link] += 1 }
                 if job.isQueued { counts.queued += 1 }
                 switch job.phase {
                 case .claiming, .verifying, .inspecting: counts.claims += 1

@@ -17,9 +17,13 @@ struct ProducerWorld {
     private(set) var stopped: [ProducerCore.WriteID] = []
     private(set) var slowNodes: [Int] = []
 
-    init(nodes: Int = 3, hasLedger: Bool = false) throws {
+    private(set) var lostLeads = 0
+
+    init(nodes: Int = 3, hasLedger: Bool = false, copyMode: CopyMode = .together) throws {
         let addresses = try (0..<nodes).map { try BeanstalkNode("127.0.0.1:\(11300 + $0)") }
-        core = ProducerCore(nodes: addresses, queue: .default, configuration: .init(), hasLedger: hasLedger)
+        var configuration = ProducerConfiguration()
+        configuration.copyMode = copyMode
+        core = ProducerCore(nodes: addresses, queue: .default, configuration: configuration, hasLedger: hasLedger)
         health = addresses.map { _ in NodeChoice.Health(isUp: true, isSlow: false, isBusy: false) }
     }
 
@@ -60,6 +64,7 @@ struct ProducerWorld {
             case .answer(let id, let results): answers[id] = results
             case .answerRevocation(let id, let outcome): revocations[id] = outcome
             case .nodeIsSlow(let node): slowNodes.append(node)
+            case .leadsLost(let count, _): lostLeads += count
             }
         }
     }

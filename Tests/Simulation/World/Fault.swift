@@ -1,10 +1,11 @@
-/// What can go wrong in a ``World``, besides messages that are late.
+/// What can go wrong in a ``World``, besides messages that are late; and what only few runs would show.
 package enum Fault: Int, CaseIterable, Sendable {
     case consumerCrash, consumerPause, consumerStop, clockJump
     case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, replyLost
     case kick, replay, drop, revocation
+    case leadLost, deleteByName, fetch
 }
 
 /// How often each fault happened.

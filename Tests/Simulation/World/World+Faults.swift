@@ -43,7 +43,12 @@ extension World {
         case .cut:
             count(.cut)
             let node = which / 8 % nodes.count
-            if which % 4 == 0 { producer?.cut(node) } else { consumers[which % consumers.count].cut(node) }
+            let consumer = consumers[which % consumers.count]
+            switch which % 4 {
+            case 0: producer?.cut(node)
+            case 1: consumer.cut(link: node + nodes.count * random.below(2))
+            default: consumer.cut(node)
+            }
         case .ledgerAway:
             guard ledger.isUp, !ledger.isHung else { return }
             count(.ledgerAway)
@@ -66,7 +71,7 @@ extension World {
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
-        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost: break
+        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost, .deleteByName, .fetch: break
         }
     }
 

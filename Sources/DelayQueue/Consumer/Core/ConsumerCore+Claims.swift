@@ -116,8 +116,10 @@ extension ConsumerCore {
 
     private mutating func wait(_ id: HeldJobID, for remaining: Duration, now: Moment) {
         jobs.enter(.holding, id)
-        jobs[id]?.due = now.wall + remaining
         guard let job = jobs[id] else { return }
+        // Its lead waits elsewhere for the same time, and must get the chance to run first.
+        let remaining = job.copies.allSatisfy(\.isStandby) ? remaining + .seconds(Int64(StandbyDelay.seconds)) : remaining
+        job.due = now.wall + remaining
         if isDraining || remaining > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else {
@@ -159,9 +161,15 @@ extension ConsumerCore {
     mutating func deleteCopies(of id: HeldJobID, now: Moment) {
         // Copies that come later find the retired job by its name.
         guard let job = jobs.retire(id) else { return }
-        finishedJobs.insert(
-            id, job.shared, deletes: job.copies.count, until: now.uptime + settings.finishedHorizon)
-        for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.node, for: id) }
+        var deletes = job.copies.count
+        for name in job.standbys where !job.holds(name) {
+            // Others are left: they fire, and whoever reserves them learns that the job is done.
+            guard let link = sideLink(to: name.server) else { continue }
+            send(.delete(name.id, index: name.index), to: link, for: id)
+            deletes += 1
+        }
+        finishedJobs.insert(id, job.shared, deletes: deletes, until: now.uptime + settings.finishedHorizon)
+        for copy in job.copies { send(.delete(copy.id, index: copy.index), to: copy.link, for: id) }
         dropExpired(isDraining ? nil : now.uptime, now: now)
     }
 
@@ -194,18 +202,18 @@ extension ConsumerCore {
 
     /// - Parameter statistics: nil where the node no longer has the copy, or did not say.
     mutating func inspected(
-        _ id: HeldJobID, node: Int, copy: BeanstalkJobID, _ statistics: JobStatistics?, now: Moment
+        _ id: HeldJobID, link: Int, copy: BeanstalkJobID, _ statistics: JobStatistics?, now: Moment
     ) {
         guard let job = jobs[id] else { return }
-        guard case .inspecting(copy, node) = job.phase else { return }
+        guard case .inspecting(copy, link) = job.phase else { return }
         guard let statistics else {
-            removeCopies(of: id, now: now) { $0.node == node && $0.id == copy }
+            removeCopies(of: id, now: now) { $0.link == link && $0.id == copy }
             return
         }
         if job.isForeign {
             inspectedForeign(id, statistics, now: now)
         } else {
-            inspectedLate(id, node: node, copy: copy, isKicked: statistics.kicks > 0, now: now)
+            inspectedLate(id, link: link, copy: copy, isKicked: statistics.kicks > 0, now: now)
         }
     }
 }

@@ -25,9 +25,9 @@ extension ConsumerCore {
         guard let job = jobs[id] else { return }
         let more = places(of: job).filter { !knownCopies.contains($0) }
         if !more.isEmpty { ask(.noteCopies(more), id) }
-        let degraded = nodes.map(\.isDegraded)
-        for copy in jobs.takeCopies(of: id, where: { !degraded[$0.node] }) {
-            send(.release(copy.id, priority: DuePriority.dead, delay: deadDelay(of: copy)), to: copy.node, for: nil)
+        let degraded = links.map(\.isDegraded)
+        for copy in jobs.takeCopies(of: id, where: { !degraded[$0.link] }) {
+            send(.release(copy.id, priority: DuePriority.dead, delay: deadDelay(of: copy)), to: copy.link, for: nil)
         }
         if jobs[id]?.copies.isEmpty ?? true {
             jobs.remove(id)
@@ -39,7 +39,7 @@ extension ConsumerCore {
     }
 
     private func places(of job: HeldJob) -> [StoredCopy] {
-        job.copies.map { StoredCopy(settings.nodes[$0.node].address, $0.id) }
+        job.copies.map { StoredCopy(settings.nodes[node(of: $0.link)].address, $0.id) }
     }
 
     /// The delay depends on the copy's number, so that copies of jobs that died at the same time do not come back at

@@ -3,23 +3,23 @@ import Beanstalk
 // Records nobody here wrote. They have no id and no entry in the ledger: only their node knows about them.
 extension ConsumerCore {
     mutating func takeForeign(
-        _ copy: BeanstalkJobID, _ record: JobRecord, node: Int, sentAt: Moment, now: Moment
+        _ copy: BeanstalkJobID, _ record: JobRecord, link: Int, sentAt: Moment, now: Moment
     ) {
         guard settings.foreignPolicy == .deliver else {
-            send(.inspectForeign(copy), to: node, for: nil)
+            send(.inspectForeign(copy), to: link, for: nil)
             return
         }
-        let place = StoredCopy(settings.nodes[node].address, copy)
+        let place = StoredCopy(settings.nodes[node(of: link)].address, copy)
         let id = JobID(unchecked: String("\(place)".prefix(JobID.maximumLength)))
         // How long it may run and its priority are not known yet; nothing needs them before its node has told.
         let held = HeldCopy(
-            node: node, id: copy, index: nil, timeToRun: 60_000_000, priority: 0,
+            link: link, id: copy, index: nil, isStandby: false, timeToRun: 60_000_000, priority: 0,
             confirmedAt: sentAt.uptime)
         let shared = JobContents(
             name: JobName(id: id, isGoQueue: false), queue: settings.queue, record: record, fireTime: now.wall)
         let heldID = jobs.insert(shared, held, due: now.wall)
-        jobs.enter(.inspecting(copy: copy, node: node), heldID)
-        send(.inspect(copy), to: node, for: heldID)
+        jobs.enter(.inspecting(copy: copy, link: link), heldID)
+        send(.inspect(copy), to: link, for: heldID)
         if nextHeartbeat == nil { nextHeartbeat = now.uptime + heartbeatInterval }
     }
 
@@ -41,7 +41,7 @@ extension ConsumerCore {
             renewAt: .distantFuture)
         jobs.enter(.claimed(claim), id)
         demand = max(0, demand - 1)
-        effects.append(.foreignJob(node: copy.node, copy.id, .deliver))
+        effects.append(.foreignJob(node: node(of: copy.link), copy.id, .deliver))
         effects.append(.deliver(id, job.shared, attempt: attempt, failures: attempt - 1))
     }
 
@@ -55,9 +55,9 @@ extension ConsumerCore {
             case .retry(let delay): .release(copy.id, priority: copy.priority, delay: PutDelay.secondsRoundedUp(delay))
             case .bury: .bury(copy.id, priority: copy.priority)
             }
-        send(kind, to: copy.node, for: id)
+        send(kind, to: copy.link, for: id)
         // The node alone ends its run, and the application waits for that.
-        nodes[copy.node].hasUrgentCalls = true
+        links[copy.link].hasUrgentCalls = true
     }
 
     /// - Returns: whether the answer was about a foreign job's settlement.
@@ -68,7 +68,7 @@ extension ConsumerCore {
         case .delete: isDone = reply == .deleted
         case .release: isDone = reply == .released
         case .bury: isDone = reply == .buried(nil)
-        case .touch, .inspect, .inspectForeign, .buryForeign: return false
+        case .fetch, .probe, .touch, .inspect, .inspectForeign, .buryForeign: return false
         }
         if isDone, case .bury(let reason) = pending.settlement {
             effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))

@@ -23,8 +23,8 @@ extension ConsumerCore {
         else { return }
         guard settings.latePolicy == .deliver else {
             // A person who kicks a copy wants it to run.
-            jobs.enter(.inspecting(copy: copy.id, node: copy.node), id)
-            send(.inspect(copy.id), to: copy.node, for: id)
+            jobs.enter(.inspecting(copy: copy.id, link: copy.link), id)
+            send(.inspect(copy.id), to: copy.link, for: id)
             return
         }
         effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), .deliver))
@@ -34,15 +34,15 @@ extension ConsumerCore {
     }
 
     /// Each copy is judged for itself: one of them may have been kicked.
-    mutating func inspectedLate(_ id: HeldJobID, node: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
+    mutating func inspectedLate(_ id: HeldJobID, link: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
         guard let job = jobs[id] else { return }
         jobs.enter(.holding, id)
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true
-        } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.node == node }).first {
+        } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.link == link }).first {
             switch settings.latePolicy.value {
-            case .bury, .deliver: send(.bury(copy, priority: held.priority), to: node, for: nil)
-            case .discard: send(.delete(copy, index: nil), to: node, for: nil)
+            case .bury, .deliver: send(.bury(copy, priority: held.priority), to: link, for: nil)
+            case .discard: send(.delete(copy, index: nil), to: link, for: nil)
             }
             effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), settings.latePolicy))
         }

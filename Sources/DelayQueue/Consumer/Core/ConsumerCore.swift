@@ -93,38 +93,6 @@ package struct ConsumerCore: ~Copyable {
         case releaseMisanswered = "a node answered with something else when a copy was given back to it"
     }
 
-    struct Node {
-        var generation: ConnectionGeneration?
-        var calls: [NodeCall] = []
-        /// The next burst of reserves that do not wait.
-        var burst = Self.firstBurst
-        /// The last reserve found nothing, so the next one may wait.
-        var isDry = true
-        var rest = Rest.none
-        /// How many of the copies reserved last were of jobs known already.
-        var duplicates = 0
-        /// Whether somebody waits for one of the calls, which is so for all of them but deletes.
-        var hasUrgentCalls = false
-        /// Copies that are about to be buried, and what is wrong with them.
-        var unverified: [BeanstalkJobID: SealProblem] = [:]
-        /// Its disk is full: it can take copies back without a delay only.
-        var isDegraded = false
-
-        static let firstBurst = 2
-        static let largestBurst = 128
-        /// Where this many jobs are wanted, the node is asked for them without waiting for more.
-        static let scarceReserves = 32
-        /// With this many calls a batch is full, and is sent without waiting for more.
-        static let fullBatch = 128
-    }
-
-    /// A pause before a node is sent deletes, or asked again whether it has something.
-    enum Rest: Equatable {
-        case none
-        case until(Uptime)
-        case over
-    }
-
     /// A job to look at when the uptime reaches an instant, if that is its ``HeldJob/alarmAt`` by then.
     struct Alarm: Comparable {
         let at: Uptime
@@ -141,7 +109,8 @@ package struct ConsumerCore: ~Copyable {
     }
 
     let settings: Settings
-    var nodes: [Node]
+    /// The main link to each node, then the side link to each.
+    var links: [Link]
     var jobs: HeldJobs
     var finishedJobs = FinishedJobs()
     var dueHeap: Heap<DueJob> = []
@@ -172,8 +141,8 @@ package struct ConsumerCore: ~Copyable {
 
     package init(settings: Settings) {
         self.settings = settings
-        self.nodes = settings.nodes.map { _ in Node() }
-        self.jobs = HeldJobs(nodes: settings.nodes.count)
+        self.links = Array(repeating: Link(), count: settings.nodes.count * 2)
+        self.jobs = HeldJobs(links: settings.nodes.count * 2)
         self.pace = GatheringPace(threshold: settings.briskSteps)
         self.renewalInterval = settings.lease / 3
         self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
@@ -216,14 +185,14 @@ package struct ConsumerCore: ~Copyable {
     /// Nothing is held, and nothing is on its way.
     package var isIdle: Bool {
         jobs.isEmpty && finishedJobs.isEmpty && ledgerCalls.isEmpty && forgets.isEmpty
-            && nodes.allSatisfy(\.calls.isEmpty)
+            && links.allSatisfy(\.calls.isEmpty)
     }
 
-    /// Whether a node's connection may be dropped with no other effect than what is wanted: all that waits to be sent
+    /// Whether a connection may be dropped with no other effect than what is wanted: all that waits to be sent
     /// is to put copies back in the queue, which the end of a connection does too.
-    package func mayDisconnect(from node: Int) -> Bool {
-        jobs.heldCopies[node] == 0
-            && nodes[node].calls.allSatisfy { if case .release(_, _, delay: 0) = $0.kind { true } else { false } }
+    package func mayDisconnect(from link: Int) -> Bool {
+        jobs.heldCopies[link] == 0
+            && links[link].calls.allSatisfy { if case .release(_, _, delay: 0) = $0.kind { true } else { false } }
     }
 
     /// How many copies are held on all nodes.
@@ -274,16 +243,20 @@ package struct ConsumerCore: ~Copyable {
     }
 
     mutating func releaseCopies(of id: HeldJobID, delay: UInt32 = 0) {
-        for copy in jobs.takeCopies(of: id) {
-            let delay = nodes[copy.node].isDegraded ? 0 : delay
-            send(.release(copy.id, priority: copy.priority, delay: delay), to: copy.node, for: id)
+        let copies = jobs.takeCopies(of: id)
+        let hasLead = copies.contains { !$0.isStandby }
+        for copy in copies {
+            let delay = copy.isStandby && hasLead ? StandbyDelay.after(delay) : delay
+            send(
+                .release(copy.id, priority: copy.priority, delay: links[copy.link].isDegraded ? 0 : delay),
+                to: copy.link, for: id)
         }
     }
 
-    mutating func send(_ kind: NodeCall.Kind, to node: Int, for job: HeldJobID?) {
-        nodes[node].calls.append(NodeCall(kind: kind, job: job))
+    mutating func send(_ kind: NodeCall.Kind, to link: Int, for job: HeldJobID?) {
+        links[link].calls.append(NodeCall(kind: kind, job: job))
         if case .delete = kind { return }
-        nodes[node].hasUrgentCalls = true
+        links[link].hasUrgentCalls = true
     }
 
     mutating func ask(_ operation: LedgerRequest.Operation, _ id: HeldJobID) {

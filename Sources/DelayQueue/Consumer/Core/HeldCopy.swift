@@ -2,10 +2,12 @@ import Beanstalk
 
 /// A reserved copy.
 struct HeldCopy: Equatable {
-    let node: Int
+    /// The connection that reserved it.
+    let link: Int
     let id: BeanstalkJobID
     /// The copy's index, where its record has one.
     let index: Int?
+    let isStandby: Bool
     /// In microseconds.
     var timeToRun: Int64
     var priority: UInt32

@@ -19,6 +19,10 @@ final class HeldJob {
     var parkTries = 0
     /// The owner of a claim whose answer did not arrive.
     var unansweredOwner: ClaimOwner?
+    /// Where its lead says that the other copies are; each means its copy for good.
+    var standbys: [CopyName] = []
+    /// How many of them were tried after the lead had been lost.
+    var standbysTried = 0
     /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 
@@ -34,8 +38,8 @@ final class HeldJob {
     var isForeign: Bool { shared.isForeign }
 
     /// The place of a copy among those of this job; nil where the job has no such copy.
-    func index(of copy: BeanstalkJobID, on node: Int) -> Int? {
-        copies.firstIndex { $0.id == copy && $0.node == node }
+    func index(of copy: BeanstalkJobID, on link: Int) -> Int? {
+        copies.firstIndex { $0.id == copy && $0.link == link }
     }
 
     /// Changes what is known of a held copy, which stays held.
@@ -95,11 +99,11 @@ struct HeldJobs {
 
     private(set) var count = 0
     private(set) var counts = PhaseCounts()
-    /// How many copies are held on each node.
+    /// How many copies are held on each link.
     private(set) var heldCopies: [Int]
 
-    init(nodes: Int) {
-        heldCopies = Array(repeating: 0, count: nodes)
+    init(links: Int) {
+        heldCopies = Array(repeating: 0, count: links)
     }
 
     var isEmpty: Bool { count == 0 }
@@ -115,7 +119,7 @@ struct HeldJobs {
     mutating func insert(_ record: JobContents, _ copy: HeldCopy, due: Timestamp) -> HeldJobID {
         lastNumber += 1
         count += 1
-        heldCopies[copy.node] += 1
+        heldCopies[copy.link] += 1
         let job = HeldJob(record, copies: [copy], due: due)
         let slot: Int32
         if let known = free.popLast() {
@@ -148,7 +152,7 @@ struct HeldJobs {
     mutating func retire(_ id: HeldJobID) -> HeldJob? {
         guard let job = self[id] else { return nil }
         count(from: job.counts, to: PhaseCounts())
-        for copy in job.copies { heldCopies[copy.node] -= 1 }
+        for copy in job.copies { heldCopies[copy.link] -= 1 }
         slots[Int(id.slot)].job = nil
         free.append(id.slot)
         count -= 1
@@ -230,7 +234,7 @@ struct HeldJobs {
     /// - Returns: nil where the job is not here.
     mutating func attach(_ copy: HeldCopy, to id: HeldJobID) -> Attachment? {
         guard let job = self[id] else { return nil }
-        if let index = job.index(of: copy.id, on: copy.node) {
+        if let index = job.index(of: copy.id, on: copy.link) {
             // Its reservation had run out, and we got it again.
             job.copies[index].confirmedAt = copy.confirmedAt
             job.copies[index].isTouching = false
@@ -241,7 +245,7 @@ struct HeldJobs {
         case .parked: counts.parkedCopies += 1
         default: break
         }
-        heldCopies[copy.node] += 1
+        heldCopies[copy.link] += 1
         job.copies.append(copy)
         return .added(index: job.copies.count - 1)
     }
@@ -257,7 +261,7 @@ struct HeldJobs {
         let before = job.counts
         job.copies.removeAll(where: isTaken)
         count(from: before, to: job.counts)
-        for copy in taken { heldCopies[copy.node] -= 1 }
+        for copy in taken { heldCopies[copy.link] -= 1 }
         return taken
     }
 }

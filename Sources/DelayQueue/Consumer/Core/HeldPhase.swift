@@ -8,7 +8,7 @@ enum HeldPhase {
     case claiming(owner: ClaimOwner)
     /// `stats-job` on a copy: of a job so late that its record is gone, to learn whether it was kicked; of a foreign
     /// job, to learn its time to run and priority.
-    case inspecting(copy: BeanstalkJobID, node: Int)
+    case inspecting(copy: BeanstalkJobID, link: Int)
     /// The end of another owner's lease, the return of the ledger, or news of a dead job: the ledger is asked again
     /// when the job's alarm comes.
     case parked

@@ -5,6 +5,10 @@ package import PipelinedTransport
 package struct NodeCall: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         case delete(BeanstalkJobID, index: Int?)
+        /// Reserves a copy whose name is known.
+        case fetch(BeanstalkJobID)
+        /// Asks for nothing but an answer.
+        case probe
         case release(BeanstalkJobID, priority: UInt32, delay: UInt32)
         case touch(BeanstalkJobID)
         case bury(BeanstalkJobID, priority: UInt32)

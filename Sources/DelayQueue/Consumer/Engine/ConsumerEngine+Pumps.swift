@@ -5,44 +5,47 @@ import NIOCore
 import PipelinedTransport
 
 extension ConsumerEngine {
-    /// Sends to one node what has gathered since its last batch, one batch at a time, until the consumer is done.
-    func pumpNode(_ node: Int) async {
+    /// Sends over one link what has gathered since its last batch, one batch at a time, until the consumer is done.
+    func pumpLink(_ link: Int) async {
         while !checkDone() {
-            nodeSignals[node].rearm()
+            linkSignals[link].rearm()
             let sentAt = Moment.now()
-            guard mayConnect(to: node), let batch = core.nextBatch(for: node, now: sentAt) else {
+            guard mayConnect(to: link), let batch = core.nextBatch(for: link, now: sentAt) else {
                 // Commands for the node may have begun to gather, and the timer must know when that ends.
                 armTimer(now: sentAt)
-                await nodeSignals[node].wait()
+                await linkSignals[link].wait()
                 continue
             }
-            isWaiting[node] = batch.block != nil
-            let outcome = await connections[node].send(NodeBatchEncoder.encode(batch))
-            isWaiting[node] = false
+            isWaiting[link] = batch.block != nil
+            let outcome = await connections[link].send(NodeBatchEncoder.encode(batch))
+            isWaiting[link] = false
             if outcome.failure?.code == .timedOut {
                 // The node hangs. Whether the copies reserved there are still ours is in doubt, so the connection is
                 // ended, and the reservations with it.
-                await connections[node].disconnect()
+                await connections[link].disconnect()
             }
-            report(outcome.failure, of: node)
-            if let wait = outcome.failure?.retryAfter { backOff(from: node, for: wait) }
+            report(outcome.failure, of: link)
+            if let wait = outcome.failure?.retryAfter { backOff(from: link, for: wait) }
             let now = Moment.now()
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
             let pause = core.answered(
-                batch, node: node, replies: outcome.replies, isLost: outcome.failure != nil,
+                batch, link: link, replies: outcome.replies, isLost: outcome.failure != nil,
                 generation: outcome.generation, sentAt: sentAt, now: now)
-            if let pause { backOff(from: node, for: pause) }
+            if let pause { backOff(from: link, for: pause) }
             flush(now: now)
         }
         wakeAll()
     }
 
-    private func mayConnect(to node: Int) -> Bool {
-        retryAt[node].map { $0 <= .now() } ?? true
+    private func mayConnect(to link: Int) -> Bool {
+        retryAt[link].map { $0 <= .now() } ?? true
     }
 
     /// Logs and counts the beginning and the end of a node's outage.
-    private func report(_ failure: TransportError?, of node: Int) {
+    private func report(_ failure: TransportError?, of link: Int) {
+        // The other link says nothing else of the node.
+        guard core.isMain(link) else { return }
+        let node = link
         guard let failure else {
             if awayNodes.remove(node) != nil {
                 logger.notice("node is back", metadata: [LogKey.node: "\(nodes[node])"])
@@ -74,12 +77,12 @@ extension ConsumerEngine {
         }
     }
 
-    private func backOff(from node: Int, for wait: Duration) {
+    private func backOff(from link: Int, for wait: Duration) {
         let at = NIODeadline.now() + TimeAmount(wait)
-        retryAt[node] = at
+        retryAt[link] = at
         eventLoop.scheduleTask(deadline: at) { [weak self] in
             guard let self else { return }
-            self.assumeIsolated { $0.nodeSignals[node].wake() }
+            self.assumeIsolated { $0.linkSignals[link].wake() }
         }
     }
 
@@ -107,14 +110,14 @@ extension ConsumerEngine {
     }
 
     func wakeAll() {
-        for signal in nodeSignals { signal.wake() }
+        for signal in linkSignals { signal.wake() }
         for signal in ledgerSignals { signal.wake() }
     }
 
     /// While draining, a reserve that waits is cut short by dropping its connection, where nothing is lost by that.
     func dropIdleConnections() {
-        for node in nodes.indices where isWaiting[node] && core.mayDisconnect(from: node) {
-            connections[node].onLoop.disconnect()
+        for link in connections.indices where isWaiting[link] && core.mayDisconnect(from: link) {
+            connections[link].onLoop.disconnect()
         }
     }
 }

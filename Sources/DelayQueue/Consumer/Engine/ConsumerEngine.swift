@@ -8,7 +8,7 @@ import PipelinedTransport
 /// Carries out what a ``ConsumerCore`` decides: talks to the nodes and the ledger, keeps the timer, serves the
 /// application.
 ///
-/// All of it runs on one event loop. While anybody iterates, one task (the `runner`) keeps a pump per node and a few
+/// All of it runs on one event loop. While anybody iterates, one task (the `runner`) keeps a pump per link and a few
 /// for the ledger; each pump sends what has gathered since its last batch, so batches grow with the load. When the last
 /// iterator is gone and every job settled, the pumps end and the connections close.
 actor ConsumerEngine {
@@ -33,6 +33,7 @@ actor ConsumerEngine {
     /// Batches of ledger requests under way at once: while one waits for its reply, the next can leave.
     private static let ledgerPumps = 3
 
+    /// One for each link of the core.
     let connections: [BeanstalkConnection]
     let ledger: any LedgerCarrier
     var core: ConsumerCore
@@ -41,11 +42,11 @@ actor ConsumerEngine {
     private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
     private var lastSettleWaiter: UInt64 = 0
     /// What each pump waits on while it has nothing to send.
-    let nodeSignals: [WakeSignal]
+    let linkSignals: [WakeSignal]
     let ledgerSignals: [WakeSignal]
-    /// Nodes with a reserve under way that waits, and nothing else.
+    /// Links with a reserve under way that waits, and nothing else.
     var isWaiting: [Bool]
-    /// Nodes that could not be reached are left alone until then.
+    /// Links whose nodes could not be reached are left alone until then.
     var retryAt: [NIODeadline?]
     var ledgerBatchesUnderway = 0
     /// What was reported to be away, so that an outage is logged and counted once.
@@ -80,16 +81,22 @@ actor ConsumerEngine {
         logger[metadataKey: LogKey.queue] = "\(queue)"
         self.logger = logger
         self.metrics = ConsumerMetrics(queue: "\(queue)")
-        self.connections = nodes.map { node in
-            BeanstalkConnection.beanstalk(
-                node.address, watchTubes: [node.tube], identifiesServer: true,
-                configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
-        }
+        self.connections =
+            nodes.map { node in
+                BeanstalkConnection.beanstalk(
+                    node.address, watchTubes: [node.tube, node.standbyTube], identifiesServer: true,
+                    configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
+            }
+            + nodes.map { node in
+                BeanstalkConnection.beanstalk(
+                    node.address, useTube: node.standbyTube, identifiesServer: true,
+                    configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
+            }
         self.core = ConsumerCore(settings: .init(configuration, nodes: nodes, queue: queue))
-        self.nodeSignals = nodes.map { _ in WakeSignal() }
+        self.linkSignals = connections.map { _ in WakeSignal() }
         self.ledgerSignals = (0..<Self.ledgerPumps).map { _ in WakeSignal() }
-        self.isWaiting = nodes.map { _ in false }
-        self.retryAt = nodes.map { _ in nil }
+        self.isWaiting = connections.map { _ in false }
+        self.retryAt = connections.map { _ in nil }
     }
 
     // MARK: From any thread
@@ -175,7 +182,7 @@ actor ConsumerEngine {
         // count as wanting another.
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         if core.isDraining { dropIdleConnections() }
-        for node in nodes.indices where core.hasWork(for: node, now: now) { nodeSignals[node].wake() }
+        for link in connections.indices where core.hasWork(for: link, now: now) { linkSignals[link].wake() }
         if core.hasLedgerCalls { for signal in ledgerSignals { signal.wake() } }
         if checkDone() { wakeAll() }
         armTimer(now: now)
@@ -318,8 +325,8 @@ actor ConsumerEngine {
             mustRestart = false
             isEnding = false
             await withDiscardingTaskGroup { group in
-                for node in nodes.indices {
-                    group.addTask(executorPreference: loopExecutor) { await self.pumpNode(node) }
+                for link in connections.indices {
+                    group.addTask(executorPreference: loopExecutor) { await self.pumpLink(link) }
                 }
                 for pump in ledgerSignals.indices {
                     group.addTask(executorPreference: loopExecutor) { await self.pumpLedger(pump) }
@@ -346,7 +353,7 @@ actor ConsumerEngine {
     /// A reserve that waits was decided on, and is not with its connection yet: the pumps prefer an executor, so that
     /// `send` begins in a later turn of the loop. Dropping the connection now would not end it.
     private var isReserveOnItsWay: Bool {
-        nodes.indices.contains { isWaiting[$0] && connections[$0].onLoop.status.unanswered == 0 }
+        connections.indices.contains { isWaiting[$0] && connections[$0].onLoop.status.unanswered == 0 }
     }
 
     /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be

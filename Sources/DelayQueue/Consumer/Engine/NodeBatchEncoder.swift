@@ -24,6 +24,8 @@ enum NodeBatchEncoder {
     private static func command(_ kind: NodeCall.Kind) -> BeanstalkCommand {
         switch kind {
         case .delete(let id, _): .delete(id)
+        case .fetch(let id): .reserveJob(id)
+        case .probe: .listTubeUsed
         case .release(let id, let priority, let delay): .release(id, priority: priority, delay: delay)
         case .touch(let id): .touch(id)
         case .bury(let id, let priority), .buryForeign(let id, let priority): .bury(id, priority: priority)

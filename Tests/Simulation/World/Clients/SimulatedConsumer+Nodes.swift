@@ -4,84 +4,86 @@ import NIOCore
 import PipelinedTransport
 
 extension SimulatedConsumer {
-    func send(to node: Int) {
-        guard links[node].underway == nil, links[node].retryAt <= world.now,
-            let next = core.nextBatch(for: node, now: moment)
+    func node(of link: Int) -> Int { link % world.nodes.count }
+
+    func send(over link: Int) {
+        guard links[link].underway == nil, links[link].retryAt <= world.now,
+            let next = core.nextBatch(for: link, now: moment)
         else { return }
-        let batch = Batch(next, sentAt: moment, connection: links[node].connection, deaths: world.nodes[node].deaths)
-        links[node].underway = batch
+        let batch = Batch(next, sentAt: moment, connection: links[link].connection, deaths: world.nodes[node(of: link)].deaths)
+        links[link].underway = batch
         if let generation = next.generation,
-            links[node].connection == nil || generation != links[node].generation
+            links[link].connection == nil || generation != links[link].generation
         {
             // Bound to a connection that is gone: it is never sent.
-            world.after(1) { [self] in act { [self] in lose(batch, node: node) } }
+            world.after(1) { [self] in act { [self] in lose(batch, link: link) } }
             return
         }
-        world.after(world.latency()) { [self] in arrive(batch, node: node) }
+        world.after(world.latency()) { [self] in arrive(batch, link: link) }
     }
 
-    private func arrive(_ batch: Batch, node: Int) {
-        let server = world.nodes[node]
+    private func arrive(_ batch: Batch, link: Int) {
+        let server = world.nodes[node(of: link)]
         if batch.isOver {
             // Sent before its connection broke, it may have reached the server all the same.
             if batch.connection != nil, server.isUp, server.deaths == batch.deaths, world.random.chance(2) {
-                execute(batch, node: node)
+                execute(batch, link: link)
             }
             return
         }
         guard server.isUp else {
-            links[node].retryAt = world.now + 50_000 + world.random.time(500_000)
-            world.after(links[node].retryAt - world.now) { [self] in act { [self] in lose(batch, node: node) } }
+            links[link].retryAt = world.now + 50_000 + world.random.time(500_000)
+            world.after(links[link].retryAt - world.now) { [self] in act { [self] in lose(batch, link: link) } }
             return
         }
         if batch.connection == nil {
             let connection = world.makeConnection()
             batch.connection = connection
-            links[node].connection = connection
-            links[node].generation = links[node].generation.next(to: server)
+            links[link].connection = connection
+            links[link].generation = links[link].generation.next(to: server)
         }
-        if server.isHung { mindTimeout(node) }
-        execute(batch, node: node)
+        if server.isHung { mindTimeout(link: link) }
+        execute(batch, link: link)
     }
 
-    private func execute(_ batch: Batch, node: Int) {
-        let server = world.nodes[node]
+    private func execute(_ batch: Batch, link: Int) {
+        let server = world.nodes[node(of: link)]
         guard let connection = batch.connection, server.isUp else { return }
         if server.isHung {
-            server.inbox.append { [self] in execute(batch, node: node) }
+            server.inbox.append { [self] in execute(batch, link: link) }
             return
         }
         var replies: [BeanstalkReply] = []
         replies.reserveCapacity(batch.batch.calls.count + batch.batch.reserves)
-        for call in batch.batch.calls { replies.append(perform(call.kind, on: node, connection: connection)) }
+        for call in batch.batch.calls { replies.append(perform(call.kind, on: link, connection: connection)) }
         if batch.isOver {
-            world.gates[node].disconnect(connection)
+            world.gates[node(of: link)].disconnect(connection)
             return
         }
         for _ in 0..<batch.batch.reserves { replies.append(server.reserve(by: connection, now: world.now)) }
         if let block = batch.batch.block, block > 0, replies.last == .timedOut {
-            world.gates[node].wait(connection: connection, until: world.now + Int64(block) * 1_000_000) {
+            world.gates[node(of: link)].wait(connection: connection, until: world.now + Int64(block) * 1_000_000) {
                 [self] reply in
                 replies[replies.count - 1] = reply
-                answer(batch, replies, node: node)
+                answer(batch, replies, link: link)
             }
         } else {
-            answer(batch, replies, node: node)
+            answer(batch, replies, link: link)
         }
-        world.gates[node].serve()
+        world.gates[node(of: link)].serve()
     }
 
-    private func answer(_ batch: Batch, _ replies: [BeanstalkReply], node: Int) {
+    private func answer(_ batch: Batch, _ replies: [BeanstalkReply], link: Int) {
         if batch.isOver { return }
         world.after(world.latency()) { [self] in
             act { [self] in
                 if batch.isOver { return }
                 batch.isOver = true
-                links[node].underway = nil
+                links[link].underway = nil
                 setDemand()
                 core.answered(
-                    batch.batch, node: node, replies: replies, isLost: false,
-                    generation: links[node].generation, sentAt: batch.sentAt, now: moment)
+                    batch.batch, link: link, replies: replies, isLost: false,
+                    generation: links[link].generation, sentAt: batch.sentAt, now: moment)
                 turn()
             }
         }
@@ -89,59 +91,78 @@ extension SimulatedConsumer {
 
     // MARK: Trouble
 
-    /// The connection to a node breaks, with whatever is on it.
+    /// Both connections to a node break.
     func cut(_ node: Int) {
-        guard isAlive, let connection = links[node].connection else { return }
-        world.note("consumer \(index) loses its connection to node \(node)")
-        links[node].connection = nil
+        for link in stride(from: node, to: links.count, by: world.nodes.count) { cut(link: link) }
+    }
+
+    /// A connection to a node breaks, with whatever is on it.
+    func cut(link: Int) {
+        guard isAlive, let connection = links[link].connection else { return }
+        world.note("consumer \(index) loses link \(link)")
+        links[link].connection = nil
         let notices = world.random.chance(4) ? world.random.time(12_000_000) : 0
-        world.after(notices) { [world] in world.gates[node].disconnect(connection) }
-        guard let batch = links[node].underway else { return }
+        let gate = world.gates[node(of: link)]
+        world.after(notices) { gate.disconnect(connection) }
+        guard let batch = links[link].underway else { return }
         batch.isOver = true
-        act { [self] in lose(batch, node: node) }
+        act { [self] in lose(batch, link: link) }
+    }
+
+    func mindTimeout(_ node: Int) {
+        for link in stride(from: node, to: links.count, by: world.nodes.count) { mindTimeout(link: link) }
     }
 
     /// What is under way to a hung node is given up in the end, and the connection with it.
-    func mindTimeout(_ node: Int) {
-        guard isAlive, let batch = links[node].underway else { return }
+    func mindTimeout(link: Int) {
+        guard isAlive, let batch = links[link].underway else { return }
         let limit = Int64(batch.batch.block ?? 0) * 1_000_000 + 10_000_000
         world.after(batch.sentAt.uptime.microseconds + limit - world.now) { [self] in
             act { [self] in
-                if !batch.isOver { cut(node) }
+                if !batch.isOver { cut(link: link) }
             }
         }
     }
 
-    private func lose(_ batch: Batch, node: Int) {
-        guard links[node].underway === batch else { return }
+    private func lose(_ batch: Batch, link: Int) {
+        guard links[link].underway === batch else { return }
         batch.isOver = true
-        links[node].underway = nil
+        links[link].underway = nil
         setDemand()
         core.answered(
-            batch.batch, node: node, replies: [], isLost: true,
-            generation: links[node].generation, sentAt: batch.sentAt, now: moment)
+            batch.batch, link: link, replies: [], isLost: true,
+            generation: links[link].generation, sentAt: batch.sentAt, now: moment)
         turn()
     }
 
     // MARK: Commands
 
-    private func perform(_ kind: NodeCall.Kind, on node: Int, connection: Int) -> BeanstalkReply {
-        let server = world.nodes[node]
+    private func perform(_ kind: NodeCall.Kind, on link: Int, connection: Int) -> BeanstalkReply {
+        let server = world.nodes[node(of: link)]
         switch kind {
         case .delete(let id, _):
+            let isByName = server.find(id).map { if case .reserved = $0.state { false } else { true } } ?? false
             guard let job = server.delete(id, by: connection, now: world.now) else { return .notFound }
-            world.note("consumer \(index) deletes \(id) of job \(job.origin.job ?? -1) on node \(node)")
+            if isByName { world.count(.deleteByName) }
+            world.note("consumer \(index) deletes \(id) of job \(job.origin.job ?? -1) on node \(node(of: link))")
             if let number = job.origin.job {
                 world.judge.deleted(number, writtenBy: job.origin.call, by: .consumer(identity))
             }
             return .deleted
+        case .fetch(let id):
+            let reply = server.reserve(id, by: connection, now: world.now)
+            if case .reserved = reply { world.count(.fetch) }
+            world.note("consumer \(index) fetches \(id) from node \(node(of: link)): \(reply)")
+            return reply
+        case .probe:
+            return .using(.default)
         case .release(let id, let priority, let delay):
             return server.release(
                 id, priority: priority, delay: Int64(delay) * 1_000_000, by: connection, now: world.now)
         case .touch(let id):
             return server.touch(id, by: connection, now: world.now)
         case .bury(let id, _), .buryForeign(let id, _):
-            world.note("consumer \(index) buries \(id) on node \(node)")
+            world.note("consumer \(index) buries \(id) on node \(node(of: link))")
             return server.bury(id, by: connection, now: world.now)
         case .inspect(let id), .inspectForeign(let id):
             return server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks)) } ?? .notFound

@@ -4,7 +4,7 @@ import PipelinedTransport
 
 /// One consumer process: a real ``ConsumerCore`` with simulated I/O and an application that takes its jobs.
 final class SimulatedConsumer: SimulatedProcess {
-    /// The way to one node. One batch is under way at a time.
+    /// One of the two ways to a node. One batch is under way at a time.
     struct Link {
         var connection: Int?
         var generation = ConnectionGeneration(0)
@@ -64,7 +64,7 @@ final class SimulatedConsumer: SimulatedProcess {
         settings.isAtMostOnce = world.options.isAtMostOnce
         if world.random.chance(2) { settings.briskSteps = 1 }
         core = ConsumerCore(settings: settings)
-        links = world.nodes.map { _ in Link() }
+        links = Array(repeating: Link(), count: world.nodes.count * 2)
         width = world.options.isBusy ? 1 : 1 + world.random.below(4)
         var policy = RetryPolicy()
         policy.maximumFailures = WorldOptions.maximumFailures
@@ -90,12 +90,13 @@ final class SimulatedConsumer: SimulatedProcess {
     private func die() {
         isAlive = false
         world.judge.crashed(consumer: identity)
-        for node in links.indices {
-            links[node].underway?.isOver = true
-            guard let connection = links[node].connection else { continue }
+        for link in links.indices {
+            links[link].underway?.isOver = true
+            guard let connection = links[link].connection else { continue }
             // A host that vanishes says nothing: its reservations end by themselves.
             let notices = world.random.chance(4) ? world.random.time(15_000_000) : 0
-            world.after(notices) { [world] in world.gates[node].disconnect(connection) }
+            let gate = world.gates[node(of: link)]
+            world.after(notices) { gate.disconnect(connection) }
         }
     }
 
@@ -152,7 +153,7 @@ final class SimulatedConsumer: SimulatedProcess {
         perform(core.takeEffects())
         setDemand()
         askLedger()
-        for node in links.indices { send(to: node) }
+        for link in links.indices { send(over: link) }
         scheduleTick()
     }
 

@@ -230,6 +230,7 @@ final class SimulatedProducer: SimulatedProcess {
         case .nodeIsSlow:
             break
         case .leadsLost(let count, let node):
+            world.count(.leadLost)
             world.note("\(count) leads are lost on node \(node)")
         }
     }

@@ -1,0 +1,39 @@
+import Beanstalk
+import PipelinedTransport
+
+/// What a consumer knows of one of its two connections to a node.
+///
+/// The main one reserves, and so mostly waits; a command behind a reserve is answered after it. The side one serves what
+/// must not wait for that: deletes by name, and reserving one certain copy. A reservation is used on the connection that
+/// made it only.
+struct Link {
+    var generation: ConnectionGeneration?
+    var calls: [NodeCall] = []
+    /// The next burst of reserves that do not wait.
+    var burst = Self.firstBurst
+    /// The last reserve found nothing, so the next one may wait.
+    var isDry = true
+    var rest = Rest.none
+    /// How many of the copies reserved last were of jobs known already.
+    var duplicates = 0
+    /// Whether somebody waits for one of the calls, which is so for all of them but deletes.
+    var hasUrgentCalls = false
+    /// Copies that are about to be buried, and what is wrong with them.
+    var unverified: [BeanstalkJobID: SealProblem] = [:]
+    /// Its disk is full: it can take copies back without a delay only.
+    var isDegraded = false
+
+    static let firstBurst = 2
+    static let largestBurst = 128
+    /// Where this many jobs are wanted, the node is asked for them without waiting for more.
+    static let scarceReserves = 32
+    /// With this many calls a batch is full, and is sent without waiting for more.
+    static let fullBatch = 128
+
+    /// A pause before a node is sent deletes, or asked again whether it has something.
+    enum Rest: Equatable {
+        case none
+        case until(Uptime)
+        case over
+    }
+}
