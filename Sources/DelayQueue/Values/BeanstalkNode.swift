@@ -46,6 +46,13 @@ extension BeanstalkNode {
 
     /// Where copies stand by that are not needed unless another one is lost.
     package var standbyTube: TubeName { tube.appending(Self.standbySuffix) ?? tube }
+
+    package func tube(_ tube: CopyTube) -> TubeName {
+        switch tube {
+        case .main: self.tube
+        case .standby: standbyTube
+        }
+    }
 }
 
 extension BeanstalkNode: CustomStringConvertible {

@@ -112,6 +112,7 @@ final class CoreWorld {
         case .touch: .touched
         case .fetch: .notFound
         case .probe: .using(.default)
+        case .peekNext, .lookAhead: .notFound
         case .bury, .buryForeign: .buried(nil)
         case .inspect, .inspectForeign: .ok(ByteBuffer(string: Self.statistics(kicks: kicks)))
         }

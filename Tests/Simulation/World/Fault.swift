@@ -5,7 +5,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, replyLost
     case kick, replay, drop, revocation
-    case leadLost, deleteByName, fetch
+    case leadLost, deleteByName, fetch, fetchAhead
 }
 
 /// How often each fault happened.

@@ -71,7 +71,9 @@ extension World {
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
-        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost, .deleteByName, .fetch: break
+        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost, .deleteByName, .fetch,
+            .fetchAhead:
+            break
         }
     }
 

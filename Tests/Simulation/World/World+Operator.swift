@@ -68,7 +68,7 @@ extension World {
         switch command {
         case .peek(let id): server.find(id).map { .found(id, $0.bytes) } ?? .notFound
         case .statsJob(let id):
-            server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks)) } ?? .notFound
+            server.statistics(of: id, now: now)
         case .reserveJob(let id): server.reserve(id, by: connection, now: now)
         case .release(let id, let priority, let delay):
             server.release(id, priority: priority, delay: Int64(delay) * 1_000_000, by: connection, now: now)

@@ -110,6 +110,7 @@ extension ConsumerCore {
         lastDelivery = now.uptime
         pace.step(now)
         effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
+        if claim.attempt == 1 { probeLead(of: id, now: now) }
     }
 
     // MARK: Waiting
@@ -117,10 +118,11 @@ extension ConsumerCore {
     private mutating func wait(_ id: HeldJobID, for remaining: Duration, now: Moment) {
         jobs.enter(.holding, id)
         guard let job = jobs[id] else { return }
-        // Its lead waits elsewhere for the same time, and must get the chance to run first.
-        let remaining = job.copies.allSatisfy(\.isStandby) ? remaining + .seconds(Int64(StandbyDelay.seconds)) : remaining
+        // Its lead waits elsewhere for the same time, and is to run then, unless it may be out of reach.
+        let isStandbyOnly = !isAnyNodeInDoubt && job.copies.allSatisfy(\.isStandby)
+        let remaining = isStandbyOnly ? remaining + .seconds(StandbyDelay.seconds) : remaining
         job.due = now.wall + remaining
-        if isDraining || remaining > settings.holdHorizon {
+        if isDraining || remaining > holdLimit {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else {
             dueHeap.insert(DueJob(due: job.due, job: id))

@@ -68,7 +68,7 @@ extension ConsumerCore {
         case .delete: isDone = reply == .deleted
         case .release: isDone = reply == .released
         case .bury: isDone = reply == .buried(nil)
-        case .fetch, .probe, .touch, .inspect, .inspectForeign, .buryForeign: return false
+        case .fetch, .probe, .peekNext, .lookAhead, .touch, .inspect, .inspectForeign, .buryForeign: return false
         }
         if isDone, case .bury(let reason) = pending.settlement {
             effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))

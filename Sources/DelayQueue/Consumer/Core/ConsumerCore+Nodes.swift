@@ -10,6 +10,9 @@ extension ConsumerCore {
     package mutating func nextBatch(for link: Int, now: Moment) -> NodeBatch? {
         let limit = reserveLimit(on: link, now: now)
         if !isMain(link), links[link].generation == nil { return wantsSideLinks ? .probing : nil }
+        // A reserve may wait for long, and only an answer shows that the node is back.
+        if isMain(link), links[link].isAway, limit > 0 { return .probing }
+        if !isMain(link), shouldPeek(over: link) { peek(over: link) }
         guard limit > 0 || !links[link].calls.isEmpty else { return nil }
         if shouldRest(link, limit: limit, now: now) {
             if links[link].rest == .none { links[link].rest = .until(now.uptime + GatheringPace.rest) }
@@ -41,6 +44,7 @@ extension ConsumerCore {
     package func hasWork(for link: Int, now: Moment) -> Bool {
         let limit = reserveLimit(on: link, now: now)
         if !isMain(link), links[link].generation == nil { return wantsSideLinks }
+        if !isMain(link), shouldPeek(over: link) { return true }
         guard limit > 0 || !links[link].calls.isEmpty else { return false }
         return links[link].rest == .none || !shouldRest(link, limit: limit, now: now)
     }
@@ -110,6 +114,7 @@ extension ConsumerCore {
         generation: ConnectionGeneration, sentAt: Moment, now: Moment
     ) -> Duration? {
         if !isLost { links[link].generation = generation }
+        noteAnswer(on: link, isLost: isLost)
         for (call, reply) in zip(batch.calls, replies) {
             answered(call, link: link, reply: reply, sentAt: sentAt, now: now)
         }
@@ -196,7 +201,7 @@ extension ConsumerCore {
             return
         }
         let remaining = now.wall.duration(to: fireTime)
-        if remaining > settings.holdHorizon, !links[link].isDegraded {
+        if remaining > holdLimit, !links[link].isDegraded {
             let untilDue = PutDelay.releaseSeconds(until: fireTime, now: now.wall)
             let delay = copy.isStandby ? StandbyDelay.after(untilDue) : untilDue
             send(.release(id, priority: copy.priority, delay: delay), to: link, for: nil)
@@ -264,6 +269,10 @@ extension ConsumerCore {
             if let id = call.job { fetchAnswered(id) }
         case .probe:
             break
+        case .peekNext:
+            peeked(reply, link: link, now: now)
+        case .lookAhead:
+            lookedAhead(reply, link: link)
         case .touch(let copy):
             guard let id = call.job else { return }
             touchAnswered(id, link: link, copy: copy, isTouched: reply == .touched, sentAt: sentAt, now: now)
@@ -301,6 +310,10 @@ extension ConsumerCore {
         links[link].burst = Link.firstBurst
         links[link].isDegraded = false
         links[link].unverified = [:]
+        links[link].answerDue = nil
+        links[link].nextPeek = .due
+        links[link].view = 0
+        links[link].seen = nil
         for (id, job) in jobs where job.copies.contains(where: { $0.link == link }) {
             removeCopies(of: id, now: now) { $0.link == link }
         }
@@ -310,7 +323,7 @@ extension ConsumerCore {
             case .delete: deleteAnswered(id, index: nil, isDeleted: false, now: now)
             case .inspect(let copy): inspected(id, link: link, copy: copy, nil, now: now)
             case .fetch: fetchAnswered(id)
-            case .probe, .release, .touch, .bury, .inspectForeign, .buryForeign: break
+            case .probe, .peekNext, .lookAhead, .release, .touch, .bury, .inspectForeign, .buryForeign: break
             }
         }
     }

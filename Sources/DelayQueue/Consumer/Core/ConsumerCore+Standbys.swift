@@ -19,7 +19,11 @@ extension ConsumerCore {
 
     /// One of a job's records tells where its other copies are.
     mutating func note(_ role: CopyRole, of id: HeldJobID) {
-        if case .lead(let names) = role { jobs[id]?.standbys = names }
+        switch role {
+        case .lead(let names): jobs[id]?.standbys = names
+        case .standby(let server): jobs[id]?.leadServer = server
+        case .alone: break
+        }
     }
 
     /// The last copy of a job that waits here was lost with its connection: one of its standbys is reserved instead. Lets

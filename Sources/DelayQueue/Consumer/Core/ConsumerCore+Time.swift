@@ -18,6 +18,7 @@ extension ConsumerCore {
         }
         if let at = forgetsAt, at <= now.uptime { sendForgets() }
         endRests(now: now)
+        look(now: now)
         // From here on one copy may be reserved to ask the ledger about.
         if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
@@ -32,7 +33,7 @@ extension ConsumerCore {
         var wait: Duration?
         if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
         let ledgerRetry = isDraining || !jobs.isEmpty ? nil : ledgerRetryAt
-        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest].compactMap({ $0 }) {
+        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 }) {
             let until = max(at - now.uptime, .zero)
             wait = wait.map { min($0, until) } ?? until
         }

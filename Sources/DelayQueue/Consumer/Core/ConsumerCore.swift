@@ -90,6 +90,8 @@ package struct ConsumerCore: ~Copyable {
         case claimMisanswered = "the ledger answered a claim with something else; the job is claimed again"
         case copyStuck =
             "a node is out of memory or disk and did not take a copy back: it is stuck until the node restarts"
+        case nodeSilent =
+            "a node does not answer though it is connected: it may hang; jobs it has run from their standbys meanwhile"
         case releaseMisanswered = "a node answered with something else when a copy was given back to it"
     }
 
@@ -178,6 +180,7 @@ package struct ConsumerCore: ~Copyable {
         isDraining = false
         ledgerFailures = 0
         ledgerRetryAt = nil
+        for link in links.indices { links[link].isAway = false }
         let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
         ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
     }

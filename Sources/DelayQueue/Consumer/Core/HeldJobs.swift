@@ -21,6 +21,8 @@ final class HeldJob {
     var unansweredOwner: ClaimOwner?
     /// Where its lead says that the other copies are; each means its copy for good.
     var standbys: [CopyName] = []
+    /// Of a job that a standby brought: the server process that was to store its lead.
+    var leadServer: ServerID?
     /// How many of them were tried after the lead had been lost.
     var standbysTried = 0
     /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.

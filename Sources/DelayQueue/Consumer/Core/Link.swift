@@ -23,12 +23,32 @@ struct Link {
     /// Its disk is full: it can take copies back without a delay only.
     var isDegraded = false
 
+    /// Of a main link: it was lost, and is not back yet.
+    var isAway = false
+    /// Of a side link: the node left a probe unanswered.
+    var isSilent = false
+    /// When the answer to a probe must be there.
+    var answerDue: Uptime?
+    var nextPeek = Peek.due
+    /// How many copies behind the next one are looked at.
+    var view = 0
+    /// The last number that was looked at.
+    var seen: UInt64?
+
     static let firstBurst = 2
     static let largestBurst = 128
     /// Where this many jobs are wanted, the node is asked for them without waiting for more.
     static let scarceReserves = 32
     /// With this many calls a batch is full, and is sent without waiting for more.
     static let fullBatch = 128
+
+    /// When the node's next standby is looked at, where that is wanted.
+    enum Peek: Equatable {
+        case due
+        case at(Uptime)
+        /// The answer is awaited.
+        case underWay
+    }
 
     /// A pause before a node is sent deletes, or asked again whether it has something.
     enum Rest: Equatable {

@@ -9,6 +9,10 @@ package struct NodeCall: Sendable, Equatable {
         case fetch(BeanstalkJobID)
         /// Asks for nothing but an answer.
         case probe
+        /// Looks at the standby that is ready first.
+        case peekNext
+        /// Asks where a copy is.
+        case lookAhead(BeanstalkJobID)
         case release(BeanstalkJobID, priority: UInt32, delay: UInt32)
         case touch(BeanstalkJobID)
         case bury(BeanstalkJobID, priority: UInt32)

@@ -26,10 +26,11 @@ enum NodeBatchEncoder {
         case .delete(let id, _): .delete(id)
         case .fetch(let id): .reserveJob(id)
         case .probe: .listTubeUsed
+        case .peekNext: .peekDelayed
         case .release(let id, let priority, let delay): .release(id, priority: priority, delay: delay)
         case .touch(let id): .touch(id)
         case .bury(let id, let priority), .buryForeign(let id, let priority): .bury(id, priority: priority)
-        case .inspect(let id), .inspectForeign(let id): .statsJob(id)
+        case .inspect(let id), .inspectForeign(let id), .lookAhead(let id): .statsJob(id)
         }
     }
 }

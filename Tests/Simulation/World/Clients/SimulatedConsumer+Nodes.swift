@@ -55,7 +55,7 @@ extension SimulatedConsumer {
         }
         var replies: [BeanstalkReply] = []
         replies.reserveCapacity(batch.batch.calls.count + batch.batch.reserves)
-        for call in batch.batch.calls { replies.append(perform(call.kind, on: link, connection: connection)) }
+        for call in batch.batch.calls { replies.append(perform(call, on: link, connection: connection)) }
         if batch.isOver {
             world.gates[node(of: link)].disconnect(connection)
             return
@@ -137,9 +137,9 @@ extension SimulatedConsumer {
 
     // MARK: Commands
 
-    private func perform(_ kind: NodeCall.Kind, on link: Int, connection: Int) -> BeanstalkReply {
+    private func perform(_ call: NodeCall, on link: Int, connection: Int) -> BeanstalkReply {
         let server = world.nodes[node(of: link)]
-        switch kind {
+        switch call.kind {
         case .delete(let id, _):
             let isByName = server.find(id).map { if case .reserved = $0.state { false } else { true } } ?? false
             guard let job = server.delete(id, by: connection, now: world.now) else { return .notFound }
@@ -151,7 +151,7 @@ extension SimulatedConsumer {
             return .deleted
         case .fetch(let id):
             let reply = server.reserve(id, by: connection, now: world.now)
-            if case .reserved = reply { world.count(.fetch) }
+            if case .reserved = reply { world.count(call.job == nil ? .fetchAhead : .fetch) }
             world.note("consumer \(index) fetches \(id) from node \(node(of: link)): \(reply)")
             return reply
         case .probe:
@@ -164,8 +164,10 @@ extension SimulatedConsumer {
         case .bury(let id, _), .buryForeign(let id, _):
             world.note("consumer \(index) buries \(id) on node \(node(of: link))")
             return server.bury(id, by: connection, now: world.now)
-        case .inspect(let id), .inspectForeign(let id):
-            return server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks)) } ?? .notFound
+        case .inspect(let id), .inspectForeign(let id), .lookAhead(let id):
+            return server.statistics(of: id, now: world.now)
+        case .peekNext:
+            return server.nextStandby(now: world.now)
         }
     }
 }

@@ -148,10 +148,33 @@ final class SimulatedNode {
     }
 
     /// What `stats-job` answers, as far as anybody here looks at it.
-    static func statistics(kicks: Int) -> ByteBuffer {
-        ByteBuffer(
-            string: "---\nid: 1\ntube: default\nstate: reserved\npri: 1\nage: 1\ndelay: 0\nttr: 10\ntime-left: 9\n"
-                + "file: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\nkicks: \(kicks)\n")
+    func statistics(of id: BeanstalkJobID, now: Int64) -> BeanstalkReply {
+        advance(to: now)
+        guard let job = find(id) else { return .notFound }
+        let tube = BeanstalkNode(address: .hostname("node", port: 1)).tube(job.tube)
+        let state: String
+        var left: Int64 = 0
+        switch job.state {
+        case .ready: state = "ready"
+        case .delayed(let until): (state, left) = ("delayed", (until - now) / 1_000_000)
+        case .reserved(_, let until): (state, left) = ("reserved", (until - now) / 1_000_000)
+        case .buried: state = "buried"
+        }
+        return .ok(
+            ByteBuffer(
+                string: "---\nid: \(id)\ntube: \(tube)\nstate: \(state)\npri: 1\nage: 1\ndelay: 0\nttr: 10\n"
+                    + "time-left: \(left)\nfile: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\n"
+                    + "kicks: \(job.kicks)\n"))
+    }
+
+    /// `peek-delayed`, in the standby tube.
+    func nextStandby(now: Int64) -> BeanstalkReply {
+        advance(to: now)
+        var next: (job: StoredJob, until: Int64)?
+        for job in jobs where job.tube == .standby {
+            if case .delayed(let until) = job.state, next.map({ until < $0.until }) ?? true { next = (job, until) }
+        }
+        return next.map { .found(BeanstalkJobID($0.job.id), $0.job.bytes) } ?? .notFound
     }
 
     func find(_ id: BeanstalkJobID) -> StoredJob? {
