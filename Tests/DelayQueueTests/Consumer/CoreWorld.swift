@@ -13,7 +13,7 @@ final class CoreWorld {
     var records: [LedgerKey: LedgerRecord] = [:]
     var isLedgerAway = false
     private(set) var effects: [ConsumerCore.Effect] = []
-    /// Every command sent, by node.
+    /// Every command sent, by link: a node's number is that of its main link.
     private(set) var sent: [[NodeCall.Kind]]
     var kicks = 0
 
@@ -29,7 +29,7 @@ final class CoreWorld {
         configure(&settings)
         core = ConsumerCore(settings: settings)
         core.setDemand(demand, now: now)
-        sent = Array(repeating: [], count: nodes)
+        sent = Array(repeating: [], count: nodes * 2)
     }
 
     // MARK: The core
@@ -60,15 +60,28 @@ final class CoreWorld {
     // MARK: Nodes
 
     static func record(
-        _ id: String, due: Duration, copy: Int = 0, copies: Int = 3, timeToRun: UInt32 = 30
+        _ id: String, due: Duration, copy: Int = 0, copies: Int = 3, role: CopyRole = .alone, timeToRun: UInt32 = 30
     ) throws -> ByteBuffer {
         var bytes = ByteBuffer()
         EnvelopeTemplate(
             id: try JobID(id), fireTime: start + due, timeToRun: timeToRun, priority: 7, headers: [:],
             body: ByteBuffer(string: "body of \(id)")
-        ).write(copy: copy, copies: copies, into: &bytes)
+        ).write(copy: copy, copies: copies, role: role, into: &bytes)
         return bytes
     }
+
+    /// The process that a node is.
+    static func server(_ node: Int) -> ServerID { ServerID(UInt64(100 + node)) }
+
+    func side(of node: Int) -> Int { node + core.settings.nodes.count }
+
+    /// The side links are connected.
+    func connectSideLinks() {
+        for node in core.settings.nodes.indices { answer(node: side(of: node)) }
+    }
+
+    /// Commands for a link that are to be sent.
+    func calls(on link: Int) -> [NodeCall.Kind] { core.links[link].calls.map(\.kind) }
 
     /// The node answers the core's next batch: its commands well, its reserves with the given jobs, then with nothing.
     func answer(
@@ -92,8 +105,8 @@ final class CoreWorld {
             }
         }
         core.answered(
-            batch, link: node, replies: replies, isLost: false, generation: ConnectionGeneration(1), sentAt: sentAt,
-            now: now)
+            batch, link: node, replies: replies, isLost: false,
+            generation: ConnectionGeneration(1, serverID: Self.server(core.node(of: node))), sentAt: sentAt, now: now)
         if !jobs.isEmpty { answer(node: node, reserved: Array(jobs), replies: replying) }
         collect()
     }
@@ -141,6 +154,14 @@ final class CoreWorld {
 
     func lose(node: Int) {
         core.lost(link: node, now: now)
+        collect()
+    }
+
+    /// A batch that is under way ends with its connection.
+    func fail(link: Int) {
+        guard let batch = core.nextBatch(for: link, now: now) ?? afterRest(link) else { return }
+        core.answered(
+            batch, link: link, replies: [], isLost: true, generation: ConnectionGeneration(1), sentAt: now, now: now)
         collect()
     }
 
@@ -219,6 +240,10 @@ final class CoreWorld {
 
     var unverified: [SealProblem] {
         effects.compactMap { if case .unverifiedJob(_, _, let problem) = $0 { problem } else { nil } }
+    }
+
+    var warnings: [ConsumerCore.Warning] {
+        effects.compactMap { if case .warning(let warning, _, _, _) = $0 { warning } else { nil } }
     }
 
     var foreignCount: Int {

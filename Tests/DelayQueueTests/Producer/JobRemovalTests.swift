@@ -85,7 +85,7 @@ struct JobRemovalTests {
         #expect(!removal.mayStillFire(0))
     }
 
-    @Test(arguments: [CopyRemoval.Result.gone, .reserved, .unreachable(NodeNotAnswering())])
+    @Test(arguments: [CopyRemoval.Result.gone, .reserved, .unreachable(NodeNotWrittenTo.isNotAnswering)])
     func `without a ledger a copy not deleted may still fire`(_ result: CopyRemoval.Result) {
         var removal = Self.removal(.withdrawal, [Self.stored], hasLedger: false)
         #expect(removal.next() == .delete(nodes: [0]))
@@ -164,7 +164,7 @@ struct JobRemovalTests {
     @Test(arguments: [
         ([CopyRemoval.Result.deleted, .deleted], RevokeOutcome.revoked), ([.gone, .gone], .alreadyDone),
         ([.deleted, .gone], .incomplete), ([.deleted, .reserved], .incomplete),
-        ([.gone, .unreachable(NodeNotAnswering())], .incomplete),
+        ([.gone, .unreachable(NodeNotWrittenTo.isNotAnswering)], .incomplete),
     ])
     func `without a ledger the copies tell`(_ expected: ([CopyRemoval.Result], RevokeOutcome)) throws {
         var removal = Self.removal(.revocation, [Self.stored, Self.stored], hasLedger: false)

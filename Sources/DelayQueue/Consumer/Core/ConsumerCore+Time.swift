@@ -33,7 +33,8 @@ extension ConsumerCore {
         var wait: Duration?
         if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
         let ledgerRetry = isDraining || !jobs.isEmpty ? nil : ledgerRetryAt
-        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 }) {
+        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 })
+        {
             let until = max(at - now.uptime, .zero)
             wait = wait.map { min($0, until) } ?? until
         }

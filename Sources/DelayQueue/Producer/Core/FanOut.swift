@@ -262,7 +262,9 @@ package struct FanOut {
     /// The standbys' answers are in, or not waited for any longer.
     private mutating func sendLater() -> [Action] {
         if concludesEarly {
-            for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten { conclude(job) }
+            for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten {
+                conclude(job)
+            }
         }
         var due = Array(repeating: 0, count: jobs.count)
         for (_, puts) in later { for put in puts { due[put.job] += 1 } }
@@ -312,6 +314,11 @@ package struct FanOut {
 
     /// The node a job's lead is meant for.
     package func leadNode(of job: Int) -> Int? { jobs[job].lead?.node }
+
+    /// The same, where the lead was not put.
+    package func unsentLeadNode(of job: Int) -> Int? {
+        jobs[job].lead.flatMap { $0.isSent ? nil : $0.node }
+    }
 
     // MARK: Copies
 

@@ -184,7 +184,10 @@ extension ProducerCore {
             DelayQueueError.NodeFailure(node: nodes[$0.node], error: $0.value)
         }
         for node in write.plan.unplanned where write.nodeErrors[node] == nil {
-            failures.append(.init(node: nodes[node], error: NodeNotAnswering()))
+            failures.append(.init(node: nodes[node], error: NodeNotWrittenTo.isNotAnswering))
+        }
+        if let node = write.fanOut.unsentLeadNode(of: index), write.nodeErrors[node] == nil {
+            failures.append(.init(node: nodes[node], error: NodeNotWrittenTo.tooFewStandbys))
         }
         let least = configuration.minimumWritten
         return DelayQueueError(
@@ -196,7 +199,17 @@ extension ProducerCore {
     }
 }
 
-/// A node that was not written to: it is within its backoff, or has not answered what it was sent before.
-struct NodeNotAnswering: Error, CustomStringConvertible {
-    var description: String { "not answering; it was not written to" }
+/// Why a node was not written to.
+enum NodeNotWrittenTo: Error, CustomStringConvertible {
+    /// It is within its backoff, or has not answered what it was sent before.
+    case isNotAnswering
+    /// It was to get the lead, which is put last.
+    case tooFewStandbys
+
+    var description: String {
+        switch self {
+        case .isNotAnswering: "not answering; it was not written to"
+        case .tooFewStandbys: "not written to, as too few other nodes had stored the job"
+        }
+    }
 }

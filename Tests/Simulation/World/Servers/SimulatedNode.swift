@@ -68,7 +68,8 @@ final class SimulatedNode {
     // MARK: Commands
 
     func put(
-        _ bytes: ByteBuffer, into tube: CopyTube = .main, priority: UInt32, delay: Int64, timeToRun: Int64, origin: Origin, now: Int64
+        _ bytes: ByteBuffer, into tube: CopyTube = .main, priority: UInt32, delay: Int64, timeToRun: Int64,
+        origin: Origin, now: Int64
     ) -> BeanstalkReply {
         lastID += 1
         jobs.append(

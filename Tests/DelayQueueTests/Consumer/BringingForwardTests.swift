@@ -1,0 +1,153 @@
+import Beanstalk
+import NIOCore
+import Testing
+
+@testable import DelayQueue
+
+@Suite("Bringing standbys forward while a node is in doubt")
+struct BringingForwardTests {
+    static func statistics(_ id: UInt64, tube: String = "default.standby", left: Int) -> BeanstalkReply {
+        .ok(
+            ByteBuffer(
+                string: "---\nid: \(id)\ntube: \(tube)\nstate: delayed\npri: 1\nage: 1\ndelay: 9\nttr: 30\ntime-left: "
+                    + "\(left)\nfile: 0\nreserves: 0\ntimeouts: 0\nreleases: 0\nburies: 0\nkicks: 0\n"))
+    }
+
+    static func standby(_ id: String, due: Duration) throws -> ByteBuffer {
+        try CoreWorld.record(id, due: due, copy: 1, role: .standby(leadOn: CoreWorld.server(0)))
+    }
+
+    /// All links are connected, then the main link to node 0 is lost.
+    static func withoutNode0() throws -> CoreWorld {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        world.fail(link: 0)
+        return world
+    }
+
+    @Test func `while all nodes are well nothing is sent for it`() throws {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        world.advance(by: .seconds(1))
+        world.tick()
+        #expect((3..<6).allSatisfy { world.nextBatch(for: $0) == nil })
+        #expect(world.timeUntilTick == nil)
+    }
+
+    @Test func `the next standby is looked at, and reserved where it is due soon`() throws {
+        let world = try Self.withoutNode0()
+        let record = try Self.standby("a", due: .seconds(1))
+        #expect(world.nextBatch(for: 3)?.calls.map(\.kind) == nil, "not on the node that is away")
+        #expect(world.hasWork(for: 4))
+        world.answer(node: 4) { _ in .found(BeanstalkJobID(11), record) }
+        #expect(world.sent[4].last == .peekNext)
+        #expect(world.calls(on: 4) == [.lookAhead(BeanstalkJobID(11))])
+        world.answer(node: 4) { _ in Self.statistics(11, left: 2) }
+        #expect(world.calls(on: 4) == [.fetch(BeanstalkJobID(11))])
+        world.answer(node: 4) { if case .fetch = $0 { .reserved(BeanstalkJobID(11), record) } else { nil } }
+        #expect(world.sent[4].suffix(2) == [.fetch(BeanstalkJobID(11)), .peekNext], "and the one behind it")
+        #expect(world.heldCopies == 1 && world.delivered.isEmpty, "it is held until its date")
+        world.advance(by: .seconds(1))
+        world.tick()
+        world.answerLedger()
+        #expect(world.delivered.count == 1)
+    }
+
+    @Test func `a standby that is due later, or waits longer than its date says, is left`() throws {
+        let world = try Self.withoutNode0()
+        world.answer(node: 4) { _ in .found(BeanstalkJobID(11), ByteBuffer(string: "whatever")) }
+        world.answer(node: 4) { _ in Self.statistics(11, left: 3) }
+        #expect(world.calls(on: 4).isEmpty)
+        #expect(!world.hasWork(for: 4))
+        world.advance(by: .milliseconds(100))
+        world.tick()
+        #expect(world.hasWork(for: 4), "looked at again a little later")
+    }
+
+    @Test func `what is another queue's, or not delayed, is left`() throws {
+        let world = try Self.withoutNode0()
+        world.answer(node: 4) { _ in .found(BeanstalkJobID(11), ByteBuffer(string: "whatever")) }
+        world.answer(node: 4) { _ in Self.statistics(11, tube: "other.standby", left: 1) }
+        #expect(world.calls(on: 4).isEmpty)
+    }
+
+    @Test func `where standbys follow each other, those with the next numbers are looked at in one go`() throws {
+        let world = try Self.withoutNode0()
+        let record = try Self.standby("a", due: .seconds(1))
+        for id: UInt64 in [11, 12, 14] {
+            world.answer(node: 4) { if case .peekNext = $0 { .found(BeanstalkJobID(id), record) } else { nil } }
+            world.answer(node: 4) {
+                if case .lookAhead(let id) = $0 { Self.statistics(id.rawValue, left: 1) } else { nil }
+            }
+        }
+        let looks = world.sent[4].compactMap { if case .lookAhead(let id) = $0 { id.rawValue } else { nil } }
+        #expect(looks.count > 6 && Set(looks).count >= looks.count - 2, "nothing is looked at over and over")
+        let fetches = world.sent[4].compactMap { if case .fetch(let id) = $0 { id.rawValue } else { nil } }
+        #expect(fetches.count == Set(fetches).count)
+    }
+
+    @Test func `no more is brought forward than is wanted`() throws {
+        let world = try Self.withoutNode0()
+        world.core.setDemand(0, now: world.now)
+        #expect(!world.hasWork(for: 4) && world.nextBatch(for: 4) == nil)
+    }
+
+    @Test func `a node that is back is trusted`() throws {
+        let world = try Self.withoutNode0()
+        #expect(world.hasWork(for: 4))
+        #expect(world.nextBatch(for: 0)?.calls.map(\.kind) == [.probe], "a reserve might wait for long")
+        let batch = NodeBatch.probing
+        world.core.answered(
+            batch, link: 0, replies: [.using(.default)], isLost: false,
+            generation: .init(2, serverID: CoreWorld.server(0)), sentAt: world.now, now: world.now)
+        #expect(!world.hasWork(for: 4))
+    }
+
+    @Test func `a node that leaves a probe unanswered is in doubt, until it answers`() throws {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        world.answer(node: 1, reserved: [(11, try Self.standby("a", due: .zero))])
+        world.answerLedger()
+        #expect(world.delivered.count == 1, "it runs, from its standby")
+        #expect(world.calls(on: 3) == [.probe], "where is its lead?")
+        let probe = try #require(world.nextBatch(for: 3))
+        world.advance(by: .milliseconds(249))
+        world.tick()
+        #expect(!world.hasWork(for: 5) && world.warnings.isEmpty)
+        world.advance(by: .milliseconds(1))
+        world.tick()
+        #expect(world.warnings == [.nodeSilent])
+        #expect(world.hasWork(for: 5))
+        world.core.answered(
+            probe, link: 3, replies: [.using(.default)], isLost: false,
+            generation: .init(1, serverID: CoreWorld.server(0)), sentAt: world.now, now: world.now)
+        #expect(!world.hasWork(for: 5))
+    }
+
+    @Test func `a fleet that cannot keep up is no outage`() throws {
+        let world = try CoreWorld(demand: 100)
+        for link in 0..<6 { world.answer(node: link) }
+        for job in 0..<20 {
+            world.answer(node: 1, reserved: [(UInt64(20 + job), try Self.standby("a\(job)", due: .zero))])
+            world.answerLedger()
+            world.answer(node: 3)
+            world.advance(by: .milliseconds(300))
+            world.tick()
+        }
+        #expect(world.warnings.isEmpty && !world.hasWork(for: 5))
+        #expect(world.sent[3].count { $0 == .probe } <= 21, "at most a probe for each")
+    }
+
+    @Test func `a job that is known to have run before proves nothing`() throws {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        let key = LedgerKey(queue: .default, id: try JobID("a"))
+        let owner = ClaimOwner(unchecked: "other")
+        _ = world.perform(.claim(owner, createsRecord: true), on: key)
+        _ = world.perform(.release(owner, attempt: 1), on: key)
+        world.answer(node: 1, reserved: [(11, try Self.standby("a", due: .zero))])
+        world.answerLedger()
+        #expect(world.delivered.count == 1)
+        #expect(world.calls(on: 3).isEmpty)
+    }
+}
