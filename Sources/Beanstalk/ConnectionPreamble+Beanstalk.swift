@@ -41,7 +41,9 @@ extension ConnectionPreamble<BeanstalkReply> {
                 guard identifiesServer, let reply = replies.last else { return nil }
                 switch reply {
                 case .ok(let text):
-                    return StatisticsText.value(of: "id", in: text).flatMap { ServerID(digits: $0)?.rawValue }
+                    return StatisticsText.value(of: "id", in: text).flatMap {
+                        ServerID(String(decoding: $0, as: UTF8.self))?.rawValue
+                    }
                 case .outOfMemory, .internalError:
                     throw BeanstalkError(reply, address: address)
                 default:

@@ -24,10 +24,12 @@ extension ServerID: LosslessStringConvertible {
 
     /// - Returns: nil for anything but 16 lower-case hexadecimal digits.
     public init?(_ description: String) {
-        self.init(digits: description.utf8)
+        var description = description
+        guard let id = description.withUTF8({ ServerID(digits: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = id
     }
 
-    package init?(digits: some Collection<UInt8>) {
+    package init?(digits: UnsafeRawBufferPointer) {
         guard digits.count == Self.length else { return nil }
         var value: UInt64 = 0
         for digit in digits {

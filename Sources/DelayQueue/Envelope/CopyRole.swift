@@ -42,8 +42,12 @@ extension CopyRole {
     private static let at = UInt8(ascii: "@")
     private static let comma = UInt8(ascii: ",")
 
-    /// What separates the number of copies from a role.
-    static func isMark(_ byte: UInt8) -> Bool { byte == leadMark || byte == standbyMark }
+    /// Where a role begins in the field of a record's line that it shares with the number of copies.
+    static func start(in counts: UnsafeRawBufferPointer) -> Int {
+        var index = 0
+        while index < counts.count, counts[index] != leadMark, counts[index] != standbyMark { index += 1 }
+        return index
+    }
 
     /// The most bytes a role takes, in a record of so many copies.
     static func greatestLength(copies: Int) -> Int {
@@ -108,12 +112,16 @@ extension CopyRole {
             self = .standby(leadOn: server)
         case Self.leadMark:
             var names: [CopyName] = []
-            for field in rest.split(separator: Self.comma, omittingEmptySubsequences: false) {
-                guard let name = CopyName(UnsafeRawBufferPointer(rebasing: field)), name.index != copy,
+            names.reserveCapacity(2)
+            var position = 0
+            while position <= rest.count {
+                let end = rest.index(of: Self.comma, from: position) ?? rest.count
+                guard let name = CopyName(UnsafeRawBufferPointer(rebasing: rest[position..<end])), name.index != copy,
                     name.index < (copies == 0 ? CopySet.maximumCount : copies),
                     names.last.map({ $0.index < name.index }) ?? true
                 else { return nil }
                 names.append(name)
+                position = end + 1
             }
             self = .lead(naming: names)
         default: return nil
@@ -123,10 +131,11 @@ extension CopyRole {
 
 extension CopyName {
     fileprivate init?(_ text: UnsafeRawBufferPointer) {
-        let parts = text.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
-        guard parts.count == 3, let index = Int(decimal: UnsafeRawBufferPointer(rebasing: parts[0])),
-            let server = ServerID(digits: parts[1]),
-            let id = UInt64(decimal: UnsafeRawBufferPointer(rebasing: parts[2]))
+        let at = UInt8(ascii: "@")
+        guard let first = text.index(of: at, from: 0), let second = text.index(of: at, from: first + 1),
+            let index = Int(decimal: UnsafeRawBufferPointer(rebasing: text[..<first])),
+            let server = ServerID(digits: UnsafeRawBufferPointer(rebasing: text[(first + 1)..<second])),
+            let id = UInt64(decimal: UnsafeRawBufferPointer(rebasing: text[(second + 1)...]))
         else { return nil }
         self.init(index: index, server: server, id: BeanstalkJobID(id))
     }

@@ -25,7 +25,7 @@ extension EnvelopeLine {
         guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
             let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
             let counts = fields.next(), let slash = counts.index(of: UInt8(ascii: "/"), from: 0),
-            let roleStart = Optional(counts.firstIndex(where: CopyRole.isMark) ?? counts.endIndex), slash < roleStart,
+            case let roleStart = CopyRole.start(in: counts), slash < roleStart,
             let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,
             let copies = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[(slash + 1)..<roleStart])),
             copies <= CopySet.maximumCount, copies == 0 || copy < copies,

@@ -78,7 +78,7 @@ extension Receipt.Placement {
         }
         var serverID: ServerID?
         if parts[4] != "?" {
-            guard let known = ServerID(digits: parts[4].utf8) else { return nil }
+            guard let known = ServerID(String(parts[4])) else { return nil }
             serverID = known
         }
         self.init(node: BeanstalkNode(address: address, tube: tube), index: index, id: id, serverID: serverID)

@@ -197,19 +197,20 @@ package struct FanOut {
 
     /// The caller wants the job no more: it is refused, unless enough nodes have stored it already.
     package mutating func cancel(_ job: Int) {
-        if jobs[job].fate == .open { conclude(job) }
+        guard jobs[job].fate == .open else { return }
+        conclude(job)
+        decided.append(job)
     }
 
     private mutating func conclude(_ job: Int) {
         jobs[job].fate = jobs[job].stored >= minimumWritten ? .accepted : .refused
-        decided.append(job)
         guard jobs[job].fate == .accepted, let lead = jobs[job].lead else { return }
         if let copy = jobs[job].copies.first(where: { $0.index == lead.copy }), !copy.answer.isStored {
             lostLeads[copy.node, default: 0] += 1
         }
     }
 
-    /// Jobs that were accepted or refused since this was asked last.
+    /// Jobs that were accepted or refused before the wait was over, and since this was asked last.
     package mutating func takeDecided() -> [Int] {
         defer { decided = [] }
         return decided
@@ -246,9 +247,13 @@ package struct FanOut {
         if isUndecided { return [] }
         let isDecided = !jobs.contains { $0.fate == .open }
         guard isDecided || isGraceOver || !pending.contains(where: \.isAwaited) else { return startGrace() }
-        for job in jobs.indices where jobs[job].fate == .open { conclude(job) }
+        let open = isDecided ? [] : jobs.indices.filter { jobs[$0].fate == .open }
+        for job in open { conclude(job) }
         // What is owed is not cut short, and is answered within the time that puts have.
-        if pending.contains(where: { $0.puts.contains(where: isOwed) }) { return startGrace() }
+        if pending.contains(where: { $0.puts.contains(where: isOwed) }) {
+            decided += open
+            return startGrace()
+        }
         isOver = true
         return [.finish]
     }
@@ -264,6 +269,7 @@ package struct FanOut {
         if concludesEarly {
             for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten {
                 conclude(job)
+                decided.append(job)
             }
         }
         var due = Array(repeating: 0, count: jobs.count)

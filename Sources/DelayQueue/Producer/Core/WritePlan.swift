@@ -28,25 +28,36 @@ package struct WritePlan {
         unplanned = health.indices.filter { !health[$0].isUp || (health[$0].isSlow && health[$0].isBusy) }
         copies = choice.copies >= minimumWritten ? choice.copies : 0
         if copies == 0 { return }
+        // Neighbours mostly have the same plan, and what they have in common is done once.
         var lead: Int?
+        var start = 0
         for job in 0..<jobCount {
-            if job > 0, !areNodesShared { choice.draw(using: &generator) }
-            if hasLead(job), lead == nil || !isChoiceShared {
-                lead = Int.random(in: 0..<choice.awaitedCount, using: &generator)
+            if job > 0, !areNodesShared {
+                plan(choice, lead: lead, for: start..<job)
+                start = job
+                choice.draw(using: &generator)
             }
-            plan(choice, lead: hasLead(job) ? lead : nil, for: job)
+            var next = isChoiceShared && hasLead(job) ? lead : nil
+            if hasLead(job), next == nil { next = Int.random(in: 0..<choice.awaitedCount, using: &generator) }
+            if job > start, next != lead {
+                plan(choice, lead: lead, for: start..<job)
+                start = job
+            }
+            lead = next
         }
+        plan(choice, lead: lead, for: start..<jobCount)
     }
 
-    private mutating func plan(_ choice: NodeChoice, lead: Int?, for job: Int) {
+    private mutating func plan(_ choice: NodeChoice, lead: Int?, for jobs: Range<Int>) {
+        if jobs.isEmpty { return }
         for copy in 0..<choice.copies {
             let node = choice[copy]
             if copy >= choice.awaitedCount { probes.insert(node) }
-            let put = FanOut.Put(job: job, copy: copy)
+            let puts = jobs.lazy.map { FanOut.Put(job: $0, copy: copy) }
             if let lead, copy != lead {
-                standbys[node, default: []].append(put)
+                standbys[node, default: []].append(contentsOf: puts)
             } else {
-                puts[node, default: []].append(put)
+                self.puts[node, default: []].append(contentsOf: puts)
             }
         }
     }
