@@ -2,10 +2,13 @@ package import Beanstalk
 
 /// What a copy is among the copies of its job.
 package enum CopyRole: Hashable, Sendable {
-    /// It knows of no other copy: all are ready at the same time; or it is a lead whose standbys nobody could name.
+    /// It knows of no other copy: all are ready at the same time; or it is a lead of which nothing else was known.
     case alone
-    /// It is ready at the job's date, and knows where its standbys are.
-    case lead(naming: [CopyName])
+    /// It is ready at the job's date, and knows where its standbys are, as far as they were stored before it.
+    ///
+    /// - Parameter on: the server process that it was meant for, which another one with the same log may have by now; nil
+    ///   where that was not known.
+    case lead(on: ServerID?, naming: [CopyName])
     /// It is ready a little later, unless it was deleted by then.
     ///
     /// - Parameter leadOn: the server process that is to store the lead; nil where that was not known.
@@ -14,7 +17,7 @@ package enum CopyRole: Hashable, Sendable {
     package var isStandby: Bool { if case .standby = self { true } else { false } }
 
     /// The standbys that a lead knows of.
-    package var names: [CopyName] { if case .lead(let names) = self { names } else { [] } }
+    package var names: [CopyName] { if case .lead(_, let names) = self { names } else { [] } }
 }
 
 /// A copy by the server process that stored it and the number that process gave it, which mean this copy for good.
@@ -33,9 +36,9 @@ package struct CopyName: Hashable, Sendable {
 
 // In an envelope's line a role follows the number of copies:
 //
-//     0/3                                                            alone
-//     0/3+1@<server id>@<beanstalkd id>,2@<server id>@<beanstalkd id>  a lead
-//     1/3~<server id>  or  1/3~                                      a standby
+//     0/3                                                                 alone
+//     0/3+<server id>,1@<server id>@<beanstalkd id>,2@<server id>@<beanstalkd id>  a lead; its own server id may be missing
+//     1/3~<server id>                                                     a standby; the server id may be missing
 extension CopyRole {
     private static let leadMark = UInt8(ascii: "+")
     private static let standbyMark = UInt8(ascii: "~")
@@ -51,7 +54,7 @@ extension CopyRole {
 
     /// The most bytes a role takes, in a record of so many copies.
     static func greatestLength(copies: Int) -> Int {
-        max(copies - 1, 0) * (2 + 1 + ServerID.length + 1 + 20 + 1)
+        1 + ServerID.length + max(copies - 1, 0) * (1 + 2 + 1 + ServerID.length + 1 + 20)
     }
 
     /// How many bytes ``write(to:)`` writes.
@@ -60,8 +63,8 @@ extension CopyRole {
         case .alone: 0
         case .standby(nil): 1
         case .standby: 1 + ServerID.length
-        case .lead(let names):
-            names.reduce(0) { length, name in
+        case .lead(let server, let names):
+            names.reduce(1 + (server == nil ? 0 : ServerID.length)) { length, name in
                 length + 1 + LineWriter.digits(in: UInt64(name.index)) + 1 + ServerID.length + 1
                     + LineWriter.digits(in: name.id.rawValue)
             }
@@ -74,16 +77,16 @@ extension CopyRole {
         case .standby(let server):
             line.write(byte: Self.standbyMark)
             if let server { Self.write(server, to: &line) }
-        case .lead(let names):
-            var mark = Self.leadMark
+        case .lead(let server, let names):
+            line.write(byte: Self.leadMark)
+            if let server { Self.write(server, to: &line) }
             for name in names {
-                line.write(byte: mark)
+                line.write(byte: Self.comma)
                 line.write(UInt64(name.index))
                 line.write(byte: Self.at)
                 Self.write(name.server, to: &line)
                 line.write(byte: Self.at)
                 line.write(name.id.rawValue)
-                mark = Self.comma
             }
         }
     }
@@ -111,9 +114,12 @@ extension CopyRole {
             guard let server = ServerID(digits: rest) else { return nil }
             self = .standby(leadOn: server)
         case Self.leadMark:
+            let first = rest.index(of: Self.comma, from: 0) ?? rest.count
+            let server = first == 0 ? nil : ServerID(digits: UnsafeRawBufferPointer(rebasing: rest[..<first]))
+            guard (first == 0) == (server == nil), !rest.isEmpty else { return nil }
             var names: [CopyName] = []
-            names.reserveCapacity(2)
-            var position = 0
+            if first < rest.count { names.reserveCapacity(2) }
+            var position = first + 1
             while position <= rest.count {
                 let end = rest.index(of: Self.comma, from: position) ?? rest.count
                 guard let name = CopyName(UnsafeRawBufferPointer(rebasing: rest[position..<end])), name.index != copy,
@@ -123,7 +129,7 @@ extension CopyRole {
                 names.append(name)
                 position = end + 1
             }
-            self = .lead(naming: names)
+            self = .lead(on: server, naming: names)
         default: return nil
         }
     }

@@ -150,4 +150,62 @@ struct BringingForwardTests {
         #expect(world.delivered.count == 1)
         #expect(world.calls(on: 3).isEmpty)
     }
+
+    // MARK: Server processes that are gone
+
+    /// Node 0 is back as another process.
+    static func withNode0Replaced() throws -> CoreWorld {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        world.core.answered(
+            .probing, link: 0, replies: [.using(.default)], isLost: false,
+            generation: .init(2, serverID: ServerID(7)), sentAt: world.now, now: world.now)
+        return world
+    }
+
+    @Test func `standbys of leads that a process had which is gone are brought forward`() throws {
+        let world = try Self.withNode0Replaced()
+        #expect(world.hasWork(for: 4))
+        let record = try Self.standby("a", due: .seconds(1))
+        world.answer(node: 4) { _ in .found(BeanstalkJobID(11), record) }
+        #expect(world.calls(on: 4) == [.lookAhead(BeanstalkJobID(11))])
+        world.answer(node: 4) { _ in Self.statistics(11, left: 2) }
+        #expect(world.calls(on: 4) == [.fetch(BeanstalkJobID(11))])
+    }
+
+    @Test func `a standby whose lead is not missed is left, and looked at again`() throws {
+        let world = try Self.withNode0Replaced()
+        let record = try CoreWorld.record(
+            "a", due: .seconds(1), copy: 1, role: .standby(leadOn: CoreWorld.server(2)))
+        world.answer(node: 4) { _ in .found(BeanstalkJobID(11), record) }
+        #expect(world.calls(on: 4).isEmpty && !world.hasWork(for: 4))
+        world.advance(by: .milliseconds(50))
+        world.tick()
+        #expect(world.hasWork(for: 4))
+    }
+
+    @Test func `once a lead of that process is seen its leads are not missed any more`() throws {
+        let world = try Self.withNode0Replaced()
+        world.answer(
+            node: 1,
+            reserved: [(5, try CoreWorld.record("b", due: .seconds(1), role: .lead(on: ServerID(9), naming: [])))])
+        #expect(world.core.goneServers == [CoreWorld.server(0)])
+        world.answer(
+            node: 0,
+            reserved: [
+                (5, try CoreWorld.record("c", due: .seconds(1), role: .lead(on: CoreWorld.server(0), naming: [])))
+            ])
+        #expect(!world.core.goneServers.contains(CoreWorld.server(0)))
+    }
+
+    @Test func `a standby whose lead was on a process that nobody is tells that it is gone`() throws {
+        let world = try CoreWorld()
+        for link in 0..<6 { world.answer(node: link) }
+        world.answer(
+            node: 1,
+            reserved: [(11, try CoreWorld.record("a", due: .zero, copy: 1, role: .standby(leadOn: ServerID(9))))])
+        world.answerLedger()
+        #expect(world.delivered.count == 1)
+        #expect(world.core.goneServers == [ServerID(9)])
+    }
 }

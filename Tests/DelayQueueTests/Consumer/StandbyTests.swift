@@ -11,7 +11,7 @@ struct StandbyTests {
     }
 
     /// Copy 0 is the lead, copies 1 and 2 stand by on the nodes of these numbers, as 11 and 12.
-    static let lead = CopyRole.lead(naming: [name(1, on: 1, 11), name(2, on: 2, 12)])
+    static let lead = CopyRole.lead(on: CoreWorld.server(0), naming: [name(1, on: 1, 11), name(2, on: 2, 12)])
 
     static func isDelete(_ kind: NodeCall.Kind) -> Bool { if case .delete = kind { true } else { false } }
 
@@ -61,7 +61,11 @@ struct StandbyTests {
         world.answer(
             node: 0,
             reserved: [
-                (1, try CoreWorld.record("a", due: .zero, role: .lead(naming: [stranger, Self.name(2, on: 2, 12)])))
+                (
+                    1,
+                    try CoreWorld.record(
+                        "a", due: .zero, role: .lead(on: nil, naming: [stranger, Self.name(2, on: 2, 12)]))
+                )
             ])
         world.answerLedger()
         world.settle(world.delivered[0].id, .complete)

@@ -25,9 +25,14 @@ struct CopyRoleTests {
     }
 
     @Test func `a lead names its standbys, a standby the server of its lead`() throws {
-        let lead = CopyRole.lead(naming: [Self.name(1, Self.server, 42), Self.name(2, Self.other, 7)])
+        let lead = CopyRole.lead(on: nil, naming: [Self.name(1, Self.server, 42), Self.name(2, Self.other, 7)])
         let expected: [(CopyRole, Int, String)] = [
-            (lead, 0, "DQ1 a 5 0/3+1@0123456789abcdef@42,2@ffffffffffffffff@7 30 7\r\n\r\nbody"),
+            (lead, 0, "DQ1 a 5 0/3+,1@0123456789abcdef@42,2@ffffffffffffffff@7 30 7\r\n\r\nbody"),
+            (
+                .lead(on: Self.other, naming: [Self.name(0, Self.server, 42)]), 1,
+                "DQ1 a 5 1/3+ffffffffffffffff,0@0123456789abcdef@42 30 7\r\n\r\nbody"
+            ),
+            (.lead(on: Self.server, naming: []), 0, "DQ1 a 5 0/3+0123456789abcdef 30 7\r\n\r\nbody"),
             (.standby(leadOn: Self.server), 1, "DQ1 a 5 1/3~0123456789abcdef 30 7\r\n\r\nbody"),
             (.standby(leadOn: nil), 2, "DQ1 a 5 2/3~ 30 7\r\n\r\nbody"),
             (.alone, 2, "DQ1 a 5 2/3 30 7\r\n\r\nbody"),
@@ -42,15 +47,16 @@ struct CopyRoleTests {
 
     @Test func `the longest role has the length that is reckoned with`() throws {
         let names = (1..<5).map { Self.name($0 + 50, Self.other, .max) }
-        #expect(CopyRole.lead(naming: names).length == CopyRole.greatestLength(copies: 5))
+        #expect(CopyRole.lead(on: Self.server, naming: names).length == CopyRole.greatestLength(copies: 5))
     }
 
     @Test(arguments: [
-        "0/3+", "0/3+1", "0/3+1@0123456789abcdef", "0/3+1@0123456789abcdef@", "0/3+1@0123456789ABCDEF@1",
-        "0/3+1@0123456789abcde@1", "0/3+3@0123456789abcdef@1", "0/3+0@0123456789abcdef@1",
-        "0/3+2@0123456789abcdef@1,1@0123456789abcdef@1", "0/3+1@0123456789abcdef@1,1@0123456789abcdef@1",
-        "0/3+1@0123456789abcdef@1,", "0/3+1@0123456789abcdef@-1", "0/3+1@0123456789abcdef@18446744073709551616",
-        "0/3~0", "0/3~0123456789abcdefa", "0/3~ ", "0/3~~", "0/3-", "0/3?", "0/+1@0123456789abcdef@1", "0~", "0+",
+        "0/3+", "0/3+1", "0/3+,", "0/3+1@0123456789abcdef@1", "0/3+0,1@0123456789abcdef@1", "0/3+,1@0123456789abcdef",
+        "0/3+,1@0123456789abcdef@", "0/3+,1@0123456789ABCDEF@1",
+        "0/3+,1@0123456789abcde@1", "0/3+,3@0123456789abcdef@1", "0/3+,0@0123456789abcdef@1",
+        "0/3+,2@0123456789abcdef@1,1@0123456789abcdef@1", "0/3+,1@0123456789abcdef@1,1@0123456789abcdef@1",
+        "0/3+,1@0123456789abcdef@1,", "0/3+,1@0123456789abcdef@-1", "0/3+,1@0123456789abcdef@18446744073709551616",
+        "0/3~0", "0/3~0123456789abcdefa", "0/3~ ", "0/3~~", "0/3-", "0/3?", "0/+,1@0123456789abcdef@1", "0~", "0+",
     ])
     func `what no writer makes is not read`(counts: String) {
         let record = JobRecord(parsing: ByteBuffer(string: "DQ1 a 5 \(counts) 30 7\r\n\r\nbody"))

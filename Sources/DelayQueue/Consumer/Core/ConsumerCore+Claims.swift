@@ -110,7 +110,7 @@ extension ConsumerCore {
         lastDelivery = now.uptime
         pace.step(now)
         effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
-        if claim.attempt == 1 { probeLead(of: id, now: now) }
+        if claim.attempt == 1 { lookForLead(of: id, now: now) }
     }
 
     // MARK: Waiting

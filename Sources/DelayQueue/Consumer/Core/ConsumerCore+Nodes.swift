@@ -187,6 +187,7 @@ extension ConsumerCore {
             return
         }
         let (name, fireTime, timeToRun) = (summary.name, summary.fireTime, summary.timeToRun)
+        if isMain(link), case .lead(let server?, _) = summary.role { sawLead(on: server) }
         let copy = HeldCopy(
             link: link, id: id, index: summary.index, isStandby: summary.role.isStandby, timeToRun: timeToRun,
             priority: summary.priority, confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)

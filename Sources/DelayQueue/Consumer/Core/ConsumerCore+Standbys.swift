@@ -20,7 +20,7 @@ extension ConsumerCore {
     /// One of a job's records tells where its other copies are.
     mutating func note(_ role: CopyRole, of id: HeldJobID) {
         switch role {
-        case .lead(let names): jobs[id]?.standbys = names
+        case .lead(_, let names): jobs[id]?.standbys = names
         case .standby(let server): jobs[id]?.leadServer = server
         case .alone: break
         }

@@ -111,6 +111,8 @@ package struct ConsumerCore: ~Copyable {
     }
 
     let settings: Settings
+    /// Server processes that are gone, and whose leads nobody has seen since.
+    var goneServers: [ServerID] = []
     /// The main link to each node, then the side link to each.
     var links: [Link]
     var jobs: HeldJobs

@@ -25,6 +25,8 @@ struct Link {
 
     /// Of a main link: it was lost, and is not back yet.
     var isAway = false
+    /// Of a main link: the server process that its node was last known to be.
+    var lastServer: ServerID?
     /// Of a side link: the node left a probe unanswered.
     var isSilent = false
     /// When the answer to a probe must be there.

@@ -179,7 +179,7 @@ package struct FanOut {
             jobs[put.job].refusedBy.append(node)
             return spare
         }
-        guard case .lead(let names) = role(of: put, leadOn: nil), !names.isEmpty else { return nil }
+        guard !role(of: put, leadOn: nil).names.isEmpty else { return nil }
         jobs[put.job].lead?.isNameless = true
         return node
     }
@@ -304,18 +304,18 @@ package struct FanOut {
 
     /// What the record says of the copy's place among its job's copies.
     ///
-    /// - Parameter server: the process that the job's lead is meant for.
+    /// - Parameter server: the process that the job's lead is meant for, where that is known.
     package func role(of put: Put, leadOn server: ServerID?) -> CopyRole {
         guard let lead = jobs[put.job].lead else { return .alone }
         if put.copy != lead.copy { return .standby(leadOn: server) }
         if lead.isNameless { return .alone }
         var names: [CopyName] = []
         for copy in jobs[put.job].copies {
-            guard case .stored(let id) = copy.answer, let server = copy.generation?.serverID else { continue }
+            guard case .stored(let id) = copy.answer, let process = copy.generation?.serverID else { continue }
             if names.isEmpty { names.reserveCapacity(jobs[put.job].copies.count) }
-            names.append(CopyName(index: copy.index, server: server, id: id))
+            names.append(CopyName(index: copy.index, server: process, id: id))
         }
-        return names.isEmpty ? .alone : .lead(naming: names)
+        return names.isEmpty && server == nil ? .alone : .lead(on: server, naming: names)
     }
 
     /// The node a job's lead is meant for.

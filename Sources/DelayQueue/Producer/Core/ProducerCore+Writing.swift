@@ -104,8 +104,8 @@ extension ProducerCore {
             let job = write.entries[place.job].job
             // Checked when the job was prepared; the delay has only become shorter since.
             let delay = (try? PutDelay.seconds(until: job.fireTime, now: now.wall)) ?? 0
-            let role = write.fanOut.role(
-                of: place, leadOn: write.fanOut.leadNode(of: place.job).flatMap { generations[$0]?.serverID })
+            let leadNode = tube == .main ? node : write.fanOut.leadNode(of: place.job)
+            let role = write.fanOut.role(of: place, leadOn: leadNode.flatMap { generations[$0]?.serverID })
             return NodeCommands.Put(
                 place: place, job: job, copies: write.declaredCopies(of: place.job), role: role,
                 priority: role.isStandby ? DuePriority.ofStandby(job.priority) : job.priority,
