@@ -20,14 +20,14 @@ struct BringingForwardTests {
     /// All links are connected, then the main link to node 0 is lost.
     static func withoutNode0() throws -> CoreWorld {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         world.fail(link: 0)
         return world
     }
 
     @Test func `while all nodes are well nothing is sent for it`() throws {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         world.advance(by: .seconds(1))
         world.tick()
         #expect((3..<6).allSatisfy { world.nextBatch(for: $0) == nil })
@@ -105,7 +105,7 @@ struct BringingForwardTests {
 
     @Test func `a node that leaves a probe unanswered is in doubt, until it answers`() throws {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         world.answer(node: 1, reserved: [(11, try Self.standby("a", due: .zero))])
         world.answerLedger()
         #expect(world.delivered.count == 1, "it runs, from its standby")
@@ -126,7 +126,7 @@ struct BringingForwardTests {
 
     @Test func `a fleet that cannot keep up is no outage`() throws {
         let world = try CoreWorld(demand: 100)
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         for job in 0..<20 {
             world.answer(node: 1, reserved: [(UInt64(20 + job), try Self.standby("a\(job)", due: .zero))])
             world.answerLedger()
@@ -140,7 +140,7 @@ struct BringingForwardTests {
 
     @Test func `a job that is known to have run before proves nothing`() throws {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = ClaimOwner(unchecked: "other")
         _ = world.perform(.claim(owner, createsRecord: true), on: key)
@@ -156,7 +156,7 @@ struct BringingForwardTests {
     /// Node 0 is back as another process.
     static func withNode0Replaced() throws -> CoreWorld {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         world.core.answered(
             .probing, link: 0, replies: [.using(.default)], isLost: false,
             generation: .init(2, serverID: ServerID(7)), sentAt: world.now, now: world.now)
@@ -200,7 +200,7 @@ struct BringingForwardTests {
 
     @Test func `a standby whose lead was on a process that nobody is tells that it is gone`() throws {
         let world = try CoreWorld()
-        for link in 0..<6 { world.answer(node: link) }
+        world.connectSideLinks()
         world.answer(
             node: 1,
             reserved: [(11, try CoreWorld.record("a", due: .zero, copy: 1, role: .standby(leadOn: ServerID(9))))])

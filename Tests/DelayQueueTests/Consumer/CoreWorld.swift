@@ -30,6 +30,7 @@ final class CoreWorld {
         core = ConsumerCore(settings: settings)
         core.setDemand(demand, now: now)
         sent = Array(repeating: [], count: nodes * 2)
+        for node in addresses.indices { connect(node) }
     }
 
     // MARK: The core
@@ -75,9 +76,15 @@ final class CoreWorld {
 
     func side(of node: Int) -> Int { node + core.settings.nodes.count }
 
-    /// The side links are connected.
+    func connect(_ link: Int) {
+        core.answered(
+            .probing, link: link, replies: [.using(.default)], isLost: false,
+            generation: ConnectionGeneration(1, serverID: Self.server(core.node(of: link))), sentAt: now, now: now)
+    }
+
+    /// The side links are connected, as the main ones are from the start.
     func connectSideLinks() {
-        for node in core.settings.nodes.indices { answer(node: side(of: node)) }
+        for node in core.settings.nodes.indices { connect(side(of: node)) }
     }
 
     /// Commands for a link that are to be sent.
@@ -90,6 +97,10 @@ final class CoreWorld {
     ) {
         let sentAt = now
         guard let batch = core.nextBatch(for: node, now: now) ?? afterRest(node) else { return }
+        if batch == .probing {
+            connect(node)
+            return answer(node: node, reserved: reserved, after: wait, replies: replying)
+        }
         advance(by: wait)
         var replies: [BeanstalkReply] = []
         for call in batch.calls {

@@ -9,13 +9,14 @@ extension ConsumerCore {
     /// What to send to a node now; nil when there is nothing to send, or more to be gathered first.
     package mutating func nextBatch(for link: Int, now: Moment) -> NodeBatch? {
         let limit = reserveLimit(on: link, now: now)
-        if !isMain(link), links[link].generation == nil { return wantsSideLinks ? .probing : nil }
-        // A reserve may wait for long, and only an answer shows that the node is back.
-        if isMain(link), links[link].isAway, limit > 0 { return .probing }
+        // A reserve may wait for long, and only an answer shows who is at the other end.
+        if links[link].generation == nil { return mayConnect(link, limit: limit) ? .probing : nil }
         if !isMain(link), shouldPeek(over: link) { peek(over: link) }
         guard limit > 0 || !links[link].calls.isEmpty else { return nil }
         if shouldRest(link, limit: limit, now: now) {
-            if links[link].rest == .none { links[link].rest = .until(now.uptime + GatheringPace.rest) }
+            if links[link].rest == .none {
+                links[link].rest = .until(now.uptime + (isMain(link) ? GatheringPace.rest : Link.restOfNamedDeletes))
+            }
             return nil
         }
         let calls = links[link].calls
@@ -43,7 +44,7 @@ extension ConsumerCore {
     /// Whether ``nextBatch(for:now:)`` would have something to send.
     package func hasWork(for link: Int, now: Moment) -> Bool {
         let limit = reserveLimit(on: link, now: now)
-        if !isMain(link), links[link].generation == nil { return wantsSideLinks }
+        if links[link].generation == nil { return mayConnect(link, limit: limit) }
         if !isMain(link), shouldPeek(over: link) { return true }
         guard limit > 0 || !links[link].calls.isEmpty else { return false }
         return links[link].rest == .none || !shouldRest(link, limit: limit, now: now)
@@ -62,6 +63,7 @@ extension ConsumerCore {
         }
         if limit > 0, !links[link].isDry, !isScarce(limit) || !pace.isBrisk(now) { return false }
         if isDraining || links[link].hasUrgentCalls || links[link].calls.count >= Link.fullBatch { return false }
+        if !isMain(link) { return true }
         return pace.isBrisk(now) || claimsUnderway + settlementsUnderway > 0
     }
 

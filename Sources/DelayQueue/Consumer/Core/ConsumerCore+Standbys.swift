@@ -8,8 +8,12 @@ extension ConsumerCore {
 
     func node(of link: Int) -> Int { isMain(link) ? link : link - settings.nodes.count }
 
-    /// The side links are made before they are needed: until one is, no server process is known to be its other end.
-    var wantsSideLinks: Bool { !isDraining && (unmetDemand > 0 || !jobs.isEmpty) }
+    /// Side links are made before they are needed: until one is, no server process is known to be its other end.
+    ///
+    /// - Parameter limit: how many copies may be reserved on it.
+    func mayConnect(_ link: Int, limit: Int) -> Bool {
+        isMain(link) ? limit > 0 : !isDraining && (unmetDemand > 0 || !jobs.isEmpty)
+    }
 
     /// The side link that is connected to a server process.
     func sideLink(to server: ServerID) -> Int? {

@@ -37,6 +37,10 @@ struct Link {
     /// The last number that was looked at.
     var seen: UInt64?
 
+    /// How long deletes by name gather: nobody waits for them, as long as they come before the standbys are ready, a
+    /// second after their dates or later.
+    static let restOfNamedDeletes = Duration.milliseconds(250)
+
     static let firstBurst = 2
     static let largestBurst = 128
     /// Where this many jobs are wanted, the node is asked for them without waiting for more.
