@@ -31,14 +31,12 @@ struct SealingTests {
         var copies: [ByteBuffer] = []
         for placement in receipt.placements {
             let node = try #require(scenario.nodes.firstIndex(of: placement.node))
-            let id = try #require(placement.id)
+            // A lead may still be on its way where the ledger would tell of a revocation.
+            guard let id = placement.id else { continue }
             copies.append(try await scenario.withConnection(to: node) { try #require(try await $0.peek(id)).body })
         }
+        #expect(copies.count >= 2)
         return copies
-    }
-
-    private func buried(on node: Int, in scenario: Scenario) async throws -> Int {
-        try await scenario.statistics(of: node)?.currentJobsBuried ?? 0
     }
 
     @Test(arguments: [KeyRing.Mode.encrypt, .sign])
@@ -136,7 +134,7 @@ struct SealingTests {
                     }
                     try await scenario.eventually {
                         let (all, buried) = (
-                            try await scenario.jobCount(on: 0), try await buried(on: 0, in: scenario)
+                            try await scenario.jobCount(on: 0), try await scenario.buriedCount(on: 0)
                         )
                         return all == forged.count && buried == all
                     }
@@ -184,12 +182,12 @@ struct SealingTests {
                         for try await job in stale { Issue.record("\(job.text) was delivered") }
                     }
                     for node in scenario.nodes.indices {
-                        try await scenario.eventually { try await buried(on: node, in: scenario) == 1 }
+                        try await scenario.eventually { try await scenario.buriedCount(on: node) == 1 }
                     }
                     group.cancelAll()
                 }
                 for node in scenario.nodes.indices {
-                    _ = try await scenario.withConnection(to: node) { try await $0.kick(bound: 10) }
+                    try await scenario.kick(on: node)
                 }
                 job = try #require(try await iterator.next())
                 #expect(job.text == "too early")
@@ -228,7 +226,7 @@ struct SealingTests {
                         for try await job in strict { Issue.record("\(job.text) was delivered") }
                     }
                     for node in scenario.nodes.indices {
-                        try await scenario.eventually { try await buried(on: node, in: scenario) == 1 }
+                        try await scenario.eventually { try await scenario.buriedCount(on: node) == 1 }
                     }
                     group.cancelAll()
                 }

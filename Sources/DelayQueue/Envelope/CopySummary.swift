@@ -17,7 +17,8 @@ extension JobRecord {
         case .native(let envelope):
             CopySummary(
                 name: JobName(id: envelope.id, isGoQueue: false), fireTime: envelope.fireTime,
-                timeToRun: Int64(envelope.timeToRun) * 1_000_000, priority: envelope.role.isStandby ? DuePriority.ofStandby(envelope.priority) : envelope.priority,
+                timeToRun: Int64(envelope.timeToRun) * 1_000_000,
+                priority: envelope.role.isStandby ? DuePriority.ofStandby(envelope.priority) : envelope.priority,
                 index: envelope.copy, role: envelope.role)
         case .goQueue(let record):
             CopySummary(

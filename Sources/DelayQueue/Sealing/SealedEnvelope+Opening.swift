@@ -19,7 +19,8 @@
             return .success(
                 Envelope(
                     id: line.id, fireTime: line.fireTime, copy: line.copy, copies: line.copies,
-                    role: line.role, timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content))
+                    role: line.role, timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content
+                ))
         }
 
         private func decrypted(with key: SealingKey, queue: TubeName) -> ByteBuffer? {

@@ -14,7 +14,9 @@ struct HeldJobsTests {
     }
 
     private func copy(_ id: UInt64, on node: Int = 0) -> HeldCopy {
-        HeldCopy(link: node, id: BeanstalkJobID(id), index: node, isStandby: false, timeToRun: 1_000_000, priority: 0, confirmedAt: nil)
+        HeldCopy(
+            link: node, id: BeanstalkJobID(id), index: node, isStandby: false, timeToRun: 1_000_000, priority: 0,
+            confirmedAt: nil)
     }
 
     private func insert(_ id: String, into jobs: inout HeldJobs) throws -> HeldJobID {

@@ -48,7 +48,7 @@ extension World {
     /// Over a connection of the operator's own, which may break between the two steps.
     private func bringForward(_ copy: StoredCopy, of key: LedgerKey) {
         guard let node = addresses.firstIndex(where: { $0.address == copy.address }) else { return }
-        let advance = CopyAdvance(copy.id, of: key, queue: .default, tube: .default)
+        let advance = CopyAdvance(copy.id, of: key, queue: .default, on: addresses[node])
         let connection = makeConnection()
         let deaths = nodes[node].deaths
         after(latency()) { [unowned self] in
@@ -68,7 +68,7 @@ extension World {
         switch command {
         case .peek(let id): server.find(id).map { .found(id, $0.bytes) } ?? .notFound
         case .statsJob(let id):
-            server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks)) } ?? .notFound
+            server.find(id).map { .ok(SimulatedNode.statistics(kicks: $0.kicks, tube: $0.tube)) } ?? .notFound
         case .reserveJob(let id): server.reserve(id, by: connection, now: now)
         case .release(let id, let priority, let delay):
             server.release(id, priority: priority, delay: Int64(delay) * 1_000_000, by: connection, now: now)

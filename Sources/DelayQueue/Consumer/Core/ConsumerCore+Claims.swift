@@ -118,7 +118,8 @@ extension ConsumerCore {
         jobs.enter(.holding, id)
         guard let job = jobs[id] else { return }
         // Its lead waits elsewhere for the same time, and must get the chance to run first.
-        let remaining = job.copies.allSatisfy(\.isStandby) ? remaining + .seconds(Int64(StandbyDelay.seconds)) : remaining
+        let remaining =
+            job.copies.allSatisfy(\.isStandby) ? remaining + .seconds(Int64(StandbyDelay.seconds)) : remaining
         job.due = now.wall + remaining
         if isDraining || remaining > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))

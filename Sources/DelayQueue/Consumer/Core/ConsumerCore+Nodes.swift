@@ -254,7 +254,8 @@ extension ConsumerCore {
                 links[link].isDegraded = true
                 effects.append(.warning(.copyStuck, call.job.flatMap { jobs[$0]?.id }, node: node(of: link), nil))
             default:
-                effects.append(.warning(.releaseMisanswered, call.job.flatMap { jobs[$0]?.id }, node: node(of: link), nil))
+                effects.append(
+                    .warning(.releaseMisanswered, call.job.flatMap { jobs[$0]?.id }, node: node(of: link), nil))
             }
         case .fetch:
             if case .reserved(let id, let bytes) = reply {
@@ -283,7 +284,9 @@ extension ConsumerCore {
         case .buryForeign(let copy, _):
             let problem = links[link].unverified.removeValue(forKey: copy)
             guard reply == .buried(nil) else { return }
-            effects.append(problem.map { .unverifiedJob(node: node(of: link), copy, $0) } ?? .foreignJob(node: node(of: link), copy, .bury))
+            effects.append(
+                problem.map { .unverifiedJob(node: node(of: link), copy, $0) }
+                    ?? .foreignJob(node: node(of: link), copy, .bury))
         }
     }
 

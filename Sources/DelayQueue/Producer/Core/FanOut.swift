@@ -262,7 +262,9 @@ package struct FanOut {
     /// The standbys' answers are in, or not waited for any longer.
     private mutating func sendLater() -> [Action] {
         if concludesEarly {
-            for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten { conclude(job) }
+            for job in jobs.indices where jobs[job].fate == .open && jobs[job].stored >= minimumWritten {
+                conclude(job)
+            }
         }
         var due = Array(repeating: 0, count: jobs.count)
         for (_, puts) in later { for put in puts { due[put.job] += 1 } }

@@ -168,7 +168,8 @@ extension ProducerCore {
     }
 
     private mutating func cleared(
-        _ replies: PutReplies, _ tube: CopyTube, _ commands: NodeCommands, of id: WriteID, _ outcome: BatchOutcome<BeanstalkReply>,
+        _ replies: PutReplies, _ tube: CopyTube, _ commands: NodeCommands, of id: WriteID,
+        _ outcome: BatchOutcome<BeanstalkReply>,
         now: Moment
     ) {
         guard var write = writes.removeValue(forKey: id) else { return }

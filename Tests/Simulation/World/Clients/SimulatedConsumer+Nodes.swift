@@ -10,7 +10,8 @@ extension SimulatedConsumer {
         guard links[link].underway == nil, links[link].retryAt <= world.now,
             let next = core.nextBatch(for: link, now: moment)
         else { return }
-        let batch = Batch(next, sentAt: moment, connection: links[link].connection, deaths: world.nodes[node(of: link)].deaths)
+        let batch = Batch(
+            next, sentAt: moment, connection: links[link].connection, deaths: world.nodes[node(of: link)].deaths)
         links[link].underway = batch
         if let generation = next.generation,
             links[link].connection == nil || generation != links[link].generation

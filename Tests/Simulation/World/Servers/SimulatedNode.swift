@@ -68,7 +68,8 @@ final class SimulatedNode {
     // MARK: Commands
 
     func put(
-        _ bytes: ByteBuffer, into tube: CopyTube = .main, priority: UInt32, delay: Int64, timeToRun: Int64, origin: Origin, now: Int64
+        _ bytes: ByteBuffer, into tube: CopyTube = .main, priority: UInt32, delay: Int64, timeToRun: Int64,
+        origin: Origin, now: Int64
     ) -> BeanstalkReply {
         lastID += 1
         jobs.append(
@@ -148,9 +149,10 @@ final class SimulatedNode {
     }
 
     /// What `stats-job` answers, as far as anybody here looks at it.
-    static func statistics(kicks: Int) -> ByteBuffer {
-        ByteBuffer(
-            string: "---\nid: 1\ntube: default\nstate: reserved\npri: 1\nage: 1\ndelay: 0\nttr: 10\ntime-left: 9\n"
+    static func statistics(kicks: Int, tube: CopyTube = .main) -> ByteBuffer {
+        let name = tube == .main ? "default" : "default.standby"
+        return ByteBuffer(
+            string: "---\nid: 1\ntube: \(name)\nstate: reserved\npri: 1\nage: 1\ndelay: 0\nttr: 10\ntime-left: 9\n"
                 + "file: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\nkicks: \(kicks)\n")
     }
 
