@@ -7,8 +7,8 @@ package struct CopyOptions: ParsableArguments {
         help: ArgumentHelp(
             "Have all copies of a job ready at its date, instead of one at the date and the others 2 seconds later.",
             discussion: """
-                Then no job is late when a node dies; but consumers fetch every copy, and nodes have half as much \
-                again to do. DQ_COPIES_TOGETHER=1 in the environment stands in for it.
+                Then no job is late when a node dies; but consumers fetch every copy, and to consume a job takes nodes \
+                half as many commands again. DQ_COPIES_TOGETHER=1 in the environment stands in for it.
                 """))
     package var copiesTogether = false
 
