@@ -52,7 +52,11 @@ struct ProducerFaultTests {
     @Test func `a refusal says so where a consumer had the job before it was withdrawn`() async throws {
         try await Scenario.run(nodes: 2) { scenario in
             try await scenario.cluster.nodes[1].suspend()
-            let producer = try scenario.producer(ledger: scenario.ledger) { $0.writeTimeout = .seconds(60) }
+            // Together, as a lead would wait for the answer of the node that hangs.
+            let producer = try scenario.producer(ledger: scenario.ledger) {
+                $0.copyMode = .together
+                $0.writeTimeout = .seconds(60)
+            }
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
                 let error = await #expect(throws: DelayQueueError.self) {

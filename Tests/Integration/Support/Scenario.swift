@@ -119,6 +119,9 @@ struct Scenario: Sendable {
     /// How many copies a node has buried in this scenario's tubes.
     func buriedCount(on node: Int) async throws -> Int { try await sum(on: node) { $0.currentJobsBuried } }
 
+    /// How many copies a node has delayed in this scenario's tubes.
+    func delayedCount(on node: Int) async throws -> Int { try await sum(on: node) { $0.currentJobsDelayed } }
+
     private func sum(on node: Int, _ count: (TubeStatistics) -> Int) async throws -> Int {
         var sum = 0
         for tube in CopyTube.allCases { sum += try await statistics(of: node, tube).map(count) ?? 0 }
