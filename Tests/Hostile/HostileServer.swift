@@ -14,6 +14,8 @@ final class HostileServer: Sendable {
         case hear(String)
         /// Sends the text again and again until the client hangs up.
         case sayForEver(String)
+        /// Waits for the first of some texts, and answers it with what belongs to it.
+        case answerFirst([(request: String, reply: String)])
         /// Waits for each occurrence of the first text and answers it with the second, for ever.
         case answer(String, with: String)
         case hangUp

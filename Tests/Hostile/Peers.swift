@@ -68,5 +68,11 @@ extension [HostileServer.Step] {
     /// What a server says to producers and consumers that ask who it is, before anything else on a connection.
     static var identification: [HostileServer.Step] { [.hear("stats"), .say(statistics("id: 0123456789abcdef\n"))] }
 
+    /// What it says to a consumer of the tube `default`, on its main connection or its side one.
+    static var greeting: [HostileServer.Step] {
+        let tube = "default.standby\r\n"
+        return [.answerFirst([("watch " + tube, "WATCHING 2\r\n"), ("use " + tube, "USING " + tube)])] + identification
+    }
+
     static func statistics(_ lines: String) -> String { "OK \(lines.utf8.count + 4)\r\n---\n\(lines)\r\n" }
 }

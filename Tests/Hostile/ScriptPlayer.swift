@@ -36,6 +36,9 @@ final class ScriptPlayer: ChannelInboundHandler {
             case .say(let text): write(ByteBuffer(string: text), context)
             case .send(let bytes): write(ByteBuffer(bytes: bytes), context)
             case .hear(let text): guard hear(text) else { return }
+            case .answerFirst(let choices):
+                guard let choice = choices.first(where: { hear($0.request) }) else { return }
+                write(ByteBuffer(string: choice.reply), context)
             case .sayForEver(let text):
                 repeatForEver(
                     ByteBuffer(string: String(repeating: text, count: max(1, 16_384 / text.utf8.count))), context)

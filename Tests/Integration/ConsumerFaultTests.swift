@@ -122,7 +122,7 @@ struct ConsumerFaultTests {
                         // The copies of the one dead job, and no others.
                         var counts: [Int] = []
                         for node in scenario.nodes.indices {
-                            counts.append(try await scenario.statistics(of: node)?.currentJobsDelayed ?? 0)
+                            counts.append(try await scenario.delayedCount(on: node))
                             counts.append(try await scenario.jobCount(on: node))
                         }
                         return counts == Array(repeating: 1, count: 6)

@@ -42,11 +42,9 @@ struct DeadJobsTests {
                 }
             }
             try await scenario.eventually {
+                // Those that stand by surface later, are told of, and go back too.
                 for id in ids {
-                    guard try await dead.find(id)?.copies.count == scenario.nodes.count else { return false }
-                }
-                for node in scenario.nodes.indices {
-                    guard try await scenario.statistics(of: node)?.currentJobsDelayed == ids.count else { return false }
+                    guard try await waits(id, dead, on: scenario) else { return false }
                 }
                 return true
             }
@@ -147,7 +145,7 @@ struct DeadJobsTests {
                     #expect(try await dead.drop(ids[0]) == false)
                     // A day in a moment: whoever has the copy ready asks the ledger, and deletes it.
                     for node in scenario.nodes.indices {
-                        _ = try await scenario.withConnection(to: node) { try await $0.kick(bound: 10) }
+                        try await scenario.kick(on: node)
                     }
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask {
@@ -155,14 +153,35 @@ struct DeadJobsTests {
                         }
                         try await scenario.eventually {
                             for node in scenario.nodes.indices {
-                                let statistics = try await scenario.statistics(of: node)
-                                guard statistics?.currentJobsDelayed == 1, try await scenario.jobCount(on: node) == 1
-                                else { return false }
+                                guard try await scenario.jobCount(on: node) == 1 else { return false }
                             }
-                            return true
+                            return try await waits(ids[1], dead, on: scenario)
                         }
                         group.cancelAll()
                     }
+                }
+            }
+        }
+    }
+
+    /// Whether all copies of a dead job wait.
+    private func waits(_ id: JobID, _ dead: DeadJobs, on scenario: Scenario) async throws -> Bool {
+        guard let job = try await dead.find(id) else { return false }
+        let copies = await dead.copies(of: [job])
+        return scenario.nodes.allSatisfy { copies[$0.address]?.values.reduce(0, +) == 1 }
+    }
+
+    @Test func `copies are counted by the tube they lie in`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            let consumer = try scenario.consumer()
+            try await scenario.closing(producer, consumer) {
+                try await withDeadJobs(in: scenario) { dead in
+                    let id = try await bury(["x"], producer, consumer, dead, in: scenario)[0]
+                    let job = try #require(try await dead.find(id))
+                    let counts = await dead.copies(of: [job])
+                    #expect(counts.values.reduce(0) { $0 + ($1[.main] ?? 0) } == 1)
+                    #expect(counts.values.reduce(0) { $0 + ($1[.standby] ?? 0) } == 2)
                 }
             }
         }

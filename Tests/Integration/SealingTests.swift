@@ -31,14 +31,12 @@ struct SealingTests {
         var copies: [ByteBuffer] = []
         for placement in receipt.placements {
             let node = try #require(scenario.nodes.firstIndex(of: placement.node))
-            let id = try #require(placement.id)
+            // A lead may still be on its way where the ledger would tell of a revocation.
+            guard let id = placement.id else { continue }
             copies.append(try await scenario.withConnection(to: node) { try #require(try await $0.peek(id)).body })
         }
+        #expect(copies.count >= 2)
         return copies
-    }
-
-    private func buried(on node: Int, in scenario: Scenario) async throws -> Int {
-        try await scenario.statistics(of: node)?.currentJobsBuried ?? 0
     }
 
     @Test(arguments: [KeyRing.Mode.encrypt, .sign])
@@ -80,10 +78,13 @@ struct SealingTests {
             let consumer = try Consumer(
                 nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: capture.logger)
             let producer = try scenario.producer(ledger: scenario.ledger) { $0.keyRing = ring }
+            // Its receipts name every copy, so that nothing of a revoked job is left until its date.
+            let waiting = try scenario.producer { $0.keyRing = ring }
             try await scenario.closing(producer, consumer) {
                 let real = try await producer.delay(.seconds(2), "real")
                 let copies = try await storedCopies(real, in: scenario)
-                let other = try await producer.delay(.seconds(60), "evil other")
+                let other = try await waiting.delay(.seconds(60), "evil other")
+                await waiting.close(within: .seconds(1))
 
                 // Due at once, under the real job's id.
                 var plain = ByteBuffer()
@@ -136,7 +137,7 @@ struct SealingTests {
                     }
                     try await scenario.eventually {
                         let (all, buried) = (
-                            try await scenario.jobCount(on: 0), try await buried(on: 0, in: scenario)
+                            try await scenario.jobCount(on: 0), try await scenario.buriedCount(on: 0)
                         )
                         return all == forged.count && buried == all
                     }
@@ -184,12 +185,12 @@ struct SealingTests {
                         for try await job in stale { Issue.record("\(job.text) was delivered") }
                     }
                     for node in scenario.nodes.indices {
-                        try await scenario.eventually { try await buried(on: node, in: scenario) == 1 }
+                        try await scenario.eventually { try await scenario.buriedCount(on: node) == 1 }
                     }
                     group.cancelAll()
                 }
                 for node in scenario.nodes.indices {
-                    _ = try await scenario.withConnection(to: node) { try await $0.kick(bound: 10) }
+                    try await scenario.kick(on: node)
                 }
                 job = try #require(try await iterator.next())
                 #expect(job.text == "too early")
@@ -228,7 +229,7 @@ struct SealingTests {
                         for try await job in strict { Issue.record("\(job.text) was delivered") }
                     }
                     for node in scenario.nodes.indices {
-                        try await scenario.eventually { try await buried(on: node, in: scenario) == 1 }
+                        try await scenario.eventually { try await scenario.buriedCount(on: node) == 1 }
                     }
                     group.cancelAll()
                 }
@@ -275,7 +276,11 @@ struct SealingTests {
     @Test(arguments: [KeyRing.Mode.encrypt, .sign])
     func `the usable size counts the seal`(mode: KeyRing.Mode) async throws {
         try await Scenario.run(maxJobSize: 1000) { scenario in
-            let producer = try scenario.producer { $0.keyRing = try? Self.ring("k1", mode: mode) }
+            // The size that is named has room for the names of standbys too, which need not be that long.
+            let producer = try scenario.producer {
+                $0.keyRing = try? Self.ring("k1", mode: mode)
+                $0.copyMode = .together
+            }
             try await scenario.closing(producer) {
                 let error = await #expect(throws: DelayQueueError.self) {
                     try await producer.delay(.seconds(60), String(repeating: "x", count: 1000))

@@ -9,11 +9,14 @@ import Testing
 @Suite("Single calls", .serialized, .timeLimit(.minutes(4)))
 struct SingleCallTests {
     /// Runs a body with a producer that is connected to all three nodes, one job on each, and waits long for stragglers.
+    ///
+    /// - Parameter mode: with copies that are put together all of them are under way at once.
     private static func connected(
-        _ body: @escaping @Sendable (Scenario, Producer) async throws -> Void
+        _ mode: CopyMode = .together, _ body: @escaping @Sendable (Scenario, Producer) async throws -> Void
     ) async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer {
+                $0.copyMode = mode
                 $0.stragglerGrace = .seconds(60)
                 $0.writeTimeout = .seconds(120)
             }
@@ -48,6 +51,21 @@ struct SingleCallTests {
             }
             let placements = try result.get().placements
             #expect(placements.map { $0.id == nil } == [false, false, true])
+        }
+    }
+
+    /// The node may have a standby, for whose answer the lead waits, or the lead itself.
+    @Test func `a node lost while standbys are under way costs its own copy`() async throws {
+        try await Self.connected(.standby) { scenario, producer in
+            try await scenario.cluster.nodes[2].suspend()
+            let call = Task { try await producer.delay(.seconds(600), "second") }
+            try await scenario.eventually {
+                let counts = (try await scenario.jobCount(on: 0), try await scenario.jobCount(on: 1))
+                return counts.0 + counts.1 > 2
+            }
+            await scenario.cluster.nodes[2].kill()
+            let stored = try await call.value.placements.filter { $0.id != nil }
+            #expect(Set(stored.map(\.node)) == Set(scenario.nodes.prefix(2)))
         }
     }
 

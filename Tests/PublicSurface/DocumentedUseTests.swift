@@ -36,7 +36,10 @@ private func invoices() throws -> [BeanstalkNode] {
     }
 
     @Test func `jobs are scheduled in any number, form and way`() async throws {
-        let producer = try Producer(nodes: try invoices())
+        var configuration = ProducerConfiguration()
+        #expect(configuration.copyMode == .standby)
+        configuration.copyMode = CopyMode.together
+        let producer = try Producer(nodes: try invoices(), configuration: configuration)
         let invoice = Invoice(number: 42, date: .now)
         var options = JobOptions(id: try JobID("invoice-42"), priority: .high, timeToRun: .seconds(20))
         options.headers["trace-id"] = "7"

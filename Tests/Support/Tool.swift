@@ -13,6 +13,7 @@ package struct Tool: Sendable {
     /// What the program's environment says of the cluster; nothing by default.
     package var environment: [Environment.Key: String?] = [
         "DQ_NODES": nil, "DQ_TUBE": nil, "DQ_REDIS": nil, "DQ_KEYS": nil, "DQ_TLS_CA": nil,
+        "DQ_COPIES_TOGETHER": nil,
     ]
 
     package init(_ name: String = "dq") {

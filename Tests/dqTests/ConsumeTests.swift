@@ -61,6 +61,7 @@ import Testing
             let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
             #expect(nodes.map { $0["dead"] as? Int } == [1, 1])
             #expect(nodes.map { $0["delayed"] as? Int } == [0, 0])
+            #expect(nodes.map { $0["standby"] as? Int } == [0, 0])
 
             let dead = try await tool.run("dead", "--json").objects()
             #expect(dead.count == 1)
@@ -77,13 +78,29 @@ import Testing
         }
     }
 
-    /// Makes a delayed job of the tube ready.
+    /// Makes delayed copies of both tubes ready.
     private func kick(_ address: String) async throws {
         let node = try BeanstalkNode(address)
-        let connection = BeanstalkConnection.beanstalk(
-            node.address, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "kick"))
-        _ = try await connection.kick(bound: 10)
-        await connection.close()
+        for tube in CopyTube.allCases {
+            let connection = BeanstalkConnection.beanstalk(
+                node.address, useTube: node.name(of: tube), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                logger: Logger(label: "kick"))
+            _ = try await connection.kick(bound: 10)
+            await connection.close()
+        }
+    }
+
+    @Test func aCopyThatStandsByKeepsAQueueFromBeingEmpty() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "0s", "x")
+            // The lead is gone with the node that had it.
+            let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
+            let lead = try #require(nodes.firstIndex { $0["standby"] as? Int == 0 })
+            await cluster.nodes[lead].kill()
+            let jobs = try await tool.run("consume", "--json", "--until-empty").objects()
+            #expect(try jobs.map { try $0.text("body") } == ["x"])
+        }
     }
 
     @Test func aDeadJobThatIsDroppedNeverRuns() async throws {
@@ -101,6 +118,7 @@ import Testing
             #expect(runs.output.isEmpty)
             let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
             #expect(nodes.map { $0["delayed"] as? Int } == [0, 0])
+            #expect(nodes.map { $0["standby"] as? Int } == [0, 0])
         }
     }
 

@@ -1,4 +1,9 @@
+import Beanstalk
+import DelayQueue
 import DelayQueueTestKit
+import Logging
+import NIOCore
+import NIOPosix
 import Subprocess
 import TestSupport
 import Testing
@@ -16,16 +21,18 @@ import Testing
             let status = try JSONLine(outcome.output)
             let nodes = try status.objects("nodes")
             #expect(nodes.map { $0["node"] as? String } == cluster.addresses)
+            // Of each job one node has the lead.
+            for (counts, jobs) in [("ready", 1), ("delayed", 1), ("standby", 2)] {
+                #expect(nodes.reduce(0) { $0 + ($1[counts] as? Int ?? 0) } == jobs, "\(counts)")
+            }
             for node in nodes {
                 #expect(node["up"] as? Bool == true)
-                #expect(node["ready"] as? Int == 1)
-                #expect(node["delayed"] as? Int == 1)
+                #expect((node["oldest"] as? String)?.hasSuffix("Z") ?? false == (node["ready"] as? Int == 1))
+                #expect((node["next"] as? String)?.hasSuffix("Z") ?? false == (node["delayed"] as? Int == 1))
                 #expect(node["reserved"] as? Int == 0)
                 #expect(node["buried"] as? Int == 0)
                 #expect(node["binlog"] as? Bool == true)
                 #expect((node["version"] as? String)?.isEmpty == false)
-                #expect((node["oldest"] as? String)?.hasSuffix("Z") == true)
-                #expect((node["next"] as? String)?.hasSuffix("Z") == true)
             }
             let ledger = try #require(status.members["ledger"] as? [String: Any])
             #expect(ledger["up"] as? Bool == true)
@@ -34,6 +41,65 @@ import Testing
 
             let table = try await tool.run("status")
             #expect(table.lines.count { $0.hasPrefix("127.0.0.1:") } == 2)
+            #expect(table.lines.contains { $0.hasPrefix("node") && $0.contains("standby") })
+        }
+    }
+
+    @Test(arguments: [["--copies-together"], []])
+    func copiesThatAreWrittenTogetherStandBehindNoOther(_ option: [String]) async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            var tool = Tool(cluster)
+            if option.isEmpty { tool.environment["DQ_COPIES_TOGETHER"] = "1" }
+            _ = try await tool.run(["in", "1h", "x"] + option)
+            let nodes = try JSONLine(try await tool.run("status", "--json").output).objects("nodes")
+            #expect(nodes.map { $0["delayed"] as? Int } == [1, 1])
+            #expect(nodes.map { $0["standby"] as? Int } == [0, 0])
+            tool.environment["DQ_COPIES_TOGETHER"] = "yes"
+            let refused = try await tool.run("in", "1h", "x")
+            #expect(refused.status == .exited(64))
+            #expect(refused.errors.contains("DQ_COPIES_TOGETHER"))
+        }
+    }
+
+    @Test func warnsOfWhatIsWrongWithASecondTube() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster, tube: "mail")
+            _ = try await tool.run("in", "0s", "x", "--copies-together")
+            let node = try BeanstalkNode(cluster.addresses[0], tube: "mail")
+            let connection = BeanstalkConnection.beanstalk(
+                node.address, useTube: node.standbyTube, watchTubes: [node.standbyTube],
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "status"))
+            let copy = try await connection.put(
+                ByteBuffer(string: "x"), priority: 5, delay: 0, timeToRun: 10, timeout: .seconds(10))
+            let replies = await connection.execute(
+                [.reserveJob(copy), .bury(copy, priority: 5), .pauseTube(node.standbyTube, delay: 60)],
+                timeout: .seconds(10)
+            ).replies
+            #expect(replies.count == 3)
+            await connection.close()
+            let status = try JSONLine(try await tool.run("status", "--json").output)
+            let warnings = try #require(status.members["warnings"] as? [String])
+            for part in ["has paused tube mail.standby for", "has 1 buried jobs, 1 of them in tube mail.standby"] {
+                #expect(warnings.contains { $0.contains(part) }, "\(part): \(warnings)")
+            }
+            #expect(!warnings.contains { $0.contains("in others") }, "\(warnings)")
+        }
+    }
+
+    @Test func warnsOfNodesThatTakeRecordsOfDifferentSizes() async throws {
+        var options = BeanstalkdOptions()
+        options.maxJobSize = 1000
+        try await withLocalCluster(nodes: 2) { usual in
+            try await withLocalCluster(nodes: 1, redis: false, beanstalkdOptions: options) { small in
+                var tool = Tool(usual)
+                let part = "node \(small.addresses[0]) takes records of up to 1000 bytes and node"
+                for (addresses, isTold) in [(usual.addresses + small.addresses, true), (usual.addresses, false)] {
+                    tool.environment["DQ_NODES"] = addresses.joined(separator: ",")
+                    let status = try JSONLine(try await tool.run("status", "--json").output)
+                    let warnings = try #require(status.members["warnings"] as? [String])
+                    #expect(warnings.contains { $0.contains(part) } == isTold, "\(warnings)")
+                }
+            }
         }
     }
 

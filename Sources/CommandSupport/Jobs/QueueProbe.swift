@@ -78,7 +78,10 @@ package struct QueueProbe: Sendable {
             let copies = await dead.copies(of: try await dead.list())
             // Looked at last: a job that came meanwhile counts.
             let left = await jobsLeft()
-            return left.isDelayedOnly && left.delayed.allSatisfy { $0.value <= copies[$0.key, default: 0] }
+            return left.isDelayedOnly
+                && left.delayed.allSatisfy { address, delayed in
+                    delayed <= copies[address, default: [:]].values.reduce(0, +)
+                }
         } catch {
             if error.code == .cancelled { throw CancellationError() }
             guard error.isRetriable else { throw error }
@@ -98,21 +101,27 @@ package struct QueueProbe: Sendable {
         for node in nodes { await node.connection.close(drainingFor: .zero) }
     }
 
-    /// How many jobs each node has that are not buried: delayed ones, and those that are ready or reserved.
+    /// How many copies each node has in both tubes of the queue that are not buried: delayed ones, and those that are
+    /// ready or reserved.
     private func counts() async -> [(BeanstalkNode, Result<(delayed: Int, others: Int), BeanstalkError>)] {
         await withTaskGroup(
             of: (BeanstalkNode, Result<(delayed: Int, others: Int), BeanstalkError>).self
         ) { group in
             for (node, connection) in nodes {
                 group.addTask {
-                    do throws(BeanstalkError) {
-                        let statistics = try await connection.statsTube(node.tube, timeout: Self.timeout)
-                        let others = statistics.currentJobsReady + statistics.currentJobsReserved
-                        return (node, .success((statistics.currentJobsDelayed, others)))
-                    } catch {
-                        // A node no longer knows a tube that has no jobs and that nobody uses.
-                        return (node, error.code == .notFound ? .success((0, 0)) : .failure(error))
+                    var count = (delayed: 0, others: 0)
+                    for tube in CopyTube.allCases {
+                        do throws(BeanstalkError) {
+                            let statistics = try await connection.statsTube(
+                                node.name(of: tube), timeout: Self.timeout)
+                            count.delayed += statistics.currentJobsDelayed
+                            count.others += statistics.currentJobsReady + statistics.currentJobsReserved
+                        } catch {
+                            // A node no longer knows a tube that has no jobs and that nobody uses.
+                            if error.code != .notFound { return (node, .failure(error)) }
+                        }
                     }
+                    return (node, .success(count))
                 }
             }
             return await group.reduce(into: []) { $0.append($1) }

@@ -17,7 +17,7 @@ package struct ClusterOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The tube used on every node; 'default' unless given.",
+            "The tube used on every node, with a second one named after it, NAME.standby; 'default' unless given.",
             discussion: "DQ_TUBE in the environment stands in for it.", valueName: "name"))
     package var tube: String?
 
@@ -67,6 +67,8 @@ package struct ClusterOptions: ParsableArguments {
         } catch {
             throw ValidationError("\(source): \(error.message)")
         }
+        let problems = QueueName.problems(tube: tube)
+        guard problems.isEmpty else { throw ValidationError("\(source): \(problems.joined(separator: "; "))") }
         return tube
     }
 

@@ -18,17 +18,17 @@ package struct CopyAdvance: Sendable {
     private let copy: BeanstalkJobID
     private let key: LedgerKey
     private let queue: TubeName
-    private let tube: TubeName
+    private let node: BeanstalkNode
 
     /// - Parameters:
     ///   - key: the key of the job that it must be a copy of.
     ///   - queue: the queue of that job.
-    ///   - tube: the tube that the queue uses on the node.
-    package init(_ copy: BeanstalkJobID, of key: LedgerKey, queue: TubeName, tube: TubeName) {
+    ///   - node: where it lies, in either of the tubes that the queue has there.
+    package init(_ copy: BeanstalkJobID, of key: LedgerKey, queue: TubeName, on node: BeanstalkNode) {
         self.copy = copy
         self.key = key
         self.queue = queue
-        self.tube = tube
+        self.node = node
     }
 
     package var look: [BeanstalkCommand] { [.peek(copy), .statsJob(copy)] }
@@ -40,7 +40,7 @@ package struct CopyAdvance: Sendable {
     package func commands(after replies: [BeanstalkReply]) -> [BeanstalkCommand] {
         guard replies.count == 2, case .found(copy, let bytes) = replies[0], case .ok(let text) = replies[1],
             let priority = JobRecord(parsing: bytes).priority(ofJob: key, queue: queue),
-            (try? JobStatistics(parsing: text))?.tube == tube
+            let tube = (try? JobStatistics(parsing: text))?.tube, node.copyTube(named: tube) != nil
         else { return [] }
         return [.reserveJob(copy), .release(copy, priority: priority, delay: 0)]
     }

@@ -73,10 +73,10 @@ public struct DeadJobs: Sendable {
         return nil
     }
 
-    /// How many copies of these jobs wait on each node, counting those whose places the ledger knows and whose node
-    /// answers.
-    package func copies(of jobs: [DeadJob]) async -> [ServerAddress: Int] {
-        await withTaskGroup(of: (ServerAddress, Int).self) { group in
+    /// How many copies of these jobs wait in each tube of each node, counting those whose places the ledger knows and
+    /// whose node answers.
+    package func copies(of jobs: [DeadJob]) async -> [ServerAddress: [CopyTube: Int]] {
+        await withTaskGroup(of: (ServerAddress, [CopyTube: Int]).self) { group in
             for (node, connection) in nodes {
                 // A node that lost its data gives the same numbers again, so the records of two jobs may name one
                 // number.
@@ -89,14 +89,17 @@ public struct DeadJobs: Sendable {
 
     private static func count(
         _ ids: Set<BeanstalkJobID>, on node: BeanstalkNode, _ connection: BeanstalkConnection
-    ) async -> Int {
+    ) async -> [CopyTube: Int] {
         let replies = await connection.execute(ids.map { .statsJob($0) }, timeout: .seconds(2)).replies
-        // A number may mean another job by now, but only copies of dead jobs wait with this priority.
-        return replies.count { reply in
-            guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else { return false }
-            return statistics.tube == node.tube && statistics.state == .delayed
-                && statistics.priority == DuePriority.dead
+        var counts: [CopyTube: Int] = [:]
+        for case .ok(let text) in replies {
+            // A number may mean another job by now, but only copies of dead jobs wait with this priority.
+            guard let statistics = try? JobStatistics(parsing: text), statistics.state == .delayed,
+                statistics.priority == DuePriority.dead, let tube = node.copyTube(named: statistics.tube)
+            else { continue }
+            counts[tube, default: 0] += 1
         }
+        return counts
     }
 
     // MARK: Deciding
@@ -211,7 +214,7 @@ public struct DeadJobs: Sendable {
         guard let (node, connection) = nodes.first(where: { $0.node.address == copy.address }) else {
             return .notFound
         }
-        let advance = CopyAdvance(copy.id, of: key, queue: queue, tube: node.tube)
+        let advance = CopyAdvance(copy.id, of: key, queue: queue, on: node)
         let look = await connection.execute(advance.look, timeout: .seconds(2))
         let commands = advance.commands(after: look.replies)
         guard !commands.isEmpty else { return .notFound }

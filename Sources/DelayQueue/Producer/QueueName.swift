@@ -1,7 +1,7 @@
 import Beanstalk
 
 /// The name under which producers and consumers of the same nodes meet in the ledger.
-enum QueueName {
+package enum QueueName {
     static func problems(nodes: [BeanstalkNode], queue: String?) -> [String] {
         var problems: [String] = []
         var seen: Set<String> = []
@@ -9,16 +9,7 @@ enum QueueName {
             problems.append("nodes names \(node.address) more than once; copies must be on different servers")
         }
         let suffix = BeanstalkNode.standbySuffix
-        for tube in Set(nodes.map(\.tube.rawValue)).sorted() {
-            if tube.hasSuffix(suffix) {
-                problems.append("tube \(tube) ends in \(suffix), as the second tube of a queue does; name it otherwise")
-            }
-            if tube.utf8.count + suffix.utf8.count > TubeName.maximumLength {
-                problems.append(
-                    "tube \(tube) is too long: it may have \(TubeName.maximumLength - suffix.utf8.count) bytes, as a "
-                        + "second one is named after it")
-            }
-        }
+        for tube in Set(nodes.map(\.tube.rawValue)).sorted() { problems += Self.problems(tube: tube) }
         if let queue, queue.hasSuffix(suffix) {
             problems.append("queue \(queue) ends in \(suffix), as the second tube of a queue does; name it otherwise")
         }
@@ -31,6 +22,21 @@ enum QueueName {
             }
         } else if Set(nodes.map(\.tube)).count > 1 {
             problems.append("nodes use different tubes; set queue to the name their jobs share")
+        }
+        return problems
+    }
+
+    /// What stands in the way of a tube's having a second one beside it.
+    package static func problems(tube: String) -> [String] {
+        let suffix = BeanstalkNode.standbySuffix
+        var problems: [String] = []
+        if tube.hasSuffix(suffix) {
+            problems.append("tube \(tube) ends in \(suffix), as the second tube of a queue does; name it otherwise")
+        }
+        if tube.utf8.count + suffix.utf8.count > TubeName.maximumLength {
+            problems.append(
+                "tube \(tube) is too long: it may have \(TubeName.maximumLength - suffix.utf8.count) bytes, as a "
+                    + "second one is named after it")
         }
         return problems
     }

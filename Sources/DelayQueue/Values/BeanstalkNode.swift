@@ -11,7 +11,8 @@ public struct BeanstalkNode: Hashable, Sendable {
 
     /// - Parameter endpoint: `host:port`, `host` (port 11300), `[IPv6]:port`, or the path of a Unix socket.
     ///   Name a server the same way everywhere: receipts and records of dead jobs repeat the name.
-    /// - Parameter tube: where its jobs are; 1 to 200 characters of beanstalkd's set for tube names.
+    /// - Parameter tube: where its jobs are; 1 to 192 characters of beanstalkd's set for tube names. A second tube, for
+    ///   copies that stand by, is named after it: `mail.standby` after `mail`.
     /// - Throws: `invalidConfiguration`, with every problem in the message.
     public init(_ endpoint: String, tube: String = "default") throws(DelayQueueError) {
         var problems: [String] = []
@@ -47,11 +48,23 @@ extension BeanstalkNode {
     /// Where copies stand by that are not needed unless another one is lost.
     package var standbyTube: TubeName { tube.appending(Self.standbySuffix) ?? tube }
 
-    package func tube(_ tube: CopyTube) -> TubeName {
+    /// The name of one of the queue's tubes.
+    package func name(of tube: CopyTube) -> TubeName {
         switch tube {
         case .main: self.tube
         case .standby: standbyTube
         }
+    }
+
+    /// Which of the queue's tubes has this name; nil where it is another queue's.
+    package func copyTube(named name: TubeName) -> CopyTube? {
+        CopyTube.allCases.first { self.name(of: $0) == name }
+    }
+
+    /// The name of the queue that a tube belongs to, whichever of its tubes that is.
+    package static func queue(ofTube name: TubeName) -> String {
+        let name = name.rawValue
+        return name.hasSuffix(standbySuffix) ? String(name.dropLast(standbySuffix.utf8.count)) : name
     }
 }
 

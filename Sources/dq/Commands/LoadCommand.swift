@@ -29,7 +29,7 @@ struct LoadCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (json, path, options) = (json, file, job.options)
-        try await Scheduling.withProducer(cluster) { producer in
+        try await Scheduling.withProducer(cluster, copyMode: try job.copies.mode()) { producer in
             var file = try JobFile(path: path)
             var loader = Loader(producer: producer, options: options) { _, receipt in
                 if json { try await StandardStream.output.write(ReceiptText(receipt: receipt).json) }

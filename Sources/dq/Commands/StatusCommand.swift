@@ -7,7 +7,8 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show what the nodes and the ledger hold, and what weakens them.",
         discussion: """
-            Per node: whether it is up, its jobs by state, when the first ready job was due (oldest) and the first \
+            Per node: whether it is up, its jobs by state, the copies that stand by there for jobs of other nodes \
+            (standby, in any state; the tube NAME.standby), when the first ready job was due (oldest) and the first \
             delayed one is (next), version and binlog. The exit code is 0 whatever there is to warn of.
             """)
 

@@ -17,6 +17,8 @@ struct JobArguments: ParsableArguments {
     @Option(help: "How it is written: native, or goqueue for consumers written with go-queue.")
     var format: Format = .native
 
+    @OptionGroup var copies: CopyOptions
+
     @Flag(help: "Run at once what is due already, instead of refusing it.")
     var allowPast = false
 

@@ -6,7 +6,10 @@ extension ClusterStatus {
     /// For people: a table of the nodes, a line about the ledger, and the warnings.
     var table: [String] {
         var rows = [
-            ["node", "up", "ready", "delayed", "dead", "reserved", "buried", "oldest", "next", "version", "binlog"]
+            [
+                "node", "up", "ready", "delayed", "standby", "dead", "reserved", "buried", "oldest", "next", "version",
+                "binlog",
+            ]
         ]
         rows += nodes.map(row)
         var lines = ["tube \(tube) at \(DateText.string(time))", ""] + TextTable(rows).lines + [""]
@@ -21,7 +24,7 @@ extension ClusterStatus {
         guard let answer = status.answer else { return [name, "no"] }
         return [
             name, "yes", "\(answer.tube.currentJobsReady)", "\(answer.delayedJobs)",
-            answer.deadCopies.map { "\($0)" } ?? "-",
+            "\(answer.standbyJobs)", answer.allDeadCopies.map { "\($0)" } ?? "-",
             "\(answer.tube.currentJobsReserved)", "\(answer.tube.currentJobsBuried)",
             answer.oldest.map { distance(to: $0) } ?? "-", answer.next.map { distance(to: $0) } ?? "-",
             PrintableText.line(answer.server.version), answer.hasBinlog ? "yes" : "no",

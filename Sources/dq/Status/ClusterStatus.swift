@@ -33,14 +33,20 @@ struct ClusterStatus: Sendable {
         var warnings: [String] = []
         if !answer.hasBinlog { warnings.append("\(name) has no binlog: a restart loses its copies (start it with -b)") }
         if answer.server.isDraining { warnings.append("\(name) is draining: it takes no new jobs") }
-        if answer.tube.pause > 0 {
-            warnings.append("\(name) has paused the tube for \(answer.tube.pauseTimeLeft) s more")
+        for tube in [answer.tube, answer.standbyTube] {
+            guard let tube, tube.pause > 0 else { continue }
+            warnings.append("\(name) has paused tube \(tube.name) for \(tube.pauseTimeLeft) s more")
         }
-        if answer.tube.currentJobsBuried > 0 {
-            warnings.append("\(name) has \(answer.tube.currentJobsBuried) buried jobs")
+        if answer.buriedJobs > 0 {
+            let standbys = answer.standbyTube?.currentJobsBuried ?? 0
+            let place = standbys > 0 ? ", \(standbys) of them in tube \(status.node.standbyTube)" : ""
+            warnings.append("\(name) has \(answer.buriedJobs) buried jobs\(place)")
         }
         if answer.jobs == 0, answer.jobsInAllTubes > 0 {
-            let others = answer.otherTubes.prefix(5).map(\.rawValue).joined(separator: ", ")
+            // By queue: its second tube is no other place to look at.
+            let others = answer.otherTubes.map(BeanstalkNode.queue).reduce(into: [String]()) { queues, queue in
+                if !queues.contains(queue) { queues.append(queue) }
+            }.prefix(5).joined(separator: ", ")
             warnings.append(
                 "\(name) has no jobs in tube \(status.node.tube), and \(answer.jobsInAllTubes) in others (\(others))")
         }
@@ -59,6 +65,12 @@ struct ClusterStatus: Sendable {
             }
             seen[id] = status
         }
+        let sizes = nodes.compactMap { status in status.answer.map { ($0.server.maxJobSize, status.node.address) } }
+        if let least = sizes.min(by: { $0.0 < $1.0 }), let most = sizes.max(by: { $0.0 < $1.0 }), least.0 < most.0 {
+            warnings.append(
+                "node \(least.1) takes records of up to \(least.0) bytes and node \(most.1) of up to \(most.0): "
+                    + "longer jobs have fewer copies, or are refused (start all with the same -z)")
+        }
         return warnings
     }
 
@@ -67,7 +79,8 @@ struct ClusterStatus: Sendable {
         guard let answer = ledger.answer else { return ["the ledger is down: \(ledger.problem ?? "no answer")"] }
         var warnings: [String] = []
         if let deadProblem {
-            warnings.append("the ledger does not tell which jobs are dead, so delayed counts them too: \(deadProblem)")
+            warnings.append(
+                "the ledger does not tell which jobs are dead, so delayed and standby count them too: \(deadProblem)")
         }
         if let policy = answer.evictionPolicy, policy != "noeviction" {
             warnings.append(

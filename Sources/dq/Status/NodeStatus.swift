@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// What one node says about itself and the queue's tube on it.
+/// What one node says about itself and the queue's two tubes on it.
 struct NodeStatus: Sendable {
     var node: BeanstalkNode
     /// Nil where the node did not answer.
@@ -16,13 +16,16 @@ struct NodeStatus: Sendable {
     struct Answer: Sendable {
         var server: ServerStatistics
         var tube: TubeStatistics
-        /// Copies of dead jobs that wait there, as far as the ledger knows of them; nil where it could not be asked.
-        var deadCopies: Int?
+        /// The tube of the copies that stand by; nil where the server has none.
+        var standbyTube: TubeStatistics?
+        /// Copies of dead jobs that wait in each tube, as far as the ledger knows of them; nil where it could not be
+        /// asked.
+        var deadCopies: [CopyTube: Int]?
         /// When the first of the ready jobs was due: the queue runs this late.
         var oldest: Timestamp?
         /// When the first of the delayed jobs is due; nil where that is one that waits for another reason.
         var next: Timestamp?
-        /// Other tubes that exist on the server.
+        /// Tubes of others that exist on the server.
         var otherTubes: [TubeName]
     }
 
@@ -33,17 +36,30 @@ struct NodeStatus: Sendable {
         do throws(BeanstalkError) {
             let server = try await connection.stats(timeout: timeout)
             let tube = try await connection.statsTube(node.tube, timeout: timeout)
+            let standbyTube = try await statistics(of: node.standbyTube, over: connection)
             let ready = try await connection.peekReady(timeout: timeout)
             let delayed = try await connection.peekDelayed(timeout: timeout)
             let tubes = try await connection.listTubes(timeout: timeout)
             return NodeStatus(
                 node: node,
                 answer: Answer(
-                    server: server, tube: tube, oldest: fireTime(of: ready?.body),
+                    server: server, tube: tube, standbyTube: standbyTube, oldest: fireTime(of: ready?.body),
                     next: fireTime(of: delayed?.body).flatMap { $0 > .now() ? $0 : nil },
-                    otherTubes: tubes.filter { $0 != node.tube }))
+                    otherTubes: tubes.filter { node.copyTube(named: $0) == nil }))
         } catch {
             return NodeStatus(node: node, problem: "\(error)")
+        }
+    }
+
+    /// - Returns: nil where the server has no such tube: nothing is in it, and nobody uses it.
+    private static func statistics(
+        of tube: TubeName, over connection: BeanstalkConnection
+    ) async throws(BeanstalkError) -> TubeStatistics? {
+        do {
+            return try await connection.statsTube(tube, timeout: timeout)
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
         }
     }
 
@@ -61,7 +77,8 @@ struct NodeStatus: Sendable {
         }
         object.add("ready", answer.tube.currentJobsReady)
         object.add("delayed", answer.delayedJobs)
-        object.add("dead", answer.deadCopies)
+        object.add("standby", answer.standbyJobs)
+        object.add("dead", answer.allDeadCopies)
         object.add("reserved", answer.tube.currentJobsReserved)
         object.add("buried", answer.tube.currentJobsBuried)
         object.add("oldest", answer.oldest.map(DateText.string))
@@ -80,13 +97,28 @@ extension NodeStatus.Answer {
     var hasBinlog: Bool { server.binlogCurrentIndex > 0 }
 
     /// Without copies of dead jobs.
-    var delayedJobs: Int { max(0, tube.currentJobsDelayed - (deadCopies ?? 0)) }
+    var delayedJobs: Int { max(0, tube.currentJobsDelayed - deadCopies(in: .main)) }
 
-    var jobs: Int {
-        tube.currentJobsReady + tube.currentJobsDelayed + tube.currentJobsReserved + tube.currentJobsBuried
-    }
+    /// The copies that stand by, whatever their state, without those of dead jobs.
+    var standbyJobs: Int { max(0, (standbyTube?.jobs ?? 0) - deadCopies(in: .standby)) }
+
+    /// Nil where the ledger could not be asked.
+    var allDeadCopies: Int? { deadCopies?.values.reduce(0, +) }
+
+    private func deadCopies(in tube: CopyTube) -> Int { deadCopies?[tube] ?? 0 }
+
+    /// In both tubes.
+    var jobs: Int { tube.jobs + (standbyTube?.jobs ?? 0) }
+
+    /// In both tubes.
+    var buriedJobs: Int { tube.currentJobsBuried + (standbyTube?.currentJobsBuried ?? 0) }
 
     var jobsInAllTubes: Int {
         server.currentJobsReady + server.currentJobsDelayed + server.currentJobsReserved + server.currentJobsBuried
     }
+}
+
+extension TubeStatistics {
+    /// In any state.
+    fileprivate var jobs: Int { currentJobsReady + currentJobsDelayed + currentJobsReserved + currentJobsBuried }
 }

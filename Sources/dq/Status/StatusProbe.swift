@@ -48,7 +48,7 @@ struct StatusProbe: Sendable {
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        var copies: [ServerAddress: Int]?
+        var copies: [ServerAddress: [CopyTube: Int]]?
         var problem: String?
         switch await deadCopies {
         case .success(let counts)?: copies = counts
@@ -57,7 +57,7 @@ struct StatusProbe: Sendable {
         }
         let marked = statuses.sorted { $0.0 < $1.0 }.map { _, status in
             var status = status
-            status.answer?.deadCopies = copies?[status.node.address, default: 0]
+            status.answer?.deadCopies = copies?[status.node.address, default: [:]]
             return status
         }
         return ClusterStatus(
@@ -65,7 +65,7 @@ struct StatusProbe: Sendable {
     }
 
     /// Nil where there is no ledger.
-    private func askForDeadCopies() async -> Result<[ServerAddress: Int], DelayQueueError>? {
+    private func askForDeadCopies() async -> Result<[ServerAddress: [CopyTube: Int]], DelayQueueError>? {
         guard let dead else { return nil }
         do throws(DelayQueueError) {
             return .success(await dead.jobs.copies(of: try await dead.jobs.list()))

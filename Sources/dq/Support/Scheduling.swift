@@ -12,7 +12,7 @@ enum Scheduling {
         _ time: JobRequest.Time, _ arguments: SingleJobArguments, on cluster: ClusterOptions
     ) async throws {
         let options = try arguments.options()
-        try await withProducer(cluster) { producer in
+        try await withProducer(cluster, copyMode: try arguments.job.copies.mode()) { producer in
             let body = try await body(arguments)
             let receipt =
                 switch time {
@@ -37,13 +37,15 @@ enum Scheduling {
     ///
     /// - Parameter nodes: where jobs are written; those of the options unless given.
     /// - Parameter queue: the queue's name, where it is not the tube's.
+    /// - Parameter copyMode: how jobs are written.
     static func withProducer(
         _ cluster: ClusterOptions, nodes: [BeanstalkNode]? = nil,
-        queue: String? = nil, _ work: @escaping @Sendable (Producer) async throws -> Void
+        queue: String? = nil, copyMode: CopyMode = .standby, _ work: @escaping @Sendable (Producer) async throws -> Void
     ) async throws {
         let ledger = try cluster.ledger()
         var configuration = try cluster.producerConfiguration()
         configuration.queue = queue
+        configuration.copyMode = copyMode
         cluster.security.warn()
         let producer = try Producer(
             nodes: try nodes ?? cluster.resolvedNodes(), ledger: ledger, configuration: configuration,

@@ -12,7 +12,9 @@ import Testing
 @testable import bench
 
 @Suite(.serialized, .timeLimit(.minutes(4))) struct BenchTests {
-    private func bench(_ arguments: String...) async throws -> JSONLine {
+    private func bench(_ arguments: String...) async throws -> JSONLine { try await bench(arguments) }
+
+    private func bench(_ arguments: [String]) async throws -> JSONLine {
         let outcome = try await Tool("bench").run(arguments + ["--json", "--rounds", "1"])
         #expect(outcome.status == .exited(0), "\(outcome)")
         return try JSONLine(outcome.output)
@@ -37,10 +39,13 @@ import Testing
         #expect(try numbers("ratioToCeiling", in: produced).first == 1)
         #expect(try numbers("nodeCommandsPerJob", in: produced).allSatisfy { $0 >= 3 })
 
-        let consumed = try await bench("consume", "--jobs", "100", "--concurrency", "4", "--only", "completeSoon")
-        #expect(try numbers("jobs", in: consumed) == [100, 100, 100])
-        // Each copy is taken and deleted; nothing is left to the next pass.
-        #expect(try numbers("nodeCommandsPerJob", in: consumed).allSatisfy { $0 >= 6 })
+        // Each copy is deleted, and the lead of a job is taken before, or all copies are; nothing is left to the next pass.
+        for (mode, commands) in [([], 4.0), (["--copies-together"], 6)] {
+            let consumed = try await bench(
+                ["consume", "--jobs", "100", "--concurrency", "4", "--only", "completeSoon"] + mode)
+            #expect(try numbers("jobs", in: consumed) == [100, 100, 100])
+            #expect(try numbers("nodeCommandsPerJob", in: consumed).allSatisfy { $0 >= commands })
+        }
     }
 
     @Test func callersAreComparedWithACeilingThatHasNoMoreJobsUnderWay() async throws {

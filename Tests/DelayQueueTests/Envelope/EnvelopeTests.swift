@@ -20,6 +20,38 @@ import Testing
         #expect(template.size(copy: 1, copies: 3) == buffer.readableBytes)
     }
 
+    /// The examples in Docs/formats.md.
+    @Test func writesTheDocumentedRoles() throws {
+        func server(_ id: String) throws -> ServerID { try #require(ServerID(id)) }
+        let lead = CopyRole.lead(
+            on: try server("1f0c5a9be2d47386"),
+            naming: [
+                CopyName(index: 1, server: try server("0a77c1d2e3f40516"), id: BeanstalkJobID(9)),
+                CopyName(index: 2, server: try server("5be1d07a93c2f418"), id: BeanstalkJobID(23)),
+            ])
+        let standby = CopyRole.standby(leadOn: try server("1f0c5a9be2d47386"))
+        let template = EnvelopeTemplate(
+            id: try JobID("0199a0b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"),
+            fireTime: Timestamp(microseconds: 1_790_000_000_123_456), timeToRun: 30, priority: 1_897_143_070,
+            headers: [:], body: ByteBuffer())
+        for (copy, role, field) in [
+            (0, lead, "0/3+1f0c5a9be2d47386,1@0a77c1d2e3f40516@9,2@5be1d07a93c2f418@23"),
+            (1, standby, "1/3~1f0c5a9be2d47386"),
+            (1, .standby(leadOn: nil), "1/3~"), (1, .alone, "1/3"),
+        ] {
+            var buffer = ByteBuffer()
+            template.write(copy: copy, copies: 3, role: role, into: &buffer)
+            #expect(
+                String(buffer: buffer)
+                    == "DQ1 0199a0b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b 1790000000123456 \(field) 30 1897143070\r\n\r\n")
+            guard case .native(let envelope) = JobRecord(parsing: buffer) else {
+                Issue.record("\(field) is not read")
+                continue
+            }
+            #expect(envelope.role == role)
+        }
+    }
+
     @Test func roundTrip() throws {
         var generator = SeededGenerator(seed: 4)
         for _ in 0..<2_000 {

@@ -18,7 +18,8 @@ struct CopyAdvanceTests {
     }
 
     private func advance(_ id: String = "a") throws -> CopyAdvance {
-        CopyAdvance(copy, of: LedgerKey(queue: .default, id: try JobID(id)), queue: .default, tube: .default)
+        CopyAdvance(
+            copy, of: LedgerKey(queue: .default, id: try JobID(id)), queue: .default, on: try BeanstalkNode("h"))
     }
 
     private func statistics(tube: String = "default") -> BeanstalkReply {
@@ -37,6 +38,13 @@ struct CopyAdvanceTests {
         #expect(advance.outcome(of: []) == .notFound)
     }
 
+    @Test func `a copy that stood by is brought forward in its tube, as the line of the record says`() throws {
+        #expect(
+            try advance().commands(after: [.found(copy, try record("a")), statistics(tube: "default.standby")]) == [
+                .reserveJob(copy), .release(copy, priority: 42, delay: 0),
+            ])
+    }
+
     @Test func `another job under the number is left alone`() throws {
         let advance = try advance()
         for reply in [
@@ -46,7 +54,9 @@ struct CopyAdvanceTests {
             #expect(advance.commands(after: [reply, statistics()]).isEmpty, "\(reply)")
         }
         let own = BeanstalkReply.found(copy, try record("a"))
-        for replies in [[own], [own, .notFound], [own, statistics(tube: "other")], []] {
+        for replies in [
+            [own], [own, .notFound], [own, statistics(tube: "other")], [own, statistics(tube: "other.standby")], [],
+        ] {
             #expect(advance.commands(after: replies).isEmpty, "\(replies)")
         }
     }
@@ -54,7 +64,7 @@ struct CopyAdvanceTests {
     @Test func `a record of go-queue's is known by its MD5`() throws {
         let bytes = GoQueueRecord.encode(fireTime: Timestamp(microseconds: 5), body: ByteBuffer(string: "x"))
         let advance = CopyAdvance(
-            copy, of: LedgerKey(goQueue: GoQueueRecord.id(of: bytes)), queue: .default, tube: .default)
+            copy, of: LedgerKey(goQueue: GoQueueRecord.id(of: bytes)), queue: .default, on: try BeanstalkNode("h"))
         #expect(
             advance.commands(after: [.found(copy, bytes), statistics()]) == [
                 .reserveJob(copy), .release(copy, priority: GoQueueRecord.priority, delay: 0),

@@ -27,6 +27,46 @@ import Testing
         #expect(error?.message.hasPrefix("endpoint:") == true)
     }
 
+    @Test func eachTubeOfAQueueIsKnownByItsName() throws {
+        let node = try BeanstalkNode("h", tube: "mail")
+        #expect(CopyTube.allCases.map { node.name(of: $0).rawValue } == ["mail", "mail.standby"])
+        for tube in CopyTube.allCases { #expect(node.copyTube(named: node.name(of: tube)) == tube) }
+        #expect(node.copyTube(named: try TubeName(validating: "mails.standby")) == nil)
+        #expect(CopyTube.allCases.map { BeanstalkNode.queue(ofTube: node.name(of: $0)) } == ["mail", "mail"])
+    }
+
+    @Test(arguments: [
+        ("a.standby", nil, "tube a.standby ends in .standby"), (".standby", nil, "tube .standby ends in .standby"),
+        (String(repeating: "a", count: 193), nil, "is too long: it may have 192 bytes"),
+        ("a", "b.standby", "queue b.standby ends in .standby"),
+    ])
+    func aTubeIsRefusedThatCanHaveNoSecondOne(_ tube: String, _ queue: String?, _ problem: String) throws {
+        let nodes = try ["h:1", "h:2"].map { try BeanstalkNode($0, tube: tube) }
+        var producer = ProducerConfiguration()
+        producer.queue = queue
+        var consumer = ConsumerConfiguration()
+        consumer.queue = queue
+        let errors = [
+            #expect(throws: DelayQueueError.self) { _ = try Producer(nodes: nodes, configuration: producer) },
+            #expect(throws: DelayQueueError.self) {
+                _ = try Consumer(nodes: nodes, ledger: InMemoryLedger(), configuration: consumer)
+            },
+            #expect(throws: DelayQueueError.self) {
+                _ = try DeadJobs(nodes: nodes, ledger: InMemoryLedger(), queue: queue)
+            },
+        ]
+        for error in errors {
+            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.message.contains(problem) == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func theLongestTubeHasASecondOne() throws {
+        let nodes = try ["h:1", "h:2"].map { try BeanstalkNode($0, tube: String(repeating: "a", count: 192)) }
+        #expect(nodes[0].standbyTube.rawValue.utf8.count == 200)
+        _ = try Producer(nodes: nodes)
+    }
+
     @Test func equality() throws {
         #expect(try BeanstalkNode("h:1", tube: "t") == BeanstalkNode("h:1", tube: "t"))
         #expect(try BeanstalkNode("h:1", tube: "t") != BeanstalkNode("h:1", tube: "u"))

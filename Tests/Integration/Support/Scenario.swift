@@ -109,11 +109,30 @@ struct Scenario: Sendable {
 
     // MARK: Looking at nodes
 
-    /// How many jobs of this scenario's tube a node has, in any state.
+    /// How many copies a node has in this scenario's tubes, in any state.
     func jobCount(on node: Int) async throws -> Int {
-        try await statistics(of: node).map {
+        try await sum(on: node) {
             $0.currentJobsReady + $0.currentJobsDelayed + $0.currentJobsReserved + $0.currentJobsBuried
-        } ?? 0
+        }
+    }
+
+    /// How many copies a node has buried in this scenario's tubes.
+    func buriedCount(on node: Int) async throws -> Int { try await sum(on: node) { $0.currentJobsBuried } }
+
+    /// How many copies a node has delayed in this scenario's tubes.
+    func delayedCount(on node: Int) async throws -> Int { try await sum(on: node) { $0.currentJobsDelayed } }
+
+    private func sum(on node: Int, _ count: (TubeStatistics) -> Int) async throws -> Int {
+        var sum = 0
+        for tube in CopyTube.allCases { sum += try await statistics(of: node, tube).map(count) ?? 0 }
+        return sum
+    }
+
+    /// Makes a node's buried copies ready, or delayed ones where none is buried.
+    func kick(on node: Int) async throws {
+        for tube in CopyTube.allCases {
+            _ = try await withConnection(to: node, tube) { try await $0.kick(bound: 10) }
+        }
     }
 
     /// How many jobs its server was asked to show, by anybody.
@@ -121,10 +140,10 @@ struct Scenario: Sendable {
         try await withConnection(to: node) { try await $0.stats().commandCount("peek") }
     }
 
-    func statistics(of node: Int) async throws -> TubeStatistics? {
+    func statistics(of node: Int, _ tube: CopyTube = .main) async throws -> TubeStatistics? {
         try await withConnection(to: node) { connection in
             do throws(BeanstalkError) {
-                return try await connection.statsTube(nodes[node].tube)
+                return try await connection.statsTube(nodes[node].name(of: tube))
             } catch {
                 // No such tube: nothing uses it any more.
                 if error.code == .notFound { return nil }
@@ -133,11 +152,14 @@ struct Scenario: Sendable {
         }
     }
 
-    func withConnection<R>(to node: Int, _ body: (BeanstalkConnection) async throws -> R) async throws -> R {
+    /// - Parameter tube: which one it uses.
+    func withConnection<R>(
+        to node: Int, _ tube: CopyTube = .main, _ body: (BeanstalkConnection) async throws -> R
+    ) async throws -> R {
         var configuration = ConnectionConfiguration()
         configuration.connectTimeout = .seconds(20)
         let connection = BeanstalkConnection.beanstalk(
-            nodes[node].address, useTube: nodes[node].tube, watchTubes: [nodes[node].tube],
+            nodes[node].address, useTube: nodes[node].name(of: tube), watchTubes: [nodes[node].tube],
             configuration: configuration,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Self.logger)
         let result: Result<R, any Error>

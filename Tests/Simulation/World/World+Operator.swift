@@ -48,7 +48,7 @@ extension World {
     /// Over a connection of the operator's own, which may break between the two steps.
     private func bringForward(_ copy: StoredCopy, of key: LedgerKey) {
         guard let node = addresses.firstIndex(where: { $0.address == copy.address }) else { return }
-        let advance = CopyAdvance(copy.id, of: key, queue: .default, tube: .default)
+        let advance = CopyAdvance(copy.id, of: key, queue: .default, on: addresses[node])
         let connection = makeConnection()
         let deaths = nodes[node].deaths
         after(latency()) { [unowned self] in

@@ -257,7 +257,7 @@ actor ProducerEngine {
         // A connection puts into one tube until it is told another one, and nobody can be sure what it was told last:
         // it may be a new one.
         let first = choosesTube ? 1 : 0
-        let name = nodes[commands.node].tube(tube)
+        let name = nodes[commands.node].name(of: tube)
         if choosesTube { BeanstalkCommand.use(name).encode(into: &bytes) }
         for put in puts {
             put.job.writePut(

@@ -2,8 +2,8 @@ import DelayQueue
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Measures the consumption of jobs that are due, against bare sockets that reserve, claim, complete and delete the
-/// same copies.
+/// Measures the consumption of jobs that are due, against bare sockets that claim and complete the same jobs, and reserve
+/// and delete the same copies; those that stand by they only delete.
 struct ConsumeBench: Sendable {
     let cluster: BenchCluster
     let jobs: Int
@@ -65,7 +65,7 @@ struct ConsumeBench: Sendable {
     /// second.
     private func untilTaken(_ settled: Counter, finishing consumer: Consumer) async throws -> ContinuousClock.Instant {
         while true {
-            if settled.count >= jobs, try await cluster.remaining(isReady: true) == 0 { break }
+            if settled.count >= jobs, try await cluster.untaken() == 0 { break }
             try await Task.sleep(for: Self.interval)
         }
         let end = ContinuousClock.now
@@ -80,8 +80,19 @@ struct ConsumeBench: Sendable {
         // Loads the scripts, and learns their digests.
         _ = try await ledger.perform(LedgerRequest(key: receipts[0].ledgerKey, operation: .status))
         let calls = try await ledger.encodedClaimsAndCompletions(of: receipts)
+        let ready = try await cluster.statistics().map { $0[.main]?.currentJobsReady ?? 0 }
+        // Which of the copies these are only the nodes know.
+        let leads = try await cluster.raw.onThread { try $0.reserve(ready) }
+        // Their reservations end with those connections.
+        while try await cluster.statistics().map({ $0[.main]?.currentJobsReady ?? 0 }) != ready {
+            try await Task.sleep(for: Self.interval)
+        }
+        let standbys = zip(cluster.ids(of: receipts), leads).map { ids, leads in
+            let leads = Set(leads)
+            return ids.filter { !leads.contains($0) }
+        }
         let measurement = try await Measurement.of(cluster.probe) {
-            _ = try await cluster.raw.onThread { [jobs] in try $0.consume(jobs: jobs, calls: calls) }
+            _ = try await cluster.raw.onThread { try $0.consume(ready, deleting: standbys, calls: calls) }
             return (jobs, [])
         }
         await ledger.close()

@@ -38,7 +38,7 @@ struct ProcessesBench: Sendable {
             try await Task.sleep(for: Self.interval)
             delivered = 0
             for worker in workers { delivered += try await worker.tell().delivered }
-            if delivered >= jobs, try await cluster.remaining(isReady: true) == 0 { break }
+            if delivered >= jobs, try await cluster.untaken() == 0 { break }
         }
         let elapsed = ContinuousClock.now - start
         // A copy of a job that another process runs is kept until that job is known to be done, and then deleted. A

@@ -12,6 +12,8 @@ import PipelinedTransport
 struct BenchCluster: Sendable {
     let nodes: [BeanstalkNode]
     let redisURL: String
+    /// How jobs are written.
+    let copyMode: CopyMode
     let logger: Logger
     let probe: ServerUsageProbe
     let raw: RawLoad
@@ -20,9 +22,10 @@ struct BenchCluster: Sendable {
 
     /// - Parameter tube: one that nobody else uses.
     /// - Throws: `CommandError` where a server cannot be talked to in plain TCP, which the ceilings need.
-    init(addresses: [String], tube: String, redisURL: String, logger: Logger) throws {
+    init(addresses: [String], tube: String, redisURL: String, copyMode: CopyMode, logger: Logger) throws {
         nodes = try addresses.map { try BeanstalkNode($0, tube: tube) }
         self.redisURL = redisURL
+        self.copyMode = copyMode
         self.logger = logger
         let url = try RedisURL(parsing: redisURL)
         guard !url.isTLS, url.password == nil else {
@@ -41,7 +44,7 @@ struct BenchCluster: Sendable {
     func first(_ count: Int) throws -> BenchCluster {
         try BenchCluster(
             addresses: nodes.prefix(count).map { "\($0.address)" }, tube: "dq-bench-\(JobID.random())",
-            redisURL: redisURL, logger: logger)
+            redisURL: redisURL, copyMode: copyMode, logger: logger)
     }
 
     func close() async {
@@ -64,6 +67,7 @@ struct BenchCluster: Sendable {
 
     func producer() throws -> Producer {
         var configuration = ProducerConfiguration()
+        configuration.copyMode = copyMode
         // On a busy machine a node may lag behind; every job is to have all its copies all the same.
         configuration.stragglerGrace = .seconds(30)
         configuration.writeTimeout = .seconds(60)
@@ -101,40 +105,58 @@ struct BenchCluster: Sendable {
         return ids
     }
 
-    /// How many jobs the nodes have in this tube.
-    ///
-    /// - Parameter isReady: counts only those that wait to be taken.
-    func remaining(isReady: Bool = false) async throws -> Int {
-        var count = 0
-        for node in probe.nodes {
-            do throws(BeanstalkError) {
-                let tube = try await node.statsTube(tube)
-                count += tube.currentJobsReady
-                guard !isReady else { continue }
-                count += tube.currentJobsReserved + tube.currentJobsDelayed + tube.currentJobsBuried
-            } catch {
-                // A tube that nobody uses and that is empty is forgotten.
-                guard error.code == .notFound else { throw error }
-            }
+    /// How many copies the nodes have in the queue's tubes.
+    func remaining() async throws -> Int {
+        try await statistics().reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.currentJobsReady + $1.unready } }
+    }
+
+    /// How many copies there are with which a consumer has yet to do something: those that wait to be taken, and those
+    /// that stand by and are to be deleted where they lie.
+    func untaken() async throws -> Int {
+        try await statistics().reduce(0) { count, tubes in
+            count + tubes.values.reduce(0) { $0 + $1.currentJobsReady } + (tubes[.standby]?.unready ?? 0)
         }
-        return count
+    }
+
+    /// The tubes of each node; those that nobody uses and that are empty it has forgotten.
+    func statistics() async throws -> [[CopyTube: TubeStatistics]] {
+        var statistics: [[CopyTube: TubeStatistics]] = []
+        for (node, connection) in zip(nodes, probe.nodes) {
+            var tubes: [CopyTube: TubeStatistics] = [:]
+            for tube in CopyTube.allCases {
+                do throws(BeanstalkError) {
+                    tubes[tube] = try await connection.statsTube(node.name(of: tube))
+                } catch {
+                    guard error.code == .notFound else { throw error }
+                }
+            }
+            statistics.append(tubes)
+        }
+        return statistics
     }
 
     // MARK: Leaving nothing behind
 
-    func clear(_ receipts: [Receipt]) async throws {
+    func clear(_ receipts: [Receipt]) async throws { try await clear(ids(of: receipts)) }
+
+    /// The numbers that each node gave the jobs' copies.
+    func ids(of receipts: [Receipt]) -> [[UInt64]] {
         var ids: [[UInt64]] = nodes.map { _ in [] }
         for placement in receipts.lazy.flatMap(\.placements) {
             guard let node = nodes.firstIndex(of: placement.node), let id = placement.id else { continue }
             ids[node].append(id.rawValue)
         }
-        try await clear(ids)
+        return ids
     }
 
     /// - Parameter ids: for each node.
     func clear(_ ids: [[UInt64]]) async throws {
         try await raw.onThread { try $0.delete(ids) }
     }
+}
+
+extension TubeStatistics {
+    fileprivate var unready: Int { currentJobsReserved + currentJobsDelayed + currentJobsBuried }
 }
 
 extension RawAddress {

@@ -152,7 +152,7 @@ final class SimulatedNode {
     func statistics(of id: BeanstalkJobID, now: Int64) -> BeanstalkReply {
         advance(to: now)
         guard let job = find(id) else { return .notFound }
-        let tube = BeanstalkNode(address: .hostname("node", port: 1)).tube(job.tube)
+        let tube = BeanstalkNode(address: .hostname("node", port: 1)).name(of: job.tube)
         let state: String
         var left: Int64 = 0
         switch job.state {

@@ -124,24 +124,53 @@ struct RawLoad: Sendable {
 
     // MARK: Consuming
 
-    /// Reserves and deletes every copy while it claims and completes every job; no command waits for another one's
-    /// reply, save that a copy's number is known only once it is reserved.
+    /// Reserves copies, which are given back with the end of the connections.
     ///
+    /// - Parameter counts: how many each node has ready.
+    /// - Returns: for each node the numbers of these copies.
+    func reserve(_ counts: [Int]) throws -> [[UInt64]] {
+        let states = nodes.map { _ in NodeState() }
+        let pipes = try nodes.indices.map { node in
+            var asked = 0
+            return try pipe(to: node, opening: "watch", depth: 512) { count, bytes in
+                let made = min(count, counts[node] - asked)
+                for _ in 0..<made { Self.writeReserve(to: &bytes) }
+                asked += made
+                return made
+            } sink: { bytes in
+                try RawReplies.node(bytes, onJob: { states[node].jobs.append($0) })
+            }
+        }
+        try RawPipe.drive(pipes) { zip(states, counts).allSatisfy { $0.jobs.count == $1 } }
+        return states.map(\.jobs)
+    }
+
+    /// Reserves and deletes copies, and deletes others, while it claims and completes every job; no command waits for
+    /// another one's reply, save that a copy's number is known only once it is reserved.
+    ///
+    /// - Parameter counts: how many copies each node has ready.
+    /// - Parameter standbys: the numbers of each node's others.
     /// - Parameter calls: of the ledger's scripts.
-    func consume(jobs: Int, calls: RawRequests) throws -> Traffic {
+    func consume(_ counts: [Int], deleting standbys: [[UInt64]], calls: RawRequests) throws -> Traffic {
         let states = nodes.map { _ in NodeState() }
         final class Answers { var count = 0 }
         let answers = Answers()
         var pipes = try nodes.indices.map { node in
             let state = states[node]
             var asked = 0
+            var next = 0
             return try pipe(to: node, opening: "watch", depth: 512) { count, bytes in
                 var made = state.jobs.count
                 for id in state.jobs { Self.writeDelete(id, to: &bytes) }
                 state.jobs.removeAll(keepingCapacity: true)
-                while made < count, asked < jobs {
-                    bytes.append(contentsOf: "reserve-with-timeout 0\r\n".utf8)
+                while made < count, asked < counts[node] {
+                    Self.writeReserve(to: &bytes)
                     asked += 1
+                    made += 1
+                }
+                while made < count, next < standbys[node].count {
+                    Self.writeDelete(standbys[node][next], to: &bytes)
+                    next += 1
                     made += 1
                 }
                 return made
@@ -159,9 +188,11 @@ struct RawLoad: Sendable {
                 return taken
             })
         try RawPipe.drive(pipes) {
-            answers.count == calls.count && states.allSatisfy { $0.deleted == jobs }
+            answers.count == calls.count
+                && nodes.indices.allSatisfy { states[$0].deleted == counts[$0] + standbys[$0].count }
         }
-        return traffic(pipes, commands: jobs * nodes.count * 2 + calls.count)
+        let commands = counts.reduce(0) { $0 + $1 * 2 } + standbys.reduce(0) { $0 + $1.count } + calls.count
+        return traffic(pipes, commands: commands)
     }
 
     // MARK: Helpers
@@ -194,6 +225,10 @@ struct RawLoad: Sendable {
 
     private func traffic(_ pipes: [RawPipe], commands: Int) -> Traffic {
         Traffic(bytes: pipes.reduce(0) { $0 + $1.bytesMoved }, commands: commands)
+    }
+
+    private static func writeReserve(to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: "reserve-with-timeout 0\r\n".utf8)
     }
 
     private static func writeDelete(_ id: UInt64, to bytes: inout [UInt8]) {
