@@ -10,14 +10,22 @@
 
 #define CONSUMERS 2
 
-/* How many puts there may have been. The one beyond COPIES is the spare of the last, under the same index. */
+/*
+ * How many puts there may have been. With a lead, that is the last copy, whose put may come at any time; the one beyond
+ * COPIES is its spare, under the same index. With names, the lead's line names the others, its standbys.
+ */
 #ifndef COPIES
 #define COPIES 3                        /* what the envelope says, and the ledger counts */
 #endif
-#ifdef WITH_RETURN
+#ifdef WITH_LEAD
 #define PUTS (COPIES + 1)
 #else
 #define PUTS COPIES
+#endif
+#if defined(WITH_LEAD) || defined(WITH_NAMES)
+#define HAS_STANDBYS 1
+#else
+#define HAS_STANDBYS 0
 #endif
 #define ALL_INDEXES ((1 << COPIES) - 1)
 #define LAST (COPIES - 1)
@@ -30,14 +38,25 @@
 /* -- The nodes: what each has of the job ------------------------------------------------------------------------ */
 
 #define MISSING 0                       /* never stored */
-#define HIDDEN  1                       /* stored, but the put was never answered, and the node is out of reach */
+#define HIDDEN  1                       /* its put is owed, or under way, or never answered: it may yet be stored */
 #define READY   2
 #define SLEEPING 3                      /* ready as well, but only once the job is not dead any more; see SENT_BACK */
 #define DELETED 4
-#define HELD(c) (5 + (c))               /* reserved by a consumer's connection */
+#define STRANGER 5                      /* the node lost its log, and gave the copy's id to somebody else's job */
+#define HELD(c) (6 + (c))               /* reserved by a consumer's connection */
 
 byte copy[PUTS];
 #define IS_LEFT(k) (copy[k] == READY || copy[k] == SLEEPING || copy[k] >= HELD(0))
+
+#ifdef WITH_NAMES
+/* A name is a server process and an id there. Once that process has ended, no connection is one to it, and commands on
+ * those there were are lost with them. So these are sets of standbys whose process still runs. */
+byte named;                             /* those in the lead's line */
+byte sent;                              /* those whose delete by name is under way, whoever sent it */
+#define NAME_RANK(k) (HAS(named, k) * 2 + HAS(sent, k))
+#else
+#define NAME_RANK(k) 0
+#endif
 
 /* -- The ledger's record (LedgerRecord) -------------------------------------------------------------------------- */
 
@@ -119,6 +138,9 @@ byte me[CONSUMERS];                     /* the owner it claimed as; a token made
 bit leaseIsValid[CONSUMERS];            /* less than a lease has passed since the last confirmed request was sent */
 bit isUnanswered[CONSUMERS];            /* HeldJob.unansweredOwner: the next claim is a repeat */
 byte settlement[CONSUMERS];
+#ifdef WITH_NAMES
+bit hasRead[CONSUMERS];                 /* it has read the lead's line */
+#endif
 
 /* -- What the promises are about ----------------------------------------------------------------------------------- */
 
@@ -147,7 +169,7 @@ byte weather;
 /* Promise 4: not lost. After every step that takes a copy or changes the record. A dead job has every copy it had. */
 inline check_not_lost() {
     assert(wasCompleted || wasRevoked || CAN_RUN_AGAIN);
-#if !defined(BREAK_DELETE_DEAD) && !defined(BREAK_DELETE_TOLD_DEAD)
+#if !defined(BREAK_DELETE_DEAD) && !defined(BREAK_DELETE_TOLD_DEAD) && !defined(BREAK_NAMES_OF_DEAD)
     /* Without these rules it would say so at the first copy; but what is shown is that the last one goes too. */
     assert(record != DEAD || NONE_IS_DELETED)
 #endif
@@ -173,8 +195,8 @@ inline check_not_lost() {
 #define RECORD_GONE             9
 #define REVOCATION             10
 #define REVOCATION_AFTER_LEASE 11       /* of a job whose owner fell silent */
-#define NODE_RETURN            12
-#define SPARE_COPY             13
+#define LATE_STANDBY           12       /* stored after the lead was put, and so not named */
+#define LEAD_ON_SPARE          13
 #define RENEWAL                14
 #define RENEWAL_REFUSED        15
 #define REST                   16
@@ -186,6 +208,14 @@ inline check_not_lost() {
 #define SENT_BACK_AFTER_REPLAY 22       /* by one who was told before it that the job is dead */
 #define DROP                   23       /* a dead job is revoked */
 #define LATE_BURY              24       /* arrives when its sender has another claim */
+#define DELETED_BY_NAME        25
+#define NAME_NOT_FOUND         26       /* its delete finds the standby reserved */
+#define NAME_BEFORE_REPLY      27       /* likewise, and whoever reserved it does not know yet */
+#define NAME_LOST              28       /* a node restarts, somebody has read a name on it */
+#define DELETE_LOST            29       /* likewise: its delete is under way */
+#define STRANGER_SPARED        30       /* likewise: the id means a stranger's job now */
+#define RESCUE                 31       /* a lead was held that is lost, and its standby is taken instead */
+#define LATE_LEAD              32       /* is stored when the job is over */
 
 /* A token is new when nobody and nothing has it any more: the record and each request under way may have another. */
 #ifdef WITH_LATE
@@ -203,7 +233,7 @@ inline check_not_lost() {
  * Which copy is called 0, 1 or 2 makes no difference, so of states that differ in that only, one is enough: after
  * every step the copies are put in order.
  */
-#define RANK(k) (((copy[k] * 2 + HAS(hand[0], k)) * 2 + HAS(hand[1], k)) * 2 + HAS(gone, k))
+#define RANK(k) ((((copy[k] * 2 + HAS(hand[0], k)) * 2 + HAS(hand[1], k)) * 2 + HAS(gone, k)) * 4 + NAME_RANK(k))
 #define BITS_SWAPPED(set, i, j) (HAS(set, i) != HAS(set, j) -> (set) ^ (BIT(i) | BIT(j)) : (set))
 hidden byte saved;
 
@@ -220,6 +250,10 @@ inline order(i, j) {
     :: RANK(i) < RANK(j) ->
         saved = copy[i]; copy[i] = copy[j]; copy[j] = saved;
         gone = BITS_SWAPPED(gone, i, j);
+#ifdef WITH_NAMES
+        named = BITS_SWAPPED(named, i, j);
+        sent = BITS_SWAPPED(sent, i, j);
+#endif
         order_of(0, i, j);
         order_of(1, i, j)
     :: else
@@ -236,6 +270,9 @@ inline order(i, j) {
 inline swap_consumers() {
     SWAP(phase); SWAP(hand); SWAP(isFresh); SWAP_TOKEN(me); SWAP(leaseIsValid); SWAP(isUnanswered);
     SWAP(settlement);
+#ifdef WITH_NAMES
+    SWAP(hasRead);
+#endif
     SWAP(request); SWAP(operation); SWAP_TOKEN(asker); SWAP(argument); SWAP(answer);
 #ifdef WITH_RENEW
     SWAP(renewal); SWAP(renewalIsYoung);
@@ -258,21 +295,32 @@ inline tidy() {
     :: CONSUMER_RANK(0) < CONSUMER_RANK(1) && weather != CALM_ALONE -> swap_consumers()
     :: else
     fi;
-    /* The last copy and its spare have an index in common, so neither is like the others. */
-#if COPIES > 2 && !defined(WITH_RETURN)
+    /* A lead, and its spare, are not like the others. */
+#if COPIES > 2 && !HAS_STANDBYS
     order(1, 2);
     order(0, 1);
     order(1, 2)
-#elif COPIES > 2 || !defined(WITH_RETURN)
+#elif COPIES > 2 || !HAS_STANDBYS
     order(0, 1)
 #else
     skip
 #endif
 }
-#define TIDY disown(0); disown(1); tidy()
+#define TIDY disown(0); disown(1); drop_names(); tidy()
 #else
-#define TIDY disown(0); disown(1)
+#define TIDY disown(0); disown(1); drop_names()
 #endif
+
+/* A copy that is deleted needs no name, and whoever has read none is like one who has not read. */
+inline drop_names() {
+#ifdef WITH_NAMES
+    if :: copy[0] == DELETED -> named = named & ~BIT(0); sent = sent & ~BIT(0) :: else fi;
+    if :: copy[1] == DELETED -> named = named & ~BIT(1); sent = sent & ~BIT(1) :: else fi;
+    if :: named == 0 -> hasRead[0] = 0; hasRead[1] = 0 :: else fi
+#else
+    skip
+#endif
+}
 
 /* -- Steps of a consumer --------------------------------------------------------------------------------------------- */
 
@@ -301,7 +349,10 @@ inline disown(c) {
 inline let_go(c) {
     me[c] = 0; disown(c);
     phase[c] = IDLE; hand[c] = 0; isFresh[c] = 0; leaseIsValid[c] = 0; isUnanswered[c] = 0;
-    settlement[c] = 0
+    settlement[c] = 0;
+#ifdef WITH_NAMES
+    hasRead[c] = 0
+#endif
 }
 
 inline lose_copy(c, k) {
@@ -370,8 +421,24 @@ inline settle(c, how) {
     phase[c] = SETTLING; settlement[c] = how; isFresh[c] = 0; leaseIsValid[c] = 0; send(c, how)
 }
 
+/*
+ * Deletes by name are sent over another connection than all else, so they are ordered with nothing. Who sends one may
+ * be gone by the time it arrives; one not sent yet is like one that takes longer. More than one of the same standby are
+ * like one of which no NOT_FOUND is noticed.
+ */
+#ifdef WITH_NAMES
+#define DELETE_BY_NAME(c) \
+    if \
+    :: hasRead[c] -> sent = sent | (named & ~hand[c]) \
+    :: else \
+    fi
+#else
+#define DELETE_BY_NAME(c) skip
+#endif
+
 inline finish(c) {
     phase[c] = FINISHING; isFresh[c] = 0; end_claim(c);
+    DELETE_BY_NAME(c);
 #ifdef BREAK_FORGET_BEFORE_DELETED
     /* Rule 1 broken: copies count as gone when their deletes are sent. */
     if
@@ -393,6 +460,9 @@ inline deliver(c) {
     :: else ->
         printf("   consumer %d: RUNS the job\n", c);
         phase[c] = RUNNING; isFresh[c] = 0;
+#ifdef BREAK_NAMES_BEFORE_DONE
+        DELETE_BY_NAME(c);              /* Rule 6 broken: as the lead is there, its standbys are not needed. */
+#endif
         /* Promise 3, and no run after a confirmed completion or revocation. */
         assert(!(phase[1 - c] == RUNNING && leaseIsValid[1 - c]));
         assert(!wasCompleted);
@@ -404,14 +474,38 @@ inline deliver(c) {
 
 /* Commands of a connection are performed in order: a delete or release that was sent comes before another reserve. And
  * while its lease is over and its copies are given back, they are for others. */
-#define CAN_RESERVE(c, k) (IS_ALIVE(c) && copy[k] == READY && \
-    (phase[c] == IDLE || phase[c] == HOLDING || phase[c] == CLAIMING || (phase[c] == RUNNING && leaseIsValid[c])))
+#define CAN_HAVE(c) (phase[c] == IDLE || phase[c] == HOLDING || phase[c] == CLAIMING || \
+                     (phase[c] == RUNNING && leaseIsValid[c]))
+
+#ifdef WITH_NAMES
+/* Standbys are also asked for by their ids, over a connection for which there is no such order. And that a node has
+ * reserved one, and nobody knows yet, is a state to be told apart: deletes by name find it so. */
+#define IS_ASKED_FOR(c, k) ((k) < LAST && !HAS(hand[c], k))
+#define CAN_TAKE(c, k) (IS_ALIVE(c) && copy[k] == HELD(c) && !HAS(hand[c], k) && (CAN_HAVE(c) || phase[c] == FINISHING))
+#else
+#define IS_ASKED_FOR(c, k) false
+#endif
+#define CAN_RESERVE(c, k) (IS_ALIVE(c) && copy[k] == READY && (CAN_HAVE(c) || IS_ASKED_FOR(c, k)))
 
 inline reserve(c, k) {
-    printf("   consumer %d: reserves copy %d\n", c, k);
     copy[k] = HELD(c);
+    if
+    :: IS_ASKED_FOR(c, k) -> printf("   node %d: reserves its copy for consumer %d\n", k, c)
+    :: else -> take(c, k)
+    fi
+}
+
+inline take(c, k) {
+    printf("   consumer %d: reserves copy %d\n", c, k);
+#ifdef WITH_NAMES
+    if
+    :: phase[c] == HOLDING && hasRead[c] && HAS(named, k) && copy[LAST] != HELD(c) -> REACHED(RESCUE)
+    :: else
+    fi;
+    if :: INDEX(k) == LAST -> hasRead[c] = 1 :: else fi;
+#endif
     hand[c] = hand[c] | BIT(k);
-    if :: phase[c] == RUNNING :: else -> isFresh[c] = 1 fi;
+    if :: phase[c] == RUNNING || phase[c] == FINISHING :: else -> isFresh[c] = 1 fi;
     if :: phase[c] == IDLE -> phase[c] = HOLDING :: else fi
 }
 
@@ -475,6 +569,9 @@ inline claim_answered(c) {
 #ifdef BREAK_DELETE_TOLD_DEAD
         finish(c)                       /* Rule 4 broken: it deletes the copies it has. */
 #else
+#ifdef BREAK_NAMES_OF_DEAD
+        DELETE_BY_NAME(c);              /* Rule 4 broken: it deletes the copies that others have. */
+#endif
         let_go_of_dead(c)
 #endif
     fi;
@@ -512,7 +609,12 @@ inline miss(c, k) {
                         (phase[c] == HOLDING || phase[c] == CLAIMING))
 
 /* A node deletes a copy that nobody holds, for anybody; one that somebody else holds it does not find. */
+#ifdef BREAK_RESERVATION_ELSEWHERE
+/* Rule 6 broken: it uses a reservation's id on whatever connection it has to that node now. */
+#define CAN_DELETE(c, k) (copy[k] == HELD(c) || copy[k] == READY || copy[k] == SLEEPING || copy[k] == STRANGER)
+#else
 #define CAN_DELETE(c, k) (copy[k] == HELD(c) || copy[k] == READY || copy[k] == SLEEPING)
+#endif
 
 #define CAN_FINISH(c, k) (IS_ALIVE(c) && phase[c] == FINISHING && HAS(hand[c], k) && request[c] == NOTHING)
 
@@ -522,6 +624,7 @@ inline finish_copy(c, k) {
     if
     :: CAN_DELETE(c, k) ->
         printf("   consumer %d: deletes copy %d\n", c, k);
+        assert(copy[k] != STRANGER);
         copy[k] = DELETED;
         check_not_lost();
 #ifndef BREAK_FORGET_BEFORE_DELETED
@@ -536,7 +639,11 @@ inline finish_copy(c, k) {
 inline settled(c) {
     if
     :: settlement[c] == COMPLETE -> finish(c)
-    :: settlement[c] == RELEASE -> wait_with_copies(c)
+    :: settlement[c] == RELEASE ->
+#ifdef BREAK_NAMES_OF_GIVEN_BACK
+        DELETE_BY_NAME(c);              /* Rule 6 broken: whatever the settlement was. */
+#endif
+        wait_with_copies(c)
     :: settlement[c] == BURY ->
 #ifdef BREAK_DELETE_DEAD
         finish(c)                       /* Rule 4 broken: it deletes the copies it has. */
@@ -560,6 +667,9 @@ inline settle_answered(c) {
 }
 
 inline crash(c) {
+#ifdef WITH_NAMES
+    hand[c] = BIT(PUTS) - 1;            /* also those of which it does not know yet */
+#endif
     release_copies(c, READY);
     let_go(c);
     if
@@ -594,6 +704,9 @@ proctype Consumer(byte c) {
 end:
     do
     FOR_EACH_COPY(CAN_RESERVE, reserve, c)
+#ifdef WITH_NAMES
+    FOR_EACH_COPY(CAN_TAKE, take, c)
+#endif
     FOR_EACH_COPY(CAN_TOUCH, touch, c)
     FOR_EACH_COPY(CAN_MISS, miss, c)
     FOR_EACH_COPY(CAN_FINISH, finish_copy, c)
@@ -731,7 +844,12 @@ inline perform_bury(c, token, reply) {
 
 inline perform_forget(set) {
     if
-    :: record == DONE || record == REVOKED -> gone = gone | (set)
+    :: record == DONE || record == REVOKED ->
+        gone = gone | (set);
+#ifdef BREAK_LEAD_UNCOUNTED
+        /* Rule 5 broken: a lead that is not stored by then does not count as a copy. */
+        if :: copy[LAST] == HIDDEN -> gone = gone | BIT(LAST) :: else fi
+#endif
     :: else
     fi
 }
@@ -841,6 +959,10 @@ end:
                 RENEWALS_ARE_OVER ->
             printf("   ledger: the grace is over, the record is gone\n");
             REACHED(RECORD_GONE);
+#ifdef BREAK_LEAD_UNCOUNTED
+            /* A grace has passed since its call began, too, which was earlier: so it is not put any more. */
+            if :: copy[LAST] == HIDDEN -> copy[LAST] = MISSING :: else fi;
+#endif
             record = ABSENT; owner = 0; gone = 0; TIDY }
 #ifdef BREAK_DEAD_EXPIRES
     /* Rule 4 broken: a dead job's record ends by itself. */
@@ -889,6 +1011,140 @@ inline replay() {
     record = WAITING; owner = 0; leaseIsOver = 0; gone = 0; isDead = 0
 }
 
+#if HAS_STANDBYS
+/* A put arrives, answered or not, or its node is back with what it has stored. */
+#define CAN_STORE(c, k) (copy[k] == HIDDEN)
+
+inline store(c, k) {
+    printf("   node %d: stores its copy, or is back with it\n", k);
+    if
+    :: (k) == LAST && (wasCompleted || wasRevoked) -> REACHED(LATE_LEAD)
+    :: (k) != LAST && copy[LAST] != HIDDEN && copy[LAST] != MISSING -> REACHED(LATE_STANDBY)
+    :: else
+    fi;
+    copy[k] = READY
+}
+
+/* As long as there are faults, a copy that waits is like it. */
+#define CAN_NEVER_STORE(c, k) (!HAS_FAULTS && copy[k] == HIDDEN)
+
+inline never_store(c, k) {
+    printf("   node %d: never stores its copy\n", k);
+    copy[k] = MISSING
+}
+
+/*
+ * A delete by name arrives. Its sender hears of that, and tells the ledger, or not. What it tells later, the ledger may
+ * know now: all that comes of it is the record's end, which may take any time.
+ */
+#ifdef WITH_NAMES
+#define MAY_ARRIVE(k) HAS(sent, k)
+#else
+/* Who sends them is shown with names. Here it is anybody, at any time, to any standby. */
+#define MAY_ARRIVE(k) ((k) < LAST && (wasCompleted || wasRevoked))
+#endif
+#define CAN_DELETE_BY_NAME(c, k) (MAY_ARRIVE(k) && (copy[k] == READY || copy[k] == SLEEPING || copy[k] == STRANGER))
+
+inline delete_by_name_silently(c, k) {
+    printf("   node %d: deletes its copy by name\n", k);
+    /* Nobody else's job is deleted. */
+    assert(copy[k] != STRANGER);
+#if !defined(BREAK_NAMES_BEFORE_DONE) && !defined(BREAK_NAMES_OF_GIVEN_BACK) && !defined(BREAK_NAMES_OF_DEAD)
+    /* Without these rules it would say so at the first copy; but what is shown is that the job is lost. */
+    assert(wasCompleted || wasRevoked);
+#endif
+    REACHED(DELETED_BY_NAME);
+    copy[k] = DELETED;
+    check_not_lost()
+}
+
+inline delete_by_name(c, k) {
+    delete_by_name_silently(c, k);
+    printf("   ledger: is told so\n");
+    perform_forget(BIT(INDEX(k)))
+}
+#endif
+
+#ifdef WITH_LEAD
+#define CAN_USE_SPARE (copy[LAST] == HIDDEN && copy[SPARE] == MISSING)
+
+inline use_spare() {
+    REACHED(LEAD_ON_SPARE);
+#ifdef BREAK_SPARE_FOR_UNKNOWN
+    /* Rule 5 broken: it may be stored as well. */
+    printf("   the put of copy %d is not answered, a spare stores it as copy %d\n", LAST, SPARE);
+#else
+    printf("   the put of copy %d is refused, a spare stores it as copy %d\n", LAST, SPARE);
+    copy[LAST] = MISSING;
+#endif
+    copy[SPARE] = READY
+}
+#endif
+
+#ifdef WITH_NAMES
+#define CAN_NOT_FIND(c, k) (HAS(sent, k) && copy[k] >= HELD(0))
+
+inline not_find(c, k) {
+    printf("   node %d: does not find its copy by name\n", k);
+    REACHED(NAME_NOT_FOUND);
+    if :: !HAS(hand[copy[k] - HELD(0)], k) -> REACHED(NAME_BEFORE_REPLY) :: else fi;
+#ifdef BREAK_FORGET_NOT_FOUND
+    /* Rule 1 broken: what is not found counts as gone. */
+    perform_forget(BIT(INDEX(k)));
+#endif
+    sent = sent & ~BIT(k)
+}
+
+#define CAN_LOSE_DELETE(c, k) HAS(sent, k)
+
+inline lose_delete(c, k) {
+    printf("   a delete by name of copy %d is lost\n", k);
+    sent = sent & ~BIT(k)
+}
+#endif
+
+#ifdef WITH_RESTARTS
+/*
+ * The node's process ends, and another begins. With its log it has the same copies under the same ids, but other
+ * connections, and another server id. Without it, its ids begin again, so the copy's may come to mean a stranger's job.
+ * That happens to one node, and where another has stored the job: more can lose any job.
+ */
+#define CAN_RESTART(c, k) (HAS_FAULTS && (HAS(named, k) || HAS(sent, k)))
+
+inline restart(c, k) {
+    printf("   node %d: restarts with its log\n", k);
+    if :: copy[k] >= HELD(0) -> copy[k] = READY :: else fi;
+    end_process(k)
+}
+
+inline end_process(k) {
+    if :: HAS(named, k) && (hasRead[0] || hasRead[1]) -> REACHED(NAME_LOST) :: else fi;
+    if :: HAS(sent, k) -> REACHED(DELETE_LOST) :: else fi;
+    if :: HAS(sent, k) && copy[k] == STRANGER -> REACHED(STRANGER_SPARED) :: else fi;
+#ifndef BREAK_NAME_ON_ANY_PROCESS
+    named = named & ~BIT(k);            /* Else rule 6 is broken: whoever answers there is told the id. */
+#endif
+#ifndef BREAK_NAME_NOT_BOUND
+    sent = sent & ~BIT(k)               /* Else rule 6 is broken: what waits to be sent, the next connection sends. */
+#else
+    skip
+#endif
+}
+
+#define STORED(k) (copy[k] != MISSING && copy[k] != HIDDEN)
+#define STORES (STORED(0) + STORED(1) + (PUTS > 2 -> STORED(PUTS - 1) : 0) + (PUTS > 3 -> STORED(PUTS - 2) : 0))
+#define NONE_IS_STRANGER (copy[0] != STRANGER && copy[1] != STRANGER && (PUTS <= 2 || copy[PUTS - 1] != STRANGER) && \
+                          (PUTS <= 3 || copy[PUTS - 2] != STRANGER))
+#define CAN_LOSE_LOG(c, k) (HAS_FAULTS && STORED(k) && STORES > 1 && NONE_IS_STRANGER)
+
+inline lose_log(c, k) {
+    printf("   node %d: restarts without its log, and gives the copy's id to a stranger's job\n", k);
+    copy[k] = STRANGER;
+    end_process(k);
+    check_not_lost()
+}
+#endif
+
 #define CAN_WAKE(c, k) (copy[k] == SLEEPING && record != DEAD)
 
 inline wake(c, k) {
@@ -918,11 +1174,22 @@ end:
     FOR_EACH_COPY(CAN_WAKE, wake, 0)
 #endif
 #endif
-#ifdef WITH_RETURN
-    :: d_step { HAS_FAULTS && copy[LAST] == HIDDEN ->
-            printf("   a node: is back, with the copy whose put was never answered\n");
-            REACHED(NODE_RETURN);
-            copy[LAST] = READY; TIDY }
+#if HAS_STANDBYS
+    FOR_EACH_COPY(CAN_STORE, store, 0)
+    FOR_EACH_COPY(CAN_DELETE_BY_NAME, delete_by_name, 0)
+    FOR_EACH_COPY(CAN_DELETE_BY_NAME, delete_by_name_silently, 0)
+#endif
+#ifdef WITH_LEAD
+    :: d_step { CAN_USE_SPARE -> use_spare(); TIDY }
+    FOR_EACH_COPY(CAN_NEVER_STORE, never_store, 0)
+#endif
+#ifdef WITH_NAMES
+    FOR_EACH_COPY(CAN_NOT_FIND, not_find, 0)
+    FOR_EACH_COPY(CAN_LOSE_DELETE, lose_delete, 0)
+#endif
+#ifdef WITH_RESTARTS
+    FOR_EACH_COPY(CAN_RESTART, restart, 0)
+    FOR_EACH_COPY(CAN_LOSE_LOG, lose_log, 0)
 #endif
 #ifdef WITH_REST
     :: d_step { HAS_FAULTS -> printf("   no more faults\n"); weather = CALM; TIDY }
@@ -986,25 +1253,22 @@ end:
 init {
     atomic {
         copy[0] = READY;
-        if :: COPIES > 2 -> copy[1] = READY :: else fi;
-#ifdef WITH_RETURN
-#ifdef BREAK_SPARE_FOR_UNKNOWN
-        /* Rule 5 broken. */
-        printf("   the put of copy %d has an unknown outcome, and a spare stores the same index as copy %d\n",
-            LAST, SPARE);
-        copy[LAST] = HIDDEN; copy[SPARE] = READY;
-#else
         if
-        :: copy[LAST] = READY; copy[SPARE] = MISSING
-        :: printf("   the put of copy %d has an unknown outcome: it is stored\n", LAST);
-            copy[LAST] = HIDDEN; copy[SPARE] = MISSING
-        :: printf("   the put of copy %d has an unknown outcome: it is not stored\n", LAST);
-            copy[LAST] = MISSING; copy[SPARE] = MISSING
-        :: printf("   the put of copy %d is refused, a spare stores it as copy %d\n", LAST, SPARE);
-            REACHED(SPARE_COPY);
-            copy[LAST] = MISSING; copy[SPARE] = READY
-        fi;
+        :: COPIES > 2 -> copy[1] = READY
+#ifdef WITH_LEAD
+        :: COPIES > 2 -> printf("   the put of copy 1 was not answered\n"); copy[1] = HIDDEN
 #endif
+        :: else
+        fi;
+#ifdef WITH_NAMES
+        named = ALL_INDEXES & ~BIT(LAST);
+#ifdef BREAK_LEAD_FIRST
+        /* The lead is put before its standbys are stored, so it names none. */
+        copy[0] = HIDDEN; named = 0;
+#endif
+#endif
+#ifdef WITH_LEAD
+        copy[LAST] = HIDDEN; copy[SPARE] = MISSING;
 #else
         copy[LAST] = READY;
 #endif
