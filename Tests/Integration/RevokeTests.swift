@@ -29,7 +29,8 @@ struct RevokeTests {
 
     @Test func `a job revoked while a node was down does not run when the node is back`() async throws {
         try await Scenario.run(binlog: true) { scenario in
-            let producer = try scenario.producer(ledger: scenario.ledger)
+            // Together: the receipt would not wait for a lead.
+            let producer = try scenario.producer(ledger: scenario.ledger) { $0.copyMode = .together }
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
                 let receipt = try await producer.delay(.zero, "revoked")
@@ -83,7 +84,7 @@ struct RevokeTests {
 
     @Test func `a copy a consumer holds makes a revocation without ledger incomplete`() async throws {
         try await Scenario.run { scenario in
-            let producer = try scenario.producer()
+            let producer = try scenario.producer { $0.copyMode = .together }
             try await scenario.closing(producer) {
                 let receipt = try await producer.delay(.zero, "x")
                 try await scenario.withConnection(to: 0) { connection in

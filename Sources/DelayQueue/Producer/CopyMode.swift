@@ -14,8 +14,7 @@ public struct CopyMode: Hashable, Sendable, CustomStringConvertible {
     /// were deleted by then. The default.
     ///
     /// Consumers fetch one copy of a job and delete the others where they lie: a third less for nodes to do, and no work
-    /// for other consumers. In the moment in which a node dies, jobs whose leads it had are late by up to three
-    /// seconds.
+    /// for other consumers. In the moment in which a node dies, jobs whose leads it had are late by up to two seconds.
     public static let standby = CopyMode(.standby)
 
     /// All copies are ready at the job's date, so that a node that dies makes no job late. Consumers fetch all of them.

@@ -28,8 +28,7 @@ package struct ProducerCore {
         case answerRevocation(CallID, Result<RevokeOutcome, DelayQueueError>)
         /// The node is not waited for until it answers.
         case nodeIsSlow(Int)
-        /// A node did not store, or perhaps not, the leads of so many accepted jobs: they are late by up to three
-        /// seconds.
+        /// A node did not store, or perhaps not, the leads of so many accepted jobs: they are late by up to two seconds.
         case leadsLost(Int, node: Int)
     }
 

@@ -173,7 +173,7 @@ actor ProducerEngine {
         case .leadsLost(let count, let node):
             metrics.recordLostLeads(count)
             logger.warning(
-                "a node may not have stored the leads of accepted jobs; they run from their standbys, up to 3 s late",
+                "a node may not have stored the leads of accepted jobs; they run from their standbys, up to two seconds late",
                 metadata: [LogKey.node: "\(nodes[node])", LogKey.count: "\(count)"])
         }
     }

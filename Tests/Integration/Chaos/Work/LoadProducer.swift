@@ -25,16 +25,16 @@ struct LoadProducer: Sendable {
             let drafts = (0..<Self.jobsPerList).map {
                 JobDraft.random("\(place.slot).\(number).\($0)", in: &generator)
             }
-            try await load(drafts, number: number)
+            try await load(drafts, number: number, CopyModeOptions.random(in: &generator))
             next = max(next + Self.pace, .now)
             try await Task.sleep(until: min(next, end))
         }
     }
 
-    private func load(_ drafts: [JobDraft], number: Int) async throws {
+    private func load(_ drafts: [JobDraft], number: Int, _ mode: [String]) async throws {
         let list = "\(place.slot).\(number).jsonl"
         try folder.write(drafts.map { $0.line(withID: hasOwnIDs) + "\n" }.joined(), to: list)
-        let arguments = [tool, "load", folder.file(list), "--json", "--allow-past"] + options
+        let arguments = [tool, "load", folder.file(list), "--json", "--allow-past"] + options + mode
         var stories = drafts.map {
             JobStory(token: $0.token, id: hasOwnIDs ? $0.token : nil, fireDate: $0.fireDate, fate: .unknown)
         }

@@ -18,17 +18,18 @@ struct SingleProducer: Sendable {
             number += 1
             let draft = JobDraft.random("\(place.slot).\(number)", in: &generator)
             let isRelative = Bool.random(using: &generator)
-            try await schedule(draft, isRelative: isRelative)
+            let mode = CopyModeOptions.random(in: &generator)
+            try await schedule(draft, isRelative: isRelative, mode)
             try await Task.sleep(for: .milliseconds(Int.random(in: 0...Self.pace * 2, using: &generator)))
         }
     }
 
-    private func schedule(_ draft: JobDraft, isRelative: Bool) async throws {
+    private func schedule(_ draft: JobDraft, isRelative: Bool, _ mode: [String]) async throws {
         let milliseconds = max(Int((draft.fireDate - .now()) / .milliseconds(1)), 0)
         // Counted by the tool from a time that comes after this one.
         let fireDate = isRelative ? .now() + .milliseconds(milliseconds) : draft.fireDate
         let time = isRelative ? ["in", "\(milliseconds)ms"] : ["at", draft.fireDate.unixSeconds, "--allow-past"]
-        let ending = try await place.run([tool] + time + [draft.body, "--json"] + options)
+        let ending = try await place.run([tool] + time + [draft.body, "--json"] + options + mode)
         var story = JobStory(token: draft.token, id: nil, fireDate: fireDate, fate: .unknown)
         if let receipt = PrintedReceipt.all(in: ending.output).first {
             story.id = receipt.id
