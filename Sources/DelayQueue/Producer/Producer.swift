@@ -12,7 +12,8 @@ public import Logging
 /// However often the value is passed on, it stands for one producer, which any number of tasks may use. Nothing is
 /// connected before the first call. All callers share one pipelined connection per node, and all the work is done by
 /// one actor on the event loop of those connections. A job is accepted once ``ProducerConfiguration/minimumWritten``
-/// nodes have acknowledged it; a refused job is deleted from the nodes that took it.
+/// nodes have acknowledged it; a refused job is deleted from the nodes that took it. When its copies are ready is told
+/// by ``CopyMode``.
 public struct Producer: Sendable {
     let engine: ProducerEngine
     let configuration: ProducerConfiguration
@@ -55,7 +56,8 @@ public struct Producer: Sendable {
 
     /// Schedules a job for an instant.
     ///
-    /// Returns once enough nodes have acknowledged it. Cancelling the task before that refuses the job: the copies
+    /// Returns once enough nodes have acknowledged it. With a ledger that may be before the last copy, the lead, is on its
+    /// node: it follows by itself, ``close(within:)`` waits for it, and the receipt does not tell its number. Cancelling the task before that refuses the job: the copies
     /// already written are deleted, and one whose outcome is not known yet is deleted when its answer comes.
     ///
     /// - Parameter date: the fire date, to the microsecond.
@@ -133,12 +135,14 @@ public struct Producer: Sendable {
 
     // MARK: Closing
 
-    /// Waits for the calls under way, then closes every connection; later calls throw `closed`.
+    /// Waits for the calls under way, and for leads that accepted jobs are owed; then closes every connection. Later calls
+    /// throw `closed`.
     ///
     /// Not interrupted by cancellation.
     ///
     /// - Parameter limit: the longest wait for calls under way. Jobs that are not decided by then are refused, and
-    ///   copies that cannot be taken back at once may still fire, as the errors of their calls say.
+    ///   copies that cannot be taken back at once may still fire, as the errors of their calls say. Jobs whose leads are
+    ///   not stored by then run from their standbys.
     public func close(within limit: Duration = .seconds(10)) async {
         await engine.close(within: limit)
     }

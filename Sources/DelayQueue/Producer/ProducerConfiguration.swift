@@ -14,7 +14,8 @@ public struct ProducerConfiguration: Sendable {
     /// written together always.
     public var copyMode: CopyMode = .standby
 
-    /// How long a job that is accepted already waits for the nodes that have not answered. 250 ms by default.
+    /// How long a job that is accepted already waits for the nodes that have not answered, and a lead for standbys that
+    /// are not known to be stored. 250 ms by default.
     ///
     /// A node that misses it counts as slow: later calls do not wait for it until it has answered.
     public var stragglerGrace: Duration = .milliseconds(250)
