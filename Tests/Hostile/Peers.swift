@@ -72,6 +72,7 @@ extension [HostileServer.Step] {
     static var greeting: [HostileServer.Step] {
         let tube = "default.standby\r\n"
         return [.answerFirst([("watch " + tube, "WATCHING 2\r\n"), ("use " + tube, "USING " + tube)])] + identification
+            + [.hear("list-tube-used\r\n"), .say("USING default\r\n")]
     }
 
     static func statistics(_ lines: String) -> String { "OK \(lines.utf8.count + 4)\r\n---\n\(lines)\r\n" }
