@@ -10,6 +10,9 @@ package enum QueueName {
         }
         let suffix = BeanstalkNode.standbySuffix
         for tube in Set(nodes.map(\.tube.rawValue)).sorted() { problems += Self.problems(tube: tube) }
+        if let queue, queue.utf8.count + suffix.utf8.count > TubeName.maximumLength {
+            problems.append("queue is too long: it may have \(TubeName.maximumLength - suffix.utf8.count) bytes")
+        }
         if let queue, queue.hasSuffix(suffix) {
             problems.append("queue \(queue) ends in \(suffix), as the second tube of a queue does; name it otherwise")
         }

@@ -10,16 +10,18 @@ import PipelinedTransport
 // standby had to stand in for a lead meant for it. A fleet that cannot keep up has such standbys too, but its nodes answer.
 //
 // A node may be back as another server process, with the leads of the one before or without them. Until one of these is
-// seen, standbys of leads meant for the process that is gone are brought forward, and others only to see what is behind
-// them.
+// seen, standbys of leads meant for the process that is gone are brought forward. With no such standby for a minute that
+// ends too: the next one fires by itself, and it begins again.
 extension ConsumerCore {
     /// How long a node may take to answer a probe.
     private static let probeLimit = Duration.milliseconds(250)
     /// How often the next standby is looked at, as jobs may come that are due sooner.
     private static let peekInterval = Duration.milliseconds(100)
-    /// The same where only leads of a server process are missed that is gone.
-    private static let longPeekInterval = Duration.seconds(1)
-    private static let shortPeekInterval = Duration.milliseconds(50)
+    /// The same where only leads of a server process are missed that is gone: a standby that is not missed is mostly
+    /// deleted soon, as its job has just run.
+    private static let peekWaits = (shortest: Duration.milliseconds(50), longest: Duration.seconds(1))
+    /// How long the leads of a process are missed without a sign of them.
+    private static let missing = Duration.seconds(60)
     /// The most processes that are remembered.
     private static let mostGoneServers = 8
     /// The most copies that are looked at behind the next one.
@@ -37,11 +39,11 @@ extension ConsumerCore {
     // MARK: Doubt
 
     /// A link has brought an answer, or was lost.
-    mutating func noteAnswer(on link: Int, isLost: Bool) {
+    mutating func noteAnswer(on link: Int, isLost: Bool, now: Moment) {
         if isMain(link) { links[link].isAway = isLost }
         guard !isLost else { return }
         if isMain(link), let server = links[link].generation?.serverID, server != links[link].lastServer {
-            if let last = links[link].lastServer { missLeads(of: last) }
+            if let last = links[link].lastServer { missLeads(of: last, now: now) }
             links[link].lastServer = server
         }
         let side = side(of: node(of: link))
@@ -49,15 +51,15 @@ extension ConsumerCore {
         if link == side { links[side].answerDue = nil }
     }
 
-    private mutating func missLeads(of server: ServerID) {
-        if goneServers.contains(server) { return }
-        goneServers.append(server)
+    private mutating func missLeads(of server: ServerID, now: Moment) {
+        goneServers.removeAll { $0.id == server }
+        goneServers.append(GoneServer(id: server, until: now.uptime + Self.missing))
         if goneServers.count > Self.mostGoneServers { goneServers.removeFirst() }
     }
 
     /// A lead came: where its process is gone, another one has its log.
     mutating func sawLead(on server: ServerID) {
-        if !goneServers.isEmpty { goneServers.removeAll { $0 == server } }
+        if !goneServers.isEmpty { goneServers.removeAll { $0.id == server } }
     }
 
     /// A job runs for the first time, and it was a standby that brought it: where is its lead?
@@ -65,20 +67,28 @@ extension ConsumerCore {
         guard let job = jobs[id], let server = job.leadServer, job.copies.allSatisfy(\.isStandby) else { return }
         guard let node = settings.nodes.indices.first(where: { links[$0].generation?.serverID == server }) else {
             // Where a node is away, it may be that process.
-            if settings.nodes.indices.allSatisfy({ links[$0].generation?.serverID != nil }) { missLeads(of: server) }
+            if settings.nodes.indices.allSatisfy({ links[$0].generation?.serverID != nil }) {
+                missLeads(of: server, now: now)
+            }
             return
         }
         let side = side(of: node)
-        guard links[side].generation != nil, links[side].answerDue == nil else { return }
+        guard links[side].generation != nil, links[side].answerDue == nil, !links[side].isSilent else { return }
         links[side].answerDue = now.uptime + Self.probeLimit
         send(.probe, to: side, for: nil)
     }
 
     /// What is due by now.
     mutating func look(now: Moment) {
+        if !goneServers.isEmpty { goneServers.removeAll { $0.until <= now.uptime } }
         for link in settings.nodes.count..<links.count {
             if case .at(let time) = links[link].nextPeek, time <= now.uptime { links[link].nextPeek = .due }
             guard let due = links[link].answerDue, due <= now.uptime else { continue }
+            if now.uptime - due > Self.probeLimit {
+                // It is this process that stood still, and the answer may wait to be read.
+                links[link].answerDue = now.uptime + Self.probeLimit
+                continue
+            }
             links[link].answerDue = nil
             links[link].isSilent = true
             effects.append(.warning(.nodeSilent, nil, node: node(of: link), nil))
@@ -120,16 +130,23 @@ extension ConsumerCore {
         links[link].nextPeek = .at(now.uptime + Self.peekInterval)
         guard isLookingForward, wanted(on: link) > 0 else { return }
         guard case .found(let id, let bytes) = reply else {
-            if !isAnyNodeInDoubt { links[link].nextPeek = .at(now.uptime + Self.longPeekInterval) }
+            if !isAnyNodeInDoubt { links[link].nextPeek = .at(now.uptime + Self.peekWaits.longest) }
             return
         }
-        if !isAnyNodeInDoubt, let wait = waitForHead(JobRecord(parsing: bytes), now: now) {
+        let record = JobRecord(parsing: bytes)
+        if !isAnyNodeInDoubt, !isMissed(record, now: now) {
             links[link].view = 0
-            links[link].nextPeek = .at(now.uptime + wait)
+            links[link].peekWait = min(max(links[link].peekWait * 2, Self.peekWaits.shortest), Self.peekWaits.longest)
+            links[link].nextPeek = .at(now.uptime + links[link].peekWait)
             return
         }
-        // Its record tells the job's date, but not whether it was given back for longer: its node knows that.
-        send(.lookAhead(id), to: link, for: nil)
+        links[link].peekWait = .zero
+        if isDueSoon(record, now: now) {
+            bringForward(id, over: link)
+        } else {
+            // It may have been given back for longer than its date says: its node knows that.
+            send(.lookAhead(id), to: link, for: nil)
+        }
         // Only the next one is shown at a time. Where one follows the other, those with the next numbers are looked at
         // too: mostly they were put soon after, for soon after.
         let first = max(links[link].seen ?? id.rawValue, id.rawValue)
@@ -141,14 +158,20 @@ extension ConsumerCore {
         }
     }
 
-    /// How long a standby is to be left where it is and seen first, as its lead is not missed; nil where it is.
-    private func waitForHead(_ record: JobRecord, now: Moment) -> Duration? {
-        guard case .standby(let server?) = record.role, let fireTime = record.fireTime else {
-            return Self.longPeekInterval
+    /// Whether a standby is of a lead that a process had which is gone.
+    private mutating func isMissed(_ record: JobRecord, now: Moment) -> Bool {
+        guard case .standby(let server?) = record.role, goneServers.contains(where: { $0.id == server }) else {
+            return false
         }
-        let untilNear = now.wall.duration(to: fireTime) - settings.holdHorizon
-        if untilNear > .zero { return max(min(untilNear, Self.longPeekInterval), Self.shortPeekInterval) }
-        return goneServers.contains(server) ? nil : Self.shortPeekInterval
+        missLeads(of: server, now: now)
+        return true
+    }
+
+    /// Whether a standby that was never given back is to be taken now.
+    private func isDueSoon(_ record: JobRecord, now: Moment) -> Bool {
+        guard record.role.isStandby, let fireTime = record.fireTime else { return false }
+        let wait = now.wall.duration(to: fireTime)
+        return wait <= settings.holdHorizon && wait > .zero - .seconds(StandbyDelay.seconds)
     }
 
     /// - Parameter reply: where a copy is that may be a standby of this queue, or anything else.
@@ -161,20 +184,20 @@ extension ConsumerCore {
             return
         }
         guard isLookingForward, wanted(on: link) > 0 else { return }
+        bringForward(statistics.id, over: link)
+    }
+
+    private mutating func bringForward(_ id: BeanstalkJobID, over link: Int) {
         links[link].view = min(max(links[link].view * 2, 1), Self.longestView)
         // What is behind it is asked for in the same breath.
         links[link].nextPeek = .due
-        fetch(statistics.id, over: link)
+        if links[link].calls.contains(where: { $0.kind == .fetch(id) }) { return }
+        send(.fetch(id), to: link, for: nil)
     }
 
     /// Copies that are due later are released with a delay. Standbys that are brought forward are due within three
     /// seconds, or their jobs are to be run again within that time.
     var holdLimit: Duration {
         isLookingForward ? settings.holdHorizon + .seconds(StandbyDelay.seconds) : settings.holdHorizon
-    }
-
-    private mutating func fetch(_ id: BeanstalkJobID, over link: Int) {
-        if links[link].calls.contains(where: { $0.kind == .fetch(id) }) { return }
-        send(.fetch(id), to: link, for: nil)
     }
 }

@@ -38,8 +38,9 @@ extension ConsumerCore {
         guard jobs[id]?.isClaiming(by: owner) == true else { return }
         if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
         if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
-            // The copies went with their connection while the claim was under way.
-            jobs.remove(id)
+            // The copies went with their connection while the claim was under way. Without the ledger's word it may well be
+            // this consumer that is to run the job.
+            if case .failure = result { fetchStandby(of: id) } else { jobs.remove(id) }
             return
         }
         switch result {
@@ -73,6 +74,7 @@ extension ConsumerCore {
     }
 
     private mutating func granted(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
+        if claim.attempt == 1 { lookForLead(of: id, now: now) }
         if isDraining || jobs[id]?.copies.isEmpty ?? true {
             giveBack(id, claim, now: now)
             return
@@ -110,7 +112,6 @@ extension ConsumerCore {
         lastDelivery = now.uptime
         pace.step(now)
         effects.append(.deliver(id, record, attempt: claim.attempt, failures: claim.failures))
-        if claim.attempt == 1 { lookForLead(of: id, now: now) }
     }
 
     // MARK: Waiting

@@ -19,9 +19,15 @@ extension ConsumerCore {
             }
             return nil
         }
-        let calls = links[link].calls
+        var calls = links[link].calls
         links[link].calls = []
-        links[link].hasUrgentCalls = false
+        if !isMain(link), calls.count > Link.fullBatch {
+            // What is fetched may be large, and all of a batch must come in time.
+            links[link].calls = Array(calls[Link.fullBatch...])
+            calls.removeSubrange(Link.fullBatch...)
+        } else {
+            links[link].hasUrgentCalls = false
+        }
         links[link].rest = .none
         var batch = NodeBatch(
             calls: calls, reserves: 0, block: nil, generation: calls.isEmpty ? nil : links[link].generation)
@@ -116,7 +122,7 @@ extension ConsumerCore {
         generation: ConnectionGeneration, sentAt: Moment, now: Moment
     ) -> Duration? {
         if !isLost { links[link].generation = generation }
-        noteAnswer(on: link, isLost: isLost)
+        noteAnswer(on: link, isLost: isLost, now: now)
         for (call, reply) in zip(batch.calls, replies) {
             answered(call, link: link, reply: reply, sentAt: sentAt, now: now)
         }
@@ -194,7 +200,7 @@ extension ConsumerCore {
             link: link, id: id, index: summary.index, isStandby: summary.role.isStandby, timeToRun: timeToRun,
             priority: summary.priority, confirmedAt: waited > timeToRun / 4 ? nil : sentAt.uptime)
         if let held = jobs.named(name) {
-            links[link].duplicates += 1
+            if isMain(link) { links[link].duplicates += 1 }
             note(summary.role, of: held)
             attach(copy, to: held, now: now)
             return
@@ -239,9 +245,20 @@ extension ConsumerCore {
             send(.release(copy.id, priority: copy.priority, delay: 1), to: copy.link, for: held)
         case .added(let index):
             effects.append(.duplicateCopy)
+            leadJoined(held, copy, now: now)
             if copy.confirmedAt == nil { touch(copyAt: index, of: held) }
             claimIfDue(held, now: now)
         }
+    }
+
+    /// A job that waits with standbys only does so for longer than its lead would, where that may come; here it is.
+    private mutating func leadJoined(_ id: HeldJobID, _ copy: HeldCopy, now: Moment) {
+        guard let job = jobs[id], case .holding = job.phase, !copy.isStandby,
+            job.copies.count(where: { !$0.isStandby }) == 1,
+            job.due > now.wall
+        else { return }
+        job.due = max(job.fireTime, job.due + (.zero - .seconds(StandbyDelay.seconds)))
+        dueHeap.insert(DueJob(due: job.due, job: id))
     }
 
     private mutating func answered(
@@ -321,7 +338,7 @@ extension ConsumerCore {
         links[link].view = 0
         links[link].seen = nil
         for (id, job) in jobs where job.copies.contains(where: { $0.link == link }) {
-            removeCopies(of: id, now: now) { $0.link == link }
+            removeCopies(of: id, isNodeLost: true, now: now) { $0.link == link }
         }
         for call in calls {
             guard let id = call.job else { continue }
@@ -368,7 +385,11 @@ extension ConsumerCore {
     }
 
     /// Copies are no longer ours; what becomes of the job depends on what it waits for.
-    mutating func removeCopies(of id: HeldJobID, now: Moment, where isGone: (HeldCopy) -> Bool) {
+    ///
+    /// - Parameter isNodeLost: whether they are out of reach; else they are ready on their node, or gone.
+    mutating func removeCopies(
+        of id: HeldJobID, isNodeLost: Bool = false, now: Moment, where isGone: (HeldCopy) -> Bool
+    ) {
         guard let job = jobs[id] else { return }
         jobs.takeCopies(of: id, where: isGone)
         if job.isForeign {
@@ -385,10 +406,10 @@ extension ConsumerCore {
             return
         }
         switch job.phase {
-        case .holding:
-            // Its date may be close, and a standby of it comes by itself only seconds after that.
+        case .holding where isNodeLost, .parked where isNodeLost:
+            // Its date may be close, and a standby of it comes by itself only a while after that.
             fetchStandby(of: id)
-        case .parked, .inspecting:
+        case .holding, .parked, .inspecting:
             jobs.remove(id)
         case .verifying(let claim):
             // The right to run it is no use without a copy that would come back after a crash: it is given back unrun.

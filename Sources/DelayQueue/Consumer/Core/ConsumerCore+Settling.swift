@@ -161,12 +161,12 @@ extension ConsumerCore {
     /// A job to be run again after a delay: short waits are held here, long ones go back to the nodes.
     private mutating func hold(_ id: HeldJobID, for delay: Duration, now: Moment) {
         guard let job = jobs[id] else { return }
-        guard !job.copies.isEmpty else {
-            jobs.remove(id)
-            return
-        }
         job.due = now.wall + delay
         jobs.enter(.holding, id)
+        guard !job.copies.isEmpty else {
+            if delay > settings.holdHorizon { jobs.remove(id) } else { fetchStandby(of: id) }
+            return
+        }
         if isDraining || delay > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else if delay > .zero {

@@ -34,8 +34,10 @@ extension ConsumerCore {
     /// go of a job of which none is known, or none can be had.
     mutating func fetchStandby(of id: HeldJobID) {
         guard let job = jobs[id] else { return }
+        jobs.enter(.holding, id)
         while !isDraining, job.standbysTried < job.standbys.count {
-            let name = job.standbys[job.standbysTried]
+            // Not the same node first for all jobs.
+            let name = job.standbys[(job.standbysTried + Int(id.number % 64)) % job.standbys.count]
             job.standbysTried += 1
             guard let link = sideLink(to: name.server) else { continue }
             send(.fetch(name.id), to: link, for: id)

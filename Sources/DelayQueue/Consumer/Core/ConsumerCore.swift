@@ -103,6 +103,12 @@ package struct ConsumerCore: ~Copyable {
         static func < (a: Alarm, b: Alarm) -> Bool { a.at < b.at }
     }
 
+    struct GoneServer: Equatable {
+        let id: ServerID
+        /// Until then its leads are missed.
+        var until: Uptime
+    }
+
     struct DueJob: Comparable {
         let due: Timestamp
         let job: HeldJobID
@@ -111,8 +117,8 @@ package struct ConsumerCore: ~Copyable {
     }
 
     let settings: Settings
-    /// Server processes that are gone, and whose leads nobody has seen since.
-    var goneServers: [ServerID] = []
+    /// Server processes that are gone, and of whose leads none was seen since, while standbys tell of them now and then.
+    var goneServers: [GoneServer] = []
     /// The main link to each node, then the side link to each.
     var links: [Link]
     var jobs: HeldJobs

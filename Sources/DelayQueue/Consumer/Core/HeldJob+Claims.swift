@@ -11,7 +11,8 @@ extension HeldJob {
     }
 
     func readiness(now: Moment) -> Readiness {
-        guard case .holding = phase, due <= now.wall else { return .notNow }
+        // Where no copy is left one of them is on its way, or the job is let go of.
+        guard case .holding = phase, due <= now.wall, !copies.isEmpty else { return .notNow }
         return hasFreshCopy(now.uptime) ? .ready : .stale
     }
 

@@ -32,6 +32,8 @@ struct Link {
     /// When the answer to a probe must be there.
     var answerDue: Uptime?
     var nextPeek = Peek.due
+    /// How long the next standby is left that nobody misses; doubles while it is such a one.
+    var peekWait = Duration.zero
     /// How many copies behind the next one are looked at.
     var view = 0
     /// The last number that was looked at.

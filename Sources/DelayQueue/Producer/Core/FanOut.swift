@@ -85,8 +85,11 @@ package struct FanOut {
     private var pending: [PendingBatch] = []
     /// What is put when the standbys' answers are in.
     private var later: PerNode<[Put]>
+    private let probes: Set<Int>
     private var isAnyAnswered = false
     private var isGraceStarted = false
+    /// Numbers the graces: one that ends when another number counts ends nothing.
+    package private(set) var graceNumber = 0
     private var isGraceOver = false
     /// Every job's fate is decided: answers that still come are recorded, but change none.
     package private(set) var isOver = false
@@ -100,15 +103,17 @@ package struct FanOut {
     ///   job's own nodes may be among them; they take none of its copies over.
     /// - Parameter standbys: to be sent at once; other copies of their jobs are leads.
     /// - Parameter later: to be sent when these are answered; all there is where there are no standbys.
+    /// - Parameter probes: nodes that are not waited for.
     /// - Parameter concludesEarly: whether jobs are accepted before their leads are put.
     package init(
         jobCount: Int, minimumWritten: Int, spares: [Int], standbys: PerNode<[Put]> = .init(),
-        later: PerNode<[Put]> = .init(), concludesEarly: Bool = false
+        later: PerNode<[Put]> = .init(), probes: Set<Int> = [], concludesEarly: Bool = false
     ) {
         self.minimumWritten = minimumWritten
         self.spares = spares
         self.concludesEarly = concludesEarly
         self.later = later
+        self.probes = probes
         self.jobs = Array(repeating: Job(), count: jobCount)
         if standbys.isEmpty { return }
         var hasStandby = Array(repeating: false, count: jobCount)
@@ -175,9 +180,8 @@ package struct FanOut {
         guard case .refused(let isNodesFault) = answer, jobs[put.job].fate == .open || isOwed(put) else { return nil }
         if isNodesFault {
             // One index, one put: only a put that certainly wrote nothing gives its index to a spare.
-            guard let spare = spare(for: put.job) else { return nil }
             jobs[put.job].refusedBy.append(node)
-            return spare
+            return spare(for: put.job)
         }
         guard !role(of: put, leadOn: nil).names.isEmpty else { return nil }
         jobs[put.job].lead?.isNameless = true
@@ -261,6 +265,7 @@ package struct FanOut {
     private mutating func startGrace() -> [Action] {
         if isGraceStarted { return [] }
         isGraceStarted = true
+        graceNumber += 1
         return [.startGrace]
     }
 
@@ -276,6 +281,7 @@ package struct FanOut {
         for (_, puts) in later { for put in puts { due[put.job] += 1 } }
         isGraceStarted = false
         isGraceOver = false
+        graceNumber += 1
         let later = later
         self.later = PerNode()
         var actions: [Action] = []
@@ -291,7 +297,9 @@ package struct FanOut {
             for put in wanted { jobs[put.job].lead?.isSent = true }
             actions.append(.send(wanted, node: node, tube: .main))
         }
-        for case .send(let puts, let node, let tube) in actions { sent(puts, node: node, tube: tube, isAwaited: true) }
+        for case .send(let puts, let node, let tube) in actions {
+            sent(puts, node: node, tube: tube, isAwaited: !probes.contains(node))
+        }
         return actions
     }
 

@@ -21,8 +21,6 @@ extension ProducerCore {
         var cancelled: Set<CallID> = []
         /// Nodes that may still answer puts whose wait is over.
         var late = PerNode<LateNode>()
-        /// How many graces have begun; the last one counts.
-        var graces = 0
 
         init(_ entries: [Entry], plan: WritePlan, minimumWritten: Int, concludesEarly: Bool, began: Uptime) {
             self.entries = entries
@@ -30,7 +28,8 @@ extension ProducerCore {
             self.began = began
             fanOut = FanOut(
                 jobCount: entries.count, minimumWritten: minimumWritten, spares: plan.spares, standbys: plan.standbys,
-                later: plan.standbys.isEmpty ? PerNode() : plan.puts, concludesEarly: concludesEarly)
+                later: plan.standbys.isEmpty ? PerNode() : plan.puts, probes: plan.probes,
+                concludesEarly: concludesEarly)
         }
 
         func declaredCopies(of entry: Int) -> Int { entries[entry].job.declaredCopies(plan.copies) }
@@ -39,6 +38,8 @@ extension ProducerCore {
         ///   due.
         mutating func expectLate(_ count: Int, from node: Int, on generation: ConnectionGeneration?) {
             var known = late[node] ?? LateNode()
+            // What was due on an earlier connection comes no more.
+            if let generation, let before = known.generation, before < generation { known = LateNode() }
             known.generation = known.generation ?? generation
             known.count += count
             late[node] = known.count == 0 ? nil : known
@@ -151,7 +152,10 @@ extension ProducerCore {
             }
         }
         let replies = PutReplies(outcome, count: puts.count)
-        for position in replies.tooLarge { write.bodyTooLarge.insert(puts[position].place.job) }
+        // With names it is put again without them.
+        for position in replies.tooLarge where puts[position].role.names.isEmpty {
+            write.bodyTooLarge.insert(puts[position].place.job)
+        }
         if let refusal = replies.refusal {
             write.nodeErrors[node] = BeanstalkError(refusal, address: nodes[node].address)
         }
@@ -198,7 +202,7 @@ extension ProducerCore {
                 carryOut(write.fanOut.answered(node: node, refused), of: &write, id, now: now)
             case .send(let puts, let node, let tube):
                 commands.append(putCommands(puts, to: node, tube, of: write, id, now: now))
-            case .startGrace: startGrace(of: &write, id, now: now)
+            case .startGrace: startGrace(of: write, id, now: now)
             case .finish: if !write.fanOut.isAnswered { actions.append(.stopWaiting(id)) }
             }
         }
@@ -240,15 +244,18 @@ extension ProducerCore {
         var refused: [Int] = []
         // Neighbours are mostly of one call, which is taken out to be changed in place.
         var current: (id: CallID, call: Call)?
+        var toldBefore: CallID?
         for index in decided {
             let entry = write.entries[index]
             guard write.fanOut.fate(of: index) == .accepted else {
                 if !write.fanOut.isWithdrawn(index) { refused.append(index) }
                 continue
             }
+            if toldBefore == entry.call { continue }
             if current?.id != entry.call {
                 putBack(current)
                 current = calls.removeValue(forKey: entry.call).map { (entry.call, $0) }
+                if current == nil { toldBefore = entry.call }
             }
             // Whoever was concluded before has its receipt already.
             if current == nil || current?.call.results[entry.position] != nil { continue }

@@ -247,20 +247,19 @@ package struct ProducerCore {
 
     /// When ``tick(now:)`` is to come; nil where nothing waits for a time.
     package mutating func nextTick() -> Uptime? {
-        while let grace = graces.first, writes[grace.write]?.graces != grace.number { graces.removeFirst() }
+        while let grace = graces.first, writes[grace.write]?.fanOut.graceNumber != grace.number { graces.removeFirst() }
         return graces.first?.end
     }
 
     package mutating func tick(now: Moment) {
         while let grace = graces.first, grace.end <= now.uptime {
             graces.removeFirst()
-            if writes[grace.write]?.graces == grace.number { graceOver(grace.write, now: now) }
+            if writes[grace.write]?.fanOut.graceNumber == grace.number { graceOver(grace.write, now: now) }
         }
     }
 
-    mutating func startGrace(of write: inout Write, _ id: WriteID, now: Moment) {
-        write.graces += 1
-        graces.append((now.uptime + configuration.stragglerGrace, id, write.graces))
+    mutating func startGrace(of write: Write, _ id: WriteID, now: Moment) {
+        graces.append((now.uptime + configuration.stragglerGrace, id, write.fanOut.graceNumber))
     }
 }
 

@@ -30,6 +30,7 @@ package struct WritePlan {
         if copies == 0 { return }
         // Neighbours mostly have the same plan, and what they have in common is done once.
         var lead: Int?
+        var sharedLead: Int?
         var start = 0
         for job in 0..<jobCount {
             if job > 0, !areNodesShared {
@@ -37,8 +38,11 @@ package struct WritePlan {
                 start = job
                 choice.draw(using: &generator)
             }
-            var next = isChoiceShared && hasLead(job) ? lead : nil
-            if hasLead(job), next == nil { next = Int.random(in: 0..<choice.awaitedCount, using: &generator) }
+            var next: Int?
+            if hasLead(job) {
+                next = sharedLead ?? Int.random(in: 0..<choice.awaitedCount, using: &generator)
+                if isChoiceShared { sharedLead = next }
+            }
             if job > start, next != lead {
                 plan(choice, lead: lead, for: start..<job)
                 start = job
