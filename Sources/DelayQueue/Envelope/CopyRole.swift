@@ -108,12 +108,16 @@ extension CopyRole {
             self = .standby(leadOn: server)
         case Self.leadMark:
             var names: [CopyName] = []
-            for field in rest.split(separator: Self.comma, omittingEmptySubsequences: false) {
-                guard let name = CopyName(UnsafeRawBufferPointer(rebasing: field)), name.index != copy,
+            var start = 0
+            while start <= rest.count {
+                let end = rest.index(of: Self.comma, from: start) ?? rest.count
+                guard let name = CopyName(UnsafeRawBufferPointer(rebasing: rest[start..<end])), name.index != copy,
                     name.index < (copies == 0 ? CopySet.maximumCount : copies),
                     names.last.map({ $0.index < name.index }) ?? true
                 else { return nil }
+                if names.isEmpty { names.reserveCapacity(max(copies - 1, 1)) }
                 names.append(name)
+                start = end + 1
             }
             self = .lead(naming: names)
         default: return nil
@@ -123,10 +127,11 @@ extension CopyRole {
 
 extension CopyName {
     fileprivate init?(_ text: UnsafeRawBufferPointer) {
-        let parts = text.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
-        guard parts.count == 3, let index = Int(decimal: UnsafeRawBufferPointer(rebasing: parts[0])),
-            let server = ServerID(digits: parts[1]),
-            let id = UInt64(decimal: UnsafeRawBufferPointer(rebasing: parts[2]))
+        let at = UInt8(ascii: "@")
+        guard let first = text.index(of: at, from: 0), let second = text.index(of: at, from: first + 1),
+            let index = Int(decimal: UnsafeRawBufferPointer(rebasing: text[..<first])),
+            let server = ServerID(digits: UnsafeRawBufferPointer(rebasing: text[(first + 1)..<second])),
+            let id = UInt64(decimal: UnsafeRawBufferPointer(rebasing: text[(second + 1)...]))
         else { return nil }
         self.init(index: index, server: server, id: BeanstalkJobID(id))
     }
