@@ -15,8 +15,8 @@ struct ProcessesBench: Sendable {
     func name(of processes: Int) -> String { processes == 1 ? "1 process" : "\(processes) processes" }
 
     /// - Throws: `CommandError` also where a job was delivered twice, or is left on a node.
-    func measure(processes: Int) async throws -> Measurement {
-        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize)
+    func measure(processes: Int, _ mode: CopyMode) async throws -> Measurement {
+        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize, mode: mode)
         let expected = receipts.reduce(UInt64(0)) { $0 &+ BenchWorkerTally.checksum(of: $1.jobID) }
         let measurement = try await BenchWorker.with(processes, on: cluster) { workers in
             try await measure(workers, checksum: expected)

@@ -34,7 +34,7 @@ struct BenchCluster: Sendable {
             ledger: try RedisClient(url: url, eventLoop: eventLoop, logger: logger))
         raw = RawLoad(
             nodes: try nodes.map { try RawAddress($0.address) }, ledger: try RawAddress(url.address),
-            tube: try TubeName(validating: tube))
+            tube: nodes[0].tube, standbyTube: nodes[0].standbyTube)
     }
 
     /// The first nodes only, in a tube of its own; closed by itself.
@@ -62,19 +62,21 @@ struct BenchCluster: Sendable {
         return try Consumer(nodes: nodes, ledger: ledger, configuration: configuration, logger: logger)
     }
 
-    func producer() throws -> Producer {
+    /// - Parameter ledger: with one, calls return before their leads are stored.
+    func producer(_ mode: CopyMode, ledger: RedisLedger? = nil) throws -> Producer {
         var configuration = ProducerConfiguration()
+        configuration.copyMode = mode
         // On a busy machine a node may lag behind; every job is to have all its copies all the same.
         configuration.stragglerGrace = .seconds(30)
         configuration.writeTimeout = .seconds(60)
-        return try Producer(nodes: nodes, configuration: configuration, logger: logger)
+        return try Producer(nodes: nodes, ledger: ledger, configuration: configuration, logger: logger)
     }
 
     // MARK: Filling
 
     /// Writes jobs that are due.
-    func fill(jobs: Int, bodySize: Int) async throws -> [Receipt] {
-        let producer = try producer()
+    func fill(jobs: Int, bodySize: Int, mode: CopyMode) async throws -> [Receipt] {
+        let producer = try producer(mode)
         var options = JobOptions()
         options.pastDates = .runImmediately
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
@@ -86,14 +88,18 @@ struct BenchCluster: Sendable {
     /// Writes jobs that are due in a day, with a copy on every node.
     ///
     /// - Returns: for each node the numbers it gave them.
-    func fill(delayed jobs: Int, bodySize: Int, progress: (Int) -> Void) async throws -> [[UInt64]] {
+    func fill(
+        delayed jobs: Int, bodySize: Int, mode: CopyMode, progress: (Int) -> Void
+    ) async throws -> [[UInt64]] {
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
         var ids: [[UInt64]] = nodes.map { _ in [] }
         // Some at a time: all of them would take much memory here.
         for start in stride(from: 0, to: jobs, by: 20_000) {
             progress(start)
             let added = try await raw.onThread { raw in
-                let puts = raw.puts(jobs: min(20_000, jobs - start), body: body, due: .now() + .seconds(86_400))
+                let puts = raw.puts(
+                    jobs: min(20_000, jobs - start), body: body, due: .now() + .seconds(86_400),
+                    mode: mode)
                 return try raw.put(puts).ids
             }
             for node in ids.indices { ids[node] += added[node] }
@@ -101,23 +107,38 @@ struct BenchCluster: Sendable {
         return ids
     }
 
-    /// How many jobs the nodes have in this tube.
+    /// How many copies the nodes have.
     ///
-    /// - Parameter isReady: counts only those that wait to be taken.
+    /// - Parameter isReady: counts only those that wait to be taken or deleted: what is ready, and what stands by.
     func remaining(isReady: Bool = false) async throws -> Int {
         var count = 0
-        for node in probe.nodes {
-            do throws(BeanstalkError) {
-                let tube = try await node.statsTube(tube)
+        for (node, place) in zip(probe.nodes, nodes) {
+            let main = try await statistics(of: place.tube, on: node)
+            let standby = try await statistics(of: place.standbyTube, on: node)
+            for tube in [main, standby].compactMap({ $0 }) {
                 count += tube.currentJobsReady
-                guard !isReady else { continue }
-                count += tube.currentJobsReserved + tube.currentJobsDelayed + tube.currentJobsBuried
-            } catch {
-                // A tube that nobody uses and that is empty is forgotten.
-                guard error.code == .notFound else { throw error }
+                if !isReady { count += tube.currentJobsReserved + tube.currentJobsBuried + tube.currentJobsDelayed }
             }
+            if isReady { count += standby?.currentJobsDelayed ?? 0 }
         }
         return count
+    }
+
+    /// How many copies each node has to be reserved, standbys left out.
+    func ready() async throws -> [Int] {
+        var counts: [Int] = []
+        for node in probe.nodes { counts.append(try await statistics(of: tube, on: node)?.currentJobsReady ?? 0) }
+        return counts
+    }
+
+    /// - Returns: nil for a tube that nobody uses and that is empty, which its node has forgotten.
+    private func statistics(of tube: TubeName, on node: BeanstalkConnection) async throws -> TubeStatistics? {
+        do throws(BeanstalkError) {
+            return try await node.statsTube(tube)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
     }
 
     // MARK: Leaving nothing behind
@@ -129,6 +150,14 @@ struct BenchCluster: Sendable {
             ids[node].append(id.rawValue)
         }
         try await clear(ids)
+        // Those that calls did not wait for have no number there.
+        for node in nodes where receipts.contains(where: { $0.placements.contains { $0.node == node && $0.id == nil } })
+        {
+            let connection = BeanstalkConnection.beanstalk(
+                node.address, useTube: node.tube, eventLoop: ClusterOptions.eventLoop, logger: logger)
+            while let job = try await connection.peekDelayed() { try await connection.delete(job.id) }
+            await connection.close(drainingFor: .zero)
+        }
     }
 
     /// - Parameter ids: for each node.
