@@ -1,3 +1,4 @@
+import DelayQueue
 import Foundation
 import Testing
 
