@@ -140,7 +140,7 @@ let package = Package(
         tests(
             "BenchTests", path: "Tests/Benchmarks/BenchTests",
             ["bench", "CommandSupport"] + client + testing + subprocess),
-        tests("CostTests", path: "Tests/Benchmarks/CostTests", ["cost"]),
+        tests("CostTests", path: "Tests/Benchmarks/CostTests", ["cost", "DelayQueue"]),
         tests(
             "IntegrationTests", path: "Tests/Integration", exclude: ["Chaos", "ChaosHandler"],
             client + testing + [lifecycle, metrics, metricsTestKit] + subprocess),

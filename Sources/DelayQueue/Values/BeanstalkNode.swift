@@ -8,6 +8,9 @@ public struct BeanstalkNode: Hashable, Sendable {
 
     public let address: ServerAddress
     public let tube: TubeName
+    /// Where copies stand by that are not needed unless another one is lost. Kept, as naming a tube means validating the
+    /// name, and single calls name it twice.
+    package let standbyTube: TubeName
 
     /// - Parameter endpoint: `host:port`, `host` (port 11300), `[IPv6]:port`, or the path of a Unix socket.
     ///   Name a server the same way everywhere: receipts and records of dead jobs repeat the name.
@@ -38,15 +41,13 @@ public struct BeanstalkNode: Hashable, Sendable {
     public init(address: ServerAddress, tube: TubeName = .default) {
         self.address = address
         self.tube = tube
+        self.standbyTube = tube.appending(Self.standbySuffix) ?? tube
     }
 }
 
 extension BeanstalkNode {
     /// What the name of a queue's second tube has after that of the first.
     static let standbySuffix = ".standby"
-
-    /// Where copies stand by that are not needed unless another one is lost.
-    package var standbyTube: TubeName { tube.appending(Self.standbySuffix) ?? tube }
 
     /// The name of one of the queue's tubes.
     package func name(of tube: CopyTube) -> TubeName {

@@ -45,12 +45,12 @@ struct CheckCommand: ParsableCommand {
     private func count(_ counting: Counting) async throws -> [String: Cost] {
         var few: [String: [RunCount]] = [:]
         var many: [String: [RunCount]] = [:]
-        let works = Work.allCases.filter { work in only.map { work.rawValue.contains($0) } ?? true }
+        let works = Work.all.filter { work in only.map { work.name.contains($0) } ?? true }
         for round in 1...rounds {
             for work in works {
-                note("counting \(work.rawValue), \(round) of \(rounds)")
-                few[work.rawValue, default: []].append(try await counting.run(work, jobs: jobs / 2))
-                many[work.rawValue, default: []].append(try await counting.run(work, jobs: jobs / 2 + jobs))
+                note("counting \(work.name), \(round) of \(rounds)")
+                few[work.name, default: []].append(try await counting.run(work, jobs: jobs / 2))
+                many[work.name, default: []].append(try await counting.run(work, jobs: jobs / 2 + jobs))
             }
         }
         return few.reduce(into: [:]) { costs, entry in
@@ -70,11 +70,11 @@ struct CheckCommand: ParsableCommand {
             String(repeating: " ", count: max(width - text.count, 0)) + text
         }
         Swift.print(
-            "a job of  " + String(repeating: " ", count: 8) + Cost.figures().map { padded($0.name, 14) }.joined())
-        for work in Work.allCases {
-            guard let cost = costs[work.rawValue] else { continue }
+            "a job of  " + String(repeating: " ", count: 14) + Cost.figures().map { padded($0.name, 14) }.joined())
+        for work in Work.all {
+            guard let cost = costs[work.name] else { continue }
             let cells = Cost.figures().map { padded(CostRecord.text(cost[keyPath: $0.path]), 14) }
-            Swift.print(work.rawValue + String(repeating: " ", count: 18 - work.rawValue.count) + cells.joined())
+            Swift.print(work.name + String(repeating: " ", count: 24 - work.name.count) + cells.joined())
         }
     }
 

@@ -48,7 +48,7 @@ struct CostRecord: Codable, Equatable, Sendable {
                 regresses.append("\(name): nothing is recorded; ./dev bench --record writes it")
                 continue
             }
-            let isSteady = Work(rawValue: name)?.isSteady ?? false
+            let isSteady = Work(name: name)?.isSteady ?? false
             for figure in cost.regresses(from: record, isSteady: isSteady) {
                 regresses.append(
                     Self.line(name, figure, cost, record) + ", allowed is +\(Int(figure.tolerance * 100)) %")

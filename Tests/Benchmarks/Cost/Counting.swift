@@ -27,16 +27,19 @@ struct Counting: Sendable {
         // Nobody else uses it: what one run leaves cannot disturb the next.
         let tube = "cost-\(UUID())"
         let place = try Place(addresses: cluster.addresses, tube: tube, redisURL: redis.url)
-        if work.needsJobs { try await place.fill(jobs: jobs) }
         let counters = try ServerCounters(place)
+        if work.needsJobs {
+            try await place.fill(jobs: jobs, work.copyMode)
+            try await counters.holdStandbys()
+        }
         let before = try await counters.read()
         let profile = try await profile(
             [
-                "work", "--name", work.rawValue, "--jobs", "\(jobs)", "--nodes",
+                "work", "--name", work.name, "--jobs", "\(jobs)", "--nodes",
                 cluster.addresses.joined(separator: ","), "--tube", tube, "--redis", redis.url,
             ]
         ) {
-            if work.needsJobs { try await counters.untilTaken(from: try TubeName(validating: tube)) }
+            if work.needsJobs { try await counters.untilTaken() }
         }
         let after = try await counters.read()
         await counters.close()

@@ -16,8 +16,9 @@ struct Place: Sendable {
         self.logger = logger
     }
 
-    func producer() throws -> Producer {
+    func producer(_ copyMode: CopyMode) throws -> Producer {
         var configuration = ProducerConfiguration()
+        configuration.copyMode = copyMode
         // Counting makes a program many times slower; every job is to have all its copies all the same.
         configuration.stragglerGrace = .seconds(60)
         configuration.writeTimeout = .seconds(120)
@@ -44,8 +45,8 @@ struct Place: Sendable {
     }
 
     /// Writes jobs that are due at once.
-    func fill(jobs: Int) async throws {
-        let producer = try producer()
+    func fill(jobs: Int, _ copyMode: CopyMode) async throws {
+        let producer = try producer(copyMode)
         var options = JobOptions()
         options.pastDates = .runImmediately
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 32)

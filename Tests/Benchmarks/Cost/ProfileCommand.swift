@@ -15,15 +15,15 @@ struct ProfileCommand: ParsableCommand {
     private static let leastShare = 0.01
 
     func validate() throws {
-        guard Work(rawValue: name) != nil else {
-            throw ValidationError("--name is one of: \(Work.allCases.map(\.rawValue).joined(separator: ", ")).")
+        guard Work(name: name) != nil else {
+            throw ValidationError("--name is one of: \(Work.all.map(\.name).joined(separator: ", ")).")
         }
         guard jobs > 1 else { throw ValidationError("--jobs starts at 2.") }
     }
 
     func run() throws {
         let command = self
-        guard let work = Work(rawValue: name) else { return }
+        guard let work = Work(name: name) else { return }
         try Blocking.run { try await command.profile(work) }
     }
 
@@ -42,7 +42,7 @@ struct ProfileCommand: ParsableCommand {
             parts[part.key] = nil
             parts["other", default: 0] += part.value
         }
-        print("\(work.rawValue): \(Int(total.rounded())) instructions a job")
+        print("\(work.name): \(Int(total.rounded())) instructions a job")
         for (part, count) in parts.sorted(by: { $0.value > $1.value }) {
             let share = "\(Int((count / max(total, 1) * 100).rounded())) %"
             print(

@@ -6,7 +6,7 @@ import NIOPosix
 
 /// What servers have been asked to do since they began.
 struct ServerCounters: Sendable {
-    private let nodes: [BeanstalkConnection]
+    private let nodes: [(place: BeanstalkNode, connection: BeanstalkConnection)]
     private let ledger: RedisClient
 
     /// What this itself asks, and what says nothing about jobs, is left out.
@@ -15,7 +15,7 @@ struct ServerCounters: Sendable {
 
     init(_ place: Place) throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        nodes = place.nodes.map { .beanstalk($0.address, eventLoop: eventLoop, logger: place.logger) }
+        nodes = place.nodes.map { ($0, .beanstalk($0.address, eventLoop: eventLoop, logger: place.logger)) }
         ledger = try RedisClient(
             url: try RedisURL(parsing: place.redisURL), eventLoop: eventLoop, logger: place.logger)
     }
@@ -24,7 +24,7 @@ struct ServerCounters: Sendable {
     func read() async throws -> RunCount {
         var count = RunCount()
         for node in nodes {
-            let statistics = try await node.stats()
+            let statistics = try await node.connection.stats()
             count.nodeCommands += Self.counted.reduce(0) { $0 + (statistics.commandCount($1) ?? 0) }
             count.reserves += Self.reserves.reduce(0) { $0 + (statistics.commandCount($1) ?? 0) }
         }
@@ -43,33 +43,49 @@ struct ServerCounters: Sendable {
         return count
     }
 
+    /// Keeps standbys from becoming ready: under callgrind a program takes longer than they stand by, and would meet
+    /// those that it deletes in time otherwise.
+    func holdStandbys() async throws {
+        for node in nodes {
+            do throws(BeanstalkError) {
+                try await node.connection.pauseTube(node.place.standbyTube, delay: Self.longest)
+            } catch {
+                guard error.code == .notFound else { throw error }
+            }
+        }
+    }
+
+    private static let longest: UInt32 = 3_600
+
     /// Returns when the nodes have no job left that is due.
     ///
     /// - Throws: `CostFailure` where that takes minutes.
-    func untilTaken(from tube: TubeName) async throws {
+    func untilTaken() async throws {
         let end = ContinuousClock.now + .seconds(300)
         for node in nodes {
             // Nodes do not tell when they become empty, so they are asked.
-            while try await isBusy(node, tube) {
+            while try await isBusy(node) {
                 guard ContinuousClock.now < end else { throw CostFailure("jobs are still there after minutes") }
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
     }
 
-    private func isBusy(_ node: BeanstalkConnection, _ tube: TubeName) async throws -> Bool {
-        do throws(BeanstalkError) {
-            let tube = try await node.statsTube(tube)
-            return tube.currentJobsReady + tube.currentJobsReserved > 0
-        } catch {
-            // A tube nobody uses that is empty is forgotten.
-            guard error.code == .notFound else { throw error }
-            return false
+    private func isBusy(_ node: (place: BeanstalkNode, connection: BeanstalkConnection)) async throws -> Bool {
+        for name in [node.place.tube, node.place.standbyTube] {
+            do throws(BeanstalkError) {
+                let tube = try await node.connection.statsTube(name)
+                if tube.currentJobsReady + tube.currentJobsReserved + tube.currentJobsDelayed > 0 { return true }
+            } catch {
+                // A tube nobody uses that is empty is forgotten.
+                guard error.code == .notFound else { throw error }
+            }
         }
+        return false
     }
 
     func close() async {
-        for node in nodes { await node.close(drainingFor: .zero) }
+        for node in nodes { await node.connection.close(drainingFor: .zero) }
         await ledger.close()
     }
 }

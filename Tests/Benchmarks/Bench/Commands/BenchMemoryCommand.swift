@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import DelayQueue
 
 struct BenchMemoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,7 +23,7 @@ struct BenchMemoryCommand: AsyncParsableCommand {
             let bench = MemoryBench(cluster: cluster, due: command.due, bodySize: body)
             var passes: [(waiting: Int, passes: [MemoryBench.Pass])] = []
             for waiting in [0, jobs] {
-                let ids = try await cluster.fill(delayed: waiting, bodySize: body) { done in
+                let ids = try await cluster.fill(delayed: waiting, bodySize: body, mode: .standby) { done in
                     StandardStream.error.showProgress("\(ProgressBar.text(done, of: waiting))  filling")
                 }
                 var measured: [MemoryBench.Pass] = []

@@ -13,8 +13,10 @@ struct AccuracyBench: Sendable {
     /// For everything to be scheduled before the first job is due.
     private var lead: Duration { .seconds(2) + .microseconds(Int64(jobs) * 50) }
 
-    func measure(isCeiling: Bool) async throws -> Measurement {
-        isCeiling ? try await measureCeiling() : try await measureJobs()
+    /// - Parameter mode: nil for the thread.
+    func measure(_ mode: CopyMode?) async throws -> Measurement {
+        guard let mode else { return try await measureCeiling() }
+        return try await measureJobs(mode)
     }
 
     /// Instants at chance, in order.
@@ -40,10 +42,10 @@ struct AccuracyBench: Sendable {
         }
     }
 
-    private func measureJobs() async throws -> Measurement {
+    private func measureJobs(_ mode: CopyMode) async throws -> Measurement {
         let ledger = try cluster.ledger()
         let consumer = try cluster.consumer(ledger)
-        let producer = try cluster.producer()
+        let producer = try cluster.producer(mode)
         let instants = instants(from: .now() + lead)
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
         let measurement = try await Measurement.of(cluster.probe) {
@@ -62,6 +64,7 @@ struct AccuracyBench: Sendable {
                 }
                 return try await group.next() ?? []
             }
+            // Copies that stand by are deleted a little after their job is delivered.
             await consumer.close()
             return (jobs, latenesses)
         }

@@ -2,8 +2,8 @@ import DelayQueue
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Measures the consumption of jobs that are due, against bare sockets that claim and complete the same jobs, and reserve
-/// and delete the same copies; those that stand by they only delete.
+/// Measures the consumption of jobs that are due, against bare sockets that reserve, claim, complete and delete the
+/// same copies, those that stand by with their lead.
 struct ConsumeBench: Sendable {
     let cluster: BenchCluster
     let jobs: Int
@@ -33,9 +33,10 @@ struct ConsumeBench: Sendable {
         }
     }
 
-    func measure(_ form: Form) async throws -> Measurement {
-        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize)
-        guard form != .ceiling else { return try await measureCeiling(receipts) }
+    func measure(_ form: Form, _ mode: CopyMode) async throws -> Measurement {
+        let others = try await cluster.remaining(isReady: true)
+        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize, mode: mode)
+        guard form != .ceiling else { return try await measureCeiling(receipts, mode) }
         let ledger = try cluster.ledger()
         let consumer = try cluster.consumer(ledger)
         let settled = Counter()
@@ -47,7 +48,7 @@ struct ConsumeBench: Sendable {
                     }
                     return nil
                 }
-                group.addTask { try await untilTaken(settled, finishing: consumer) }
+                group.addTask { try await untilTaken(settled, besides: others, finishing: consumer) }
                 return try await group.reduce(nil) { $0 ?? $1 }
             }
             // The last deletes and the ledger's forgetting are part of the cost.
@@ -60,12 +61,16 @@ struct ConsumeBench: Sendable {
 
     /// Waits until all jobs are settled and no copy is left to be taken, and then ends the consumer.
     ///
-    /// A job is delivered with its first copy, and another node may still have most of its copies then: taking and
-    /// deleting them is part of the work. The end itself is not: it waits for a reserve that is under way, for up to a
+    /// A job is delivered with its first copy, and another node may still have most of its copies then: deleting them,
+    /// and taking them where they do not stand by, is part of the work. The end itself is not: it waits for a reserve that is under way, for up to a
     /// second.
-    private func untilTaken(_ settled: Counter, finishing consumer: Consumer) async throws -> ContinuousClock.Instant {
+    ///
+    /// - Parameter others: how many copies stand by of jobs that are not consumed.
+    private func untilTaken(
+        _ settled: Counter, besides others: Int, finishing consumer: Consumer
+    ) async throws -> ContinuousClock.Instant {
         while true {
-            if settled.count >= jobs, try await cluster.untaken() == 0 { break }
+            if settled.count >= jobs, try await cluster.remaining(isReady: true) <= others { break }
             try await Task.sleep(for: Self.interval)
         }
         let end = ContinuousClock.now
@@ -75,24 +80,18 @@ struct ConsumeBench: Sendable {
 
     private static let interval = Duration.milliseconds(2)
 
-    private func measureCeiling(_ receipts: [Receipt]) async throws -> Measurement {
+    private func measureCeiling(_ receipts: [Receipt], _ mode: CopyMode) async throws -> Measurement {
         let ledger = try cluster.ledger()
         // Loads the scripts, and learns their digests.
         _ = try await ledger.perform(LedgerRequest(key: receipts[0].ledgerKey, operation: .status))
         let calls = try await ledger.encodedClaimsAndCompletions(of: receipts)
-        let ready = try await cluster.statistics().map { $0[.main]?.currentJobsReady ?? 0 }
-        // Which of the copies these are only the nodes know.
-        let leads = try await cluster.raw.onThread { try $0.reserve(ready) }
-        // Their reservations end with those connections.
-        while try await cluster.statistics().map({ $0[.main]?.currentJobsReady ?? 0 }) != ready {
-            try await Task.sleep(for: Self.interval)
-        }
-        let standbys = zip(cluster.ids(of: receipts), leads).map { ids, leads in
-            let leads = Set(leads)
-            return ids.filter { !leads.contains($0) }
-        }
+        let reserves = try await cluster.ready()
+        let standbys = mode == .standby ? RawStandbys(receipts, nodes: cluster.nodes) : RawStandbys()
+        let copies = receipts.reduce(0) { $0 + $1.placements.count }
         let measurement = try await Measurement.of(cluster.probe) {
-            _ = try await cluster.raw.onThread { try $0.consume(ready, deleting: standbys, calls: calls) }
+            _ = try await cluster.raw.onThread {
+                try $0.consume(copies: copies, reserves: reserves, standbys: standbys, calls: calls)
+            }
             return (jobs, [])
         }
         await ledger.close()

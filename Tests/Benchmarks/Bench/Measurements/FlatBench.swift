@@ -40,6 +40,7 @@ struct FlatBench: Sendable {
     struct Point: Sendable {
         var cluster: BenchCluster
         var jobs: Int
+        var mode: CopyMode
         var iterators = 1
         var bodySize = 32
     }
@@ -52,6 +53,7 @@ struct FlatBench: Sendable {
     let dimension: Dimension
     let values: [Int]
     let jobs: Int
+    let modes: [CopyMode]
 
     /// How many nodes each cluster must have.
     var clusters: [Int] {
@@ -63,28 +65,32 @@ struct FlatBench: Sendable {
         }
     }
 
-    /// Bodies of a pass are not to fill the machine's memory: three copies of them are on the nodes.
-    private static let mostBytes = 100_000_000
-
+    /// What is measured in turns, for each value in each mode.
+    ///
     /// - Parameter clusters: as many as `clusters` says.
-    func points(on clusters: [BenchCluster], progress: (String) -> Void) async throws -> [(
-        name: String, subject: Point
-    )] {
+    func points(
+        on clusters: [BenchCluster], progress: (String) -> Void
+    ) async throws -> [(name: String, subject: Point)] {
         var points: [(name: String, subject: Point)] = []
         for (index, value) in values.enumerated() {
-            var point = Point(cluster: clusters[min(index, clusters.count - 1)], jobs: jobs)
+            var point = Point(cluster: clusters[min(index, clusters.count - 1)], jobs: jobs, mode: modes[0])
             switch dimension {
             case .queued:
-                _ = try await point.cluster.fill(delayed: value, bodySize: point.bodySize) { done in
+                _ = try await point.cluster.fill(
+                    delayed: value, bodySize: point.bodySize, mode: point.mode
+                ) { done in
                     progress("\(ProgressBar.text(done, of: value))  filling \(value)")
                 }
             case .nodes: point.cluster = try point.cluster.first(value)
             case .iterators: point.iterators = value
             case .body:
                 point.bodySize = value
-                point.jobs = min(jobs, Self.mostBytes / max(value, 1))
+                point.jobs = BenchWork.jobs(jobs, ofBody: value)
             }
-            points.append((dimension.name(of: value), point))
+            for mode in modes {
+                point.mode = mode
+                points.append((BenchCopies.name(dimension.name(of: value), mode), point))
+            }
         }
         return points
     }
@@ -94,13 +100,15 @@ struct FlatBench: Sendable {
         let consume = ConsumeBench(
             cluster: point.cluster, jobs: point.jobs, concurrency: point.iterators, bodySize: point.bodySize)
         return Pass(
-            produce: try await produce.measure(ProduceBench.batch), consume: try await consume.measure(.shared))
+            produce: try await produce.measure(.batch, point.mode),
+            consume: try await consume.measure(.shared, point.mode))
     }
 }
 
 extension BenchTable {
     /// - Parameter passes: of each point, in the order of the points, a pass for each round.
-    init(flat dimension: FlatBench.Dimension, _ passes: [(name: String, passes: [FlatBench.Pass])]) {
+    /// - Parameter modes: how many modes each value has points of; each is compared with the first of its mode.
+    init(flat dimension: FlatBench.Dimension, _ passes: [(name: String, passes: [FlatBench.Pass])], modes: Int) {
         self.init(title: "cost of a job, by \(dimension.rawValue)", columns: [])
         var values: [[Double?]] = passes.map { _ in [] }
         let halves: [(name: String, key: String, path: KeyPath<FlatBench.Pass, Measurement>)] = [
@@ -123,8 +131,8 @@ extension BenchTable {
             for (column, figure) in figures {
                 columns.append(column)
                 columns.append(Column(heading: "ratio", key: column.key + "Ratio", decimals: 2))
-                let first = passes.first?.passes.map { figure($0[keyPath: half.path]) } ?? []
                 for (index, point) in passes.enumerated() {
+                    let first = passes[index % modes].passes.map { figure($0[keyPath: half.path]) }
                     let own = point.passes.map { figure($0[keyPath: half.path]) }
                     values[index] += [
                         BenchReport.median(own), BenchReport.median(zip(own, first).map { $0 / max($1, 1e-9) }),

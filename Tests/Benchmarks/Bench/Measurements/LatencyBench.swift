@@ -16,21 +16,26 @@ struct LatencyBench: Sendable {
         case task
         /// Its task prefers `Producer.taskExecutor`.
         case taskOnLoop
+        /// Its producer has a ledger, and so answers before a lead is stored.
+        case taskWithLedger
+        case taskOnLoopWithLedger
     }
 
-    func measure(_ caller: Caller) async throws -> Measurement {
+    func measure(_ caller: Caller, _ mode: CopyMode) async throws -> Measurement {
         switch caller {
-        case .bare: try await measureCeiling()
-        case .task: try await measureCalls(onLoop: false)
-        case .taskOnLoop: try await measureCalls(onLoop: true)
+        case .bare: try await measureCeiling(mode)
+        case .task: try await measureCalls(mode, onLoop: false)
+        case .taskOnLoop: try await measureCalls(mode, onLoop: true)
+        case .taskWithLedger: try await measureCalls(mode, onLoop: false, ledger: try cluster.ledger())
+        case .taskOnLoopWithLedger: try await measureCalls(mode, onLoop: true, ledger: try cluster.ledger())
         }
     }
 
     private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
 
-    private func measureCeiling() async throws -> Measurement {
+    private func measureCeiling(_ mode: CopyMode) async throws -> Measurement {
         let puts = try await cluster.raw.onThread { [jobs, body] in
-            $0.puts(jobs: jobs + 1, body: body, due: .now() + Self.delay)
+            $0.puts(jobs: jobs + 1, body: body, due: .now() + Self.delay, mode: mode)
         }
         var ids: [[UInt64]] = []
         let measurement = try await Measurement.of(cluster.probe) {
@@ -42,8 +47,8 @@ struct LatencyBench: Sendable {
         return measurement
     }
 
-    private func measureCalls(onLoop: Bool) async throws -> Measurement {
-        let producer = try cluster.producer()
+    private func measureCalls(_ mode: CopyMode, onLoop: Bool, ledger: RedisLedger? = nil) async throws -> Measurement {
+        let producer = try cluster.producer(mode, ledger: ledger)
         // Opens the connections.
         var receipts = [try await producer.delay(Self.delay, body)]
         let measurement = try await Measurement.of(cluster.probe) {
@@ -62,6 +67,7 @@ struct LatencyBench: Sendable {
             return (jobs, times)
         }
         await producer.close()
+        await ledger?.close()
         try await cluster.clear(receipts)
         return measurement
     }

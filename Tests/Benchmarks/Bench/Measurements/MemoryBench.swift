@@ -25,7 +25,7 @@ struct MemoryBench: Sendable {
             try await worker.go()
             try await Task.sleep(for: Self.settling)
             let waiting = try await worker.tell()
-            _ = try await cluster.fill(jobs: due, bodySize: bodySize)
+            _ = try await cluster.fill(jobs: due, bodySize: bodySize, mode: .standby)
             while try await worker.tell().delivered < due { try await Task.sleep(for: Self.interval) }
             return Pass(waiting: waiting.memory, peak: try await worker.end().peakMemory)
         }

@@ -15,8 +15,8 @@ struct ProcessesBench: Sendable {
     func name(of processes: Int) -> String { processes == 1 ? "1 process" : "\(processes) processes" }
 
     /// - Throws: `CommandError` also where a job was delivered twice, or is left on a node.
-    func measure(processes: Int) async throws -> Measurement {
-        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize)
+    func measure(processes: Int, _ mode: CopyMode) async throws -> Measurement {
+        let receipts = try await cluster.fill(jobs: jobs, bodySize: bodySize, mode: mode)
         let expected = receipts.reduce(UInt64(0)) { $0 &+ BenchWorkerTally.checksum(of: $1.jobID) }
         let measurement = try await BenchWorker.with(processes, on: cluster) { workers in
             try await measure(workers, checksum: expected)
@@ -38,7 +38,7 @@ struct ProcessesBench: Sendable {
             try await Task.sleep(for: Self.interval)
             delivered = 0
             for worker in workers { delivered += try await worker.tell().delivered }
-            if delivered >= jobs, try await cluster.untaken() == 0 { break }
+            if delivered >= jobs, try await cluster.remaining(isReady: true) == 0 { break }
         }
         let elapsed = ContinuousClock.now - start
         // A copy of a job that another process runs is kept until that job is known to be done, and then deleted. A

@@ -12,37 +12,42 @@ struct ProduceBench: Sendable {
     /// Far enough away that nothing becomes ready while it is measured.
     private static let delay = Duration.seconds(600)
 
-    static let ceiling = "ceiling: bare sockets"
-    static let batch = "one batch"
-    static let oneCaller = "1 caller"
+    enum Form: CaseIterable, Sendable {
+        case ceiling, limitedCeiling, batch, callers, callersOnLoop, oneCaller, oneCallerWithLedger
+    }
 
-    func measure(_ subject: String) async throws -> Measurement {
-        switch subject {
-        case Self.ceiling: try await measureCeiling()
-        case limited.ceiling: try await measureCeiling(underWay: callers)
-        case Self.batch: try await measureBatch()
-        case Self.oneCaller: try await measureCallers(1, jobs: max(jobs / 10, 1))
-        case callersOnLoop: try await measureCallers(callers, jobs: jobs, onLoop: true)
-        default: try await measureCallers(callers, jobs: jobs)
+    func name(of form: Form) -> String {
+        switch form {
+        case .ceiling: "ceiling: bare sockets"
+        // Callers wait for their job, so that no more are under way than there are callers.
+        case .limitedCeiling: "ceiling: \(callers) under way"
+        case .batch: "one batch"
+        case .callers: "\(callers) callers"
+        // Their tasks prefer `Producer.taskExecutor`.
+        case .callersOnLoop: "\(callers) callers on the loop"
+        case .oneCaller: "1 caller"
+        case .oneCallerWithLedger: "1 caller with a ledger"
         }
     }
 
-    var subjects: [String] { [Self.ceiling, limited.ceiling, Self.batch, manyCallers, callersOnLoop, Self.oneCaller] }
-
-    /// Callers wait for their job, so that no more are under way than there are callers.
-    var limited: BenchReport.Limited {
-        BenchReport.Limited(ceiling: "ceiling: \(callers) under way", subjects: [manyCallers, callersOnLoop])
+    func measure(_ form: Form, _ mode: CopyMode) async throws -> Measurement {
+        switch form {
+        case .ceiling: try await measureCeiling(mode)
+        case .limitedCeiling: try await measureCeiling(mode, underWay: callers)
+        case .batch: try await measureBatch(mode)
+        case .callers: try await measureCallers(callers, mode, jobs: jobs)
+        case .callersOnLoop: try await measureCallers(callers, mode, jobs: jobs, onLoop: true)
+        case .oneCaller: try await measureCallers(1, mode, jobs: max(jobs / 10, 1))
+        case .oneCallerWithLedger:
+            try await measureCallers(1, mode, jobs: max(jobs / 10, 1), ledger: try cluster.ledger())
+        }
     }
-
-    private var manyCallers: String { "\(callers) callers" }
-    /// Their tasks prefer `Producer.taskExecutor`.
-    private var callersOnLoop: String { "\(callers) callers on the loop" }
 
     private var body: ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize) }
 
-    private func measureCeiling(underWay: Int? = nil) async throws -> Measurement {
+    private func measureCeiling(_ mode: CopyMode, underWay: Int? = nil) async throws -> Measurement {
         let puts = try await cluster.raw.onThread { [jobs, body] in
-            $0.puts(jobs: jobs, body: body, due: .now() + Self.delay)
+            $0.puts(jobs: jobs, body: body, due: .now() + Self.delay, mode: mode)
         }
         var ids: [[UInt64]] = []
         let measurement = try await Measurement.of(cluster.probe) {
@@ -53,8 +58,8 @@ struct ProduceBench: Sendable {
         return measurement
     }
 
-    private func measureBatch() async throws -> Measurement {
-        let producer = try cluster.producer()
+    private func measureBatch(_ mode: CopyMode) async throws -> Measurement {
+        let producer = try cluster.producer(mode)
         let requests = (0..<jobs).map { _ in JobRequest(delay: Self.delay, body) }
         // Opens the connections.
         try await cluster.clear([try await producer.delay(Self.delay, body)])
@@ -68,8 +73,10 @@ struct ProduceBench: Sendable {
         return measurement
     }
 
-    private func measureCallers(_ callers: Int, jobs: Int, onLoop: Bool = false) async throws -> Measurement {
-        let producer = try cluster.producer()
+    private func measureCallers(
+        _ callers: Int, _ mode: CopyMode, jobs: Int, onLoop: Bool = false, ledger: RedisLedger? = nil
+    ) async throws -> Measurement {
+        let producer = try cluster.producer(mode, ledger: ledger)
         // Opens the connections.
         try await cluster.clear([try await producer.delay(Self.delay, body)])
         var receipts: [Receipt] = []
@@ -94,6 +101,7 @@ struct ProduceBench: Sendable {
             return (jobs, calls.map(\.1))
         }
         await producer.close()
+        await ledger?.close()
         try await cluster.clear(receipts)
         return measurement
     }

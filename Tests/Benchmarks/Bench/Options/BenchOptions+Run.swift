@@ -3,16 +3,18 @@ import Foundation
 
 extension BenchOptions {
     /// Measures each subject in turn, round by round, and prints the report.
-    func run<Subject>(
-        _ title: String, of subjects: [(name: String, subject: Subject)], against reference: BenchReport.Reference?,
-        and limited: BenchReport.Limited? = nil, measure: (Subject) async throws -> Measurement
+    ///
+    /// - Parameter reference: what the subjects that others are compared with are; those are measured in any case.
+    func run<Work>(
+        _ title: String, of subjects: [BenchSubject<Work>], against reference: BenchReport.Reference?,
+        and comparisons: [BenchReport.Comparison] = [], measure: (Work) async throws -> Measurement
     ) async throws {
-        var report = BenchReport(title: title, reference: reference, limited: limited)
-        let subjects = subjects.enumerated().filter { index, subject in
-            index == 0 && reference != nil || only.map { subject.name.contains($0) } ?? true
-        }.map(\.element)
-        try await inTurns(subjects) { name, subject, _ in
-            report.add(try await measure(subject), to: name)
+        var report = BenchReport(title: title, reference: reference, comparisons: comparisons)
+        let subjects = subjects.filter { subject in
+            subject.reference == subject.name || only.map { subject.name.contains($0) } ?? true
+        }
+        try await inTurns(subjects.map { ($0.name, $0) }) { name, subject, _ in
+            report.add(try await measure(subject.work), to: name, comparedWith: subject.reference)
         }
         try await show(report.lines, report.object, report.bars)
     }

@@ -17,7 +17,6 @@ struct BenchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Draw the results as an SVG picture.", valueName: "file.svg"))
     var plot: String?
 
-    @OptionGroup var copies: CopyOptions
     @OptionGroup var cluster: ClusterOptions
 
     func validate() throws {
@@ -81,7 +80,7 @@ struct BenchOptions: ParsableArguments {
     ) async throws {
         let cluster = try BenchCluster(
             addresses: addresses, tube: "dq-bench-\(JobID.random())", redisURL: redisURL,
-            copyMode: try copies.mode(), logger: cluster.logger(label: "dq.bench"))
+            logger: cluster.logger(label: "dq.bench"))
         defer { StandardStream.error.endProgress() }
         do {
             try await body(cluster)

@@ -5,7 +5,8 @@ extension BenchReport {
     var bars: BarChart.Group {
         let rows = rows
         let isAboutTime = rows.allSatisfy { $0.latencies != nil }
-        let bars = rows.enumerated().map { index, row in
+        let others = Set(ratios.map(\.comparison.other))
+        let bars = rows.map { row in
             if isAboutTime, let latencies = row.latencies {
                 return BarChart.Bar(
                     label: row.subject, value: latencies.p99 / .microseconds(1),
@@ -15,7 +16,7 @@ extension BenchReport {
             return BarChart.Bar(
                 label: row.subject, value: row.rate,
                 text: Self.whole(row.rate) + (row.ratio.map { "  (\(Self.decimal($0, 2)))" } ?? ""),
-                isReference: index == 0 && reference != nil || row.subject == limited?.ceiling)
+                isReference: row.isReference || others.contains(row.subject))
         }
         return BarChart.Group(
             title: title,

@@ -26,15 +26,7 @@ extension BenchReport {
         }
         return [title] + TextTable(cells).lines
             + ["CPU, commands and bytes are a job's; RSS is the most a process has had so far."]
-            + limitedLines(rows)
-    }
-
-    /// What one row has is no column, but a line below the table.
-    private func limitedLines(_ rows: [Row]) -> [String] {
-        guard let limited else { return [] }
-        return rows.compactMap { row in
-            row.limitedRatio.map { "\(row.subject) / \(limited.ceiling)  \(Self.decimal($0, 2))" }
-        }
+            + ratios.map { "\($0.comparison.subject) / \($0.comparison.other)  \(Self.decimal($0.ratio, 2))" }
     }
 
     var object: JSONObject {
@@ -48,9 +40,6 @@ extension BenchReport {
                 result.add("jobs", row.jobs)
                 result.add("jobsPerSecond", JSONDecimal(row.rate, decimals: 1))
                 result.add((reference ?? .ceiling).key, row.ratio.map { JSONDecimal($0, decimals: 4) })
-                if let ratio = row.limitedRatio {
-                    result.add("ratioToLimitedCeiling", JSONDecimal(ratio, decimals: 4))
-                }
                 result.add("clientMicrosecondsPerJob", JSONDecimal(row.clientCPU / .microseconds(1), decimals: 3))
                 result.add("serverMicrosecondsPerJob", JSONDecimal(row.serverCPU / .microseconds(1), decimals: 3))
                 result.add("nodeCommandsPerJob", JSONDecimal(row.nodeCommands, decimals: 3))
@@ -62,6 +51,15 @@ extension BenchReport {
                     result.add("early", row.early)
                     result.add("maxMs", JSONMilliseconds(latencies.max))
                 }
+                return result
+            })
+        object.add(
+            "comparisons",
+            ratios.map { comparison, ratio in
+                var result = JSONObject()
+                result.add("name", comparison.subject)
+                result.add("other", comparison.other)
+                result.add("ratio", JSONDecimal(ratio, decimals: 4))
                 return result
             })
         return object

@@ -3,10 +3,12 @@ import Foundation
 /// The measurements of several rounds, side by side.
 struct BenchReport: Sendable {
     let title: String
-    /// In the order they are shown; the first is what others are compared with, where there is a reference.
+    /// In the order they are shown.
     private(set) var subjects: [String] = []
     private var measurements: [String: [Measurement]] = [:]
-    /// What the first subject is to the others; nil where it is nothing.
+    /// What each subject is compared with, by name.
+    private var references: [String: String] = [:]
+    /// What the subjects that others are compared with are to them; nil where nothing is compared.
     let reference: Reference?
 
     enum Reference: Sendable {
@@ -17,25 +19,24 @@ struct BenchReport: Sendable {
         var key: String { self == .ceiling ? "ratioToCeiling" : "ratioToFirst" }
     }
 
-    /// A second ceiling, which has no more jobs under way than some of the subjects have.
-    struct Limited: Sendable {
-        /// The subject that is this ceiling.
-        var ceiling: String
-        /// Those compared with it.
-        var subjects: [String]
+    /// Two subjects whose rates are compared besides.
+    struct Comparison: Sendable, Hashable {
+        var subject: String
+        var other: String
     }
 
-    let limited: Limited?
+    let comparisons: [Comparison]
 
-    init(title: String, reference: Reference?, limited: Limited? = nil) {
+    init(title: String, reference: Reference?, comparisons: [Comparison] = []) {
         self.title = title
         self.reference = reference
-        self.limited = limited
+        self.comparisons = comparisons
     }
 
-    mutating func add(_ measurement: Measurement, to subject: String) {
+    mutating func add(_ measurement: Measurement, to subject: String, comparedWith reference: String? = nil) {
         if measurements[subject] == nil { subjects.append(subject) }
         measurements[subject, default: []].append(measurement)
+        references[subject] = reference
     }
 
     /// What is shown of one subject: medians over the rounds.
@@ -45,8 +46,8 @@ struct BenchReport: Sendable {
         var rate: Double
         /// The rate next to the reference's in the same round.
         var ratio: Double?
-        /// The same to the ceiling that has no more jobs under way.
-        var limitedRatio: Double?
+        /// Others are compared with it.
+        var isReference: Bool
         var clientCPU: Duration
         var serverCPU: Duration
         var nodeCommands: Double
@@ -63,8 +64,8 @@ struct BenchReport: Sendable {
             let passes = measurements[subject] ?? []
             return Row(
                 subject: subject, jobs: passes.first?.jobs ?? 0, rate: Self.median(passes.map(\.rate)),
-                ratio: reference.flatMap { _ in subjects.first.flatMap { ratio(passes, to: $0) } },
-                limitedRatio: limited.flatMap { $0.subjects.contains(subject) ? ratio(passes, to: $0.ceiling) : nil },
+                ratio: references[subject].flatMap { ratio(of: subject, to: $0) },
+                isReference: references[subject] == subject,
                 clientCPU: Self.median(passes.map { $0.perJob($0.clientCPU) }),
                 serverCPU: Self.median(passes.map { $0.perJob($0.serverCPU) }),
                 nodeCommands: Self.median(passes.map { $0.perJob($0.nodeCommands) }),
@@ -75,9 +76,17 @@ struct BenchReport: Sendable {
         }
     }
 
-    /// The median of the ratios within each round; nil where the other was not measured.
-    private func ratio(_ passes: [Measurement], to other: String) -> Double? {
-        measurements[other].map { others in Self.median(zip(passes, others).map { $0.rate / $1.rate }) }
+    /// The comparisons of what was measured.
+    var ratios: [(comparison: Comparison, ratio: Double)] {
+        comparisons.compactMap { comparison in
+            ratio(of: comparison.subject, to: comparison.other).map { (comparison, $0) }
+        }
+    }
+
+    /// The median of the ratios within each round; nil where one of them was not measured.
+    private func ratio(of subject: String, to other: String) -> Double? {
+        guard let passes = measurements[subject], let others = measurements[other] else { return nil }
+        return Self.median(zip(passes, others).map { $0.rate / $1.rate })
     }
 
     static func median<Value: Comparable>(_ values: [Value]) -> Value where Value: AdditiveArithmetic {

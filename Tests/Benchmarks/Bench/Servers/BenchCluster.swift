@@ -12,8 +12,6 @@ import PipelinedTransport
 struct BenchCluster: Sendable {
     let nodes: [BeanstalkNode]
     let redisURL: String
-    /// How jobs are written.
-    let copyMode: CopyMode
     let logger: Logger
     let probe: ServerUsageProbe
     let raw: RawLoad
@@ -22,10 +20,9 @@ struct BenchCluster: Sendable {
 
     /// - Parameter tube: one that nobody else uses.
     /// - Throws: `CommandError` where a server cannot be talked to in plain TCP, which the ceilings need.
-    init(addresses: [String], tube: String, redisURL: String, copyMode: CopyMode, logger: Logger) throws {
+    init(addresses: [String], tube: String, redisURL: String, logger: Logger) throws {
         nodes = try addresses.map { try BeanstalkNode($0, tube: tube) }
         self.redisURL = redisURL
-        self.copyMode = copyMode
         self.logger = logger
         let url = try RedisURL(parsing: redisURL)
         guard !url.isTLS, url.password == nil else {
@@ -37,14 +34,14 @@ struct BenchCluster: Sendable {
             ledger: try RedisClient(url: url, eventLoop: eventLoop, logger: logger))
         raw = RawLoad(
             nodes: try nodes.map { try RawAddress($0.address) }, ledger: try RawAddress(url.address),
-            tube: try TubeName(validating: tube))
+            tube: nodes[0].tube, standbyTube: nodes[0].standbyTube)
     }
 
     /// The first nodes only, in a tube of its own; closed by itself.
     func first(_ count: Int) throws -> BenchCluster {
         try BenchCluster(
             addresses: nodes.prefix(count).map { "\($0.address)" }, tube: "dq-bench-\(JobID.random())",
-            redisURL: redisURL, copyMode: copyMode, logger: logger)
+            redisURL: redisURL, logger: logger)
     }
 
     func close() async {
@@ -65,20 +62,21 @@ struct BenchCluster: Sendable {
         return try Consumer(nodes: nodes, ledger: ledger, configuration: configuration, logger: logger)
     }
 
-    func producer() throws -> Producer {
+    /// - Parameter ledger: with one, calls return before their leads are stored.
+    func producer(_ mode: CopyMode, ledger: RedisLedger? = nil) throws -> Producer {
         var configuration = ProducerConfiguration()
-        configuration.copyMode = copyMode
+        configuration.copyMode = mode
         // On a busy machine a node may lag behind; every job is to have all its copies all the same.
         configuration.stragglerGrace = .seconds(30)
         configuration.writeTimeout = .seconds(60)
-        return try Producer(nodes: nodes, configuration: configuration, logger: logger)
+        return try Producer(nodes: nodes, ledger: ledger, configuration: configuration, logger: logger)
     }
 
     // MARK: Filling
 
     /// Writes jobs that are due.
-    func fill(jobs: Int, bodySize: Int) async throws -> [Receipt] {
-        let producer = try producer()
+    func fill(jobs: Int, bodySize: Int, mode: CopyMode) async throws -> [Receipt] {
+        let producer = try producer(mode)
         var options = JobOptions()
         options.pastDates = .runImmediately
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
@@ -90,14 +88,18 @@ struct BenchCluster: Sendable {
     /// Writes jobs that are due in a day, with a copy on every node.
     ///
     /// - Returns: for each node the numbers it gave them.
-    func fill(delayed jobs: Int, bodySize: Int, progress: (Int) -> Void) async throws -> [[UInt64]] {
+    func fill(
+        delayed jobs: Int, bodySize: Int, mode: CopyMode, progress: (Int) -> Void
+    ) async throws -> [[UInt64]] {
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: bodySize)
         var ids: [[UInt64]] = nodes.map { _ in [] }
         // Some at a time: all of them would take much memory here.
         for start in stride(from: 0, to: jobs, by: 20_000) {
             progress(start)
             let added = try await raw.onThread { raw in
-                let puts = raw.puts(jobs: min(20_000, jobs - start), body: body, due: .now() + .seconds(86_400))
+                let puts = raw.puts(
+                    jobs: min(20_000, jobs - start), body: body, due: .now() + .seconds(86_400),
+                    mode: mode)
                 return try raw.put(puts).ids
             }
             for node in ids.indices { ids[node] += added[node] }
@@ -105,58 +107,63 @@ struct BenchCluster: Sendable {
         return ids
     }
 
-    /// How many copies the nodes have in the queue's tubes.
-    func remaining() async throws -> Int {
-        try await statistics().reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.currentJobsReady + $1.unready } }
-    }
-
-    /// How many copies there are with which a consumer has yet to do something: those that wait to be taken, and those
-    /// that stand by and are to be deleted where they lie.
-    func untaken() async throws -> Int {
-        try await statistics().reduce(0) { count, tubes in
-            count + tubes.values.reduce(0) { $0 + $1.currentJobsReady } + (tubes[.standby]?.unready ?? 0)
-        }
-    }
-
-    /// The tubes of each node; those that nobody uses and that are empty it has forgotten.
-    func statistics() async throws -> [[CopyTube: TubeStatistics]] {
-        var statistics: [[CopyTube: TubeStatistics]] = []
-        for (node, connection) in zip(nodes, probe.nodes) {
-            var tubes: [CopyTube: TubeStatistics] = [:]
-            for tube in CopyTube.allCases {
-                do throws(BeanstalkError) {
-                    tubes[tube] = try await connection.statsTube(node.name(of: tube))
-                } catch {
-                    guard error.code == .notFound else { throw error }
-                }
+    /// How many copies the nodes have.
+    ///
+    /// - Parameter isReady: counts only those that wait to be taken or deleted: what is ready, and what stands by.
+    func remaining(isReady: Bool = false) async throws -> Int {
+        var count = 0
+        for (node, place) in zip(probe.nodes, nodes) {
+            let main = try await statistics(of: place.tube, on: node)
+            let standby = try await statistics(of: place.standbyTube, on: node)
+            for tube in [main, standby].compactMap({ $0 }) {
+                count += tube.currentJobsReady
+                if !isReady { count += tube.currentJobsReserved + tube.currentJobsBuried + tube.currentJobsDelayed }
             }
-            statistics.append(tubes)
+            if isReady { count += standby?.currentJobsDelayed ?? 0 }
         }
-        return statistics
+        return count
+    }
+
+    /// How many copies each node has to be reserved, standbys left out.
+    func ready() async throws -> [Int] {
+        var counts: [Int] = []
+        for node in probe.nodes { counts.append(try await statistics(of: tube, on: node)?.currentJobsReady ?? 0) }
+        return counts
+    }
+
+    /// - Returns: nil for a tube that nobody uses and that is empty, which its node has forgotten.
+    private func statistics(of tube: TubeName, on node: BeanstalkConnection) async throws -> TubeStatistics? {
+        do throws(BeanstalkError) {
+            return try await node.statsTube(tube)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
     }
 
     // MARK: Leaving nothing behind
 
-    func clear(_ receipts: [Receipt]) async throws { try await clear(ids(of: receipts)) }
-
-    /// The numbers that each node gave the jobs' copies.
-    func ids(of receipts: [Receipt]) -> [[UInt64]] {
+    func clear(_ receipts: [Receipt]) async throws {
         var ids: [[UInt64]] = nodes.map { _ in [] }
         for placement in receipts.lazy.flatMap(\.placements) {
             guard let node = nodes.firstIndex(of: placement.node), let id = placement.id else { continue }
             ids[node].append(id.rawValue)
         }
-        return ids
+        try await clear(ids)
+        // Those that calls did not wait for have no number there.
+        for node in nodes where receipts.contains(where: { $0.placements.contains { $0.node == node && $0.id == nil } })
+        {
+            let connection = BeanstalkConnection.beanstalk(
+                node.address, useTube: node.tube, eventLoop: ClusterOptions.eventLoop, logger: logger)
+            while let job = try await connection.peekDelayed() { try await connection.delete(job.id) }
+            await connection.close(drainingFor: .zero)
+        }
     }
 
     /// - Parameter ids: for each node.
     func clear(_ ids: [[UInt64]]) async throws {
         try await raw.onThread { try $0.delete(ids) }
     }
-}
-
-extension TubeStatistics {
-    fileprivate var unready: Int { currentJobsReserved + currentJobsDelayed + currentJobsBuried }
 }
 
 extension RawAddress {

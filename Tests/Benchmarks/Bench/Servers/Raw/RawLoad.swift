@@ -8,6 +8,7 @@ struct RawLoad: Sendable {
     let nodes: [RawAddress]
     let ledger: RawAddress
     let tube: TubeName
+    let standbyTube: TubeName
 
     /// What went over the wire.
     struct Traffic: Sendable {
@@ -24,23 +25,45 @@ struct RawLoad: Sendable {
         }
     }
 
-    /// The same puts that a producer sends, for each node.
-    func puts(jobs: Int, body: ByteBuffer, due: Timestamp) -> [RawRequests] {
-        var puts = nodes.map { _ in RawRequests() }
+    /// The same puts that a producer sends, with a copy on every node.
+    ///
+    /// The names of standbys are as long as real ones, and name nothing: nodes tell the numbers only once they have them.
+    func puts(jobs: Int, body: ByteBuffer, due: Timestamp, mode: CopyMode) -> RawPuts {
+        var puts = RawPuts(nodes: nodes.count, jobs: jobs)
         let delay = (try? PutDelay.seconds(until: due, now: .now())) ?? 0
         let priority = DuePriority.encode(fireTime: due, priority: .normal)
         let copies = nodes.count
+        let servers = nodes.map { _ in ServerID(.random(in: 0 ... .max)) }
         var buffer = ByteBuffer()
-        for _ in 0..<jobs {
+        for job in 0..<jobs {
             let template = EnvelopeTemplate(
                 id: .random(), fireTime: due, timeToRun: 30, priority: priority, headers: [:], body: body)
+            let lead = mode == .standby ? RawPuts.leadNode(of: job, nodes: copies) : nil
             for copy in nodes.indices {
+                let isStandby = lead.map { $0 != copy } ?? false
+                let role: CopyRole =
+                    if isStandby {
+                        .standby(leadOn: lead.map { servers[$0] })
+                    } else if lead != nil {
+                        .lead(
+                            on: lead.map { servers[$0] },
+                            naming: nodes.indices.filter { $0 != copy }.map {
+                                CopyName(index: $0, server: servers[$0], id: BeanstalkJobID(UInt64(100_000 + job)))
+                            })
+                    } else {
+                        .alone
+                    }
                 buffer.clear()
                 BeanstalkCommand.writePut(
-                    priority: priority, delay: delay, ttr: 30, bodySize: template.size(copy: copy, copies: copies),
-                    into: &buffer
-                ) { template.write(copy: copy, copies: copies, to: $0) }
-                puts[copy].append(buffer.readableBytesView)
+                    priority: isStandby ? DuePriority.ofStandby(priority) : priority,
+                    delay: isStandby ? StandbyDelay.after(delay) : delay, ttr: 30,
+                    bodySize: template.size(copy: copy, copies: copies, role: role), into: &buffer
+                ) { template.write(copy: copy, copies: copies, role: role, to: $0) }
+                if isStandby {
+                    puts.standby[copy].append(buffer.readableBytesView)
+                } else {
+                    puts.main[copy].append(buffer.readableBytesView)
+                }
             }
         }
         return puts
@@ -50,59 +73,53 @@ struct RawLoad: Sendable {
 
     /// Sends puts to all nodes at once.
     ///
-    /// - Parameter underWay: the most jobs that are not yet stored everywhere, as with callers that wait for theirs; by
-    ///   default, no node waits for the others.
+    /// - Parameter underWay: the most jobs that are not yet stored everywhere, as with callers that wait for theirs, and a
+    ///   lead then waits for its standbys; by default, no node waits for the others.
     /// - Returns: for each node the numbers it gave the jobs.
-    func put(_ puts: [RawRequests], underWay: Int? = nil) throws -> (ids: [[UInt64]], traffic: Traffic) {
-        let states = nodes.map { _ in NodeState() }
-        let pipes = try nodes.indices.map { node in
-            var dealer = RawRequests.Dealer(puts[node])
-            return try pipe(to: node, opening: "use", depth: underWay ?? 512) { count, bytes in
-                let room = underWay.map { Self.room(of: $0, sent: dealer.dealt, stored: states.map(\.jobs.count)) }
-                return dealer.deal(min(count, room ?? count), into: &bytes)
-            } sink: { bytes in
-                try RawReplies.node(bytes, onJob: { states[node].jobs.append($0) })
-            }
-        }
-        try RawPipe.drive(pipes) { zip(states, puts).allSatisfy { $0.jobs.count == $1.count } }
-        return (states.map(\.jobs), traffic(pipes, commands: puts.reduce(0) { $0 + $1.count }))
+    func put(_ puts: RawPuts, underWay: Int? = nil) throws -> (ids: [[UInt64]], traffic: Traffic) {
+        let progress = PutProgress(puts, underWay: underWay)
+        let pipes = try putPipes(puts, progress, depth: underWay ?? 512)
+        try RawPipe.drive(pipes) { progress.stored == puts.count }
+        return (progress.ids, traffic(pipes, commands: puts.count))
     }
 
-    /// How many more puts a node may be sent where only so many jobs may be under way.
-    ///
-    /// - Parameter stored: the jobs that each node has stored.
-    static func room(of underWay: Int, sent: Int, stored: [Int]) -> Int {
-        let room = (stored.min() ?? 0) + underWay - sent
-        // A quarter or nothing, as with the depth of a pipe: the slowest node would have the others write one by one.
-        return room >= max(underWay / 4, 1) ? room : 0
-    }
-
-    /// Puts one job at a time on every node, and waits for the slowest before the next.
+    /// Puts one job at a time on every node, and waits for the slowest before the next; where a job has a lead, it waits
+    /// for the slowest standby before that too.
     ///
     /// - Returns: how long each took, and the numbers the nodes gave them.
-    func putOneByOne(_ puts: [RawRequests]) throws -> (times: [Duration], ids: [[UInt64]]) {
-        final class Turn { var number = 0 }
-        let turn = Turn()
-        let states = nodes.map { _ in NodeState() }
-        let pipes = try nodes.indices.map { node in
-            var dealer = RawRequests.Dealer(puts[node])
-            return try pipe(to: node, opening: "use", depth: 4) { _, bytes in
-                dealer.dealt < turn.number ? dealer.deal(1, into: &bytes) : 0
-            } sink: { bytes in
-                try RawReplies.node(bytes, onJob: { states[node].jobs.append($0) })
-            }
-        }
-        let count = puts.map(\.count).min() ?? 0
+    func putOneByOne(_ puts: RawPuts) throws -> (times: [Duration], ids: [[UInt64]]) {
+        let progress = PutProgress(puts, underWay: 0)
+        let pipes = try putPipes(puts, progress, depth: 4)
         var times: [Duration] = []
-        times.reserveCapacity(count)
-        while turn.number < count {
+        times.reserveCapacity(puts.jobs)
+        while times.count < puts.jobs {
             let start = ContinuousClock.now
-            turn.number += 1
-            try RawPipe.drive(pipes) { states.allSatisfy { $0.jobs.count == turn.number } }
+            progress.begun += 1
+            try RawPipe.drive(pipes) { progress.stored == progress.begun * nodes.count }
             times.append(ContinuousClock.now - start)
         }
-        // The first turn chooses the tube besides.
-        return (Array(times.dropFirst()), states.map(\.jobs))
+        // The first turn chooses the tubes besides.
+        return (Array(times.dropFirst()), progress.ids)
+    }
+
+    /// A pipe for each tube of each node.
+    private func putPipes(_ puts: RawPuts, _ progress: PutProgress, depth: Int) throws -> [RawPipe] {
+        var pipes: [RawPipe] = []
+        for (isStandby, requests) in [(true, puts.standby), (false, puts.main)]
+        where isStandby == false || puts.hasStandbys {
+            for node in nodes.indices {
+                var dealer = RawRequests.Dealer(requests[node])
+                pipes.append(
+                    try pipe(to: node, opening: isStandby ? .useStandby : .use, depth: depth) { count, bytes in
+                        let room = progress.room(sent: dealer.dealt, node: node, isStandby: isStandby)
+                        return dealer.deal(min(count, room ?? count), into: &bytes)
+                    } sink: { bytes in
+                        try RawReplies.node(
+                            bytes, onJob: { progress.store($0, node: node, isStandby: isStandby) })
+                    })
+            }
+        }
+        return pipes
     }
 
     /// Deletes jobs by their numbers, so that a tube is left as it was found.
@@ -110,7 +127,7 @@ struct RawLoad: Sendable {
         let states = nodes.map { _ in NodeState() }
         let pipes = try nodes.indices.map { node in
             var next = 0
-            return try pipe(to: node, opening: "use", depth: 512) { count, bytes in
+            return try pipe(to: node, opening: .use, depth: 512) { count, bytes in
                 let range = next..<min(next + count, ids[node].count)
                 for id in ids[node][range] { Self.writeDelete(id, to: &bytes) }
                 next = range.upperBound
@@ -124,58 +141,36 @@ struct RawLoad: Sendable {
 
     // MARK: Consuming
 
-    /// Reserves copies, which are given back with the end of the connections.
+    /// Reserves and deletes every copy while it claims and completes every job; no command waits for another one's
+    /// reply, save that a copy's number is known only once it is reserved.
     ///
-    /// - Parameter counts: how many each node has ready.
-    /// - Returns: for each node the numbers of these copies.
-    func reserve(_ counts: [Int]) throws -> [[UInt64]] {
-        let states = nodes.map { _ in NodeState() }
-        let pipes = try nodes.indices.map { node in
-            var asked = 0
-            return try pipe(to: node, opening: "watch", depth: 512) { count, bytes in
-                let made = min(count, counts[node] - asked)
-                for _ in 0..<made { Self.writeReserve(to: &bytes) }
-                asked += made
-                return made
-            } sink: { bytes in
-                try RawReplies.node(bytes, onJob: { states[node].jobs.append($0) })
-            }
-        }
-        try RawPipe.drive(pipes) { zip(states, counts).allSatisfy { $0.jobs.count == $1 } }
-        return states.map(\.jobs)
-    }
-
-    /// Reserves and deletes copies, and deletes others, while it claims and completes every job; no command waits for
-    /// another one's reply, save that a copy's number is known only once it is reserved.
-    ///
-    /// - Parameter counts: how many copies each node has ready.
-    /// - Parameter standbys: the numbers of each node's others.
+    /// - Parameter reserves: how many copies each node has to be reserved: all of them, or the leads it has.
+    /// - Parameter standbys: those that are deleted with a lead.
     /// - Parameter calls: of the ledger's scripts.
-    func consume(_ counts: [Int], deleting standbys: [[UInt64]], calls: RawRequests) throws -> Traffic {
+    func consume(copies: Int, reserves: [Int], standbys: RawStandbys, calls: RawRequests) throws -> Traffic {
         let states = nodes.map { _ in NodeState() }
         final class Answers { var count = 0 }
         let answers = Answers()
         var pipes = try nodes.indices.map { node in
             let state = states[node]
             var asked = 0
-            var next = 0
-            return try pipe(to: node, opening: "watch", depth: 512) { count, bytes in
+            return try pipe(to: node, opening: .watch, depth: 512) { count, bytes in
                 var made = state.jobs.count
                 for id in state.jobs { Self.writeDelete(id, to: &bytes) }
                 state.jobs.removeAll(keepingCapacity: true)
-                while made < count, asked < counts[node] {
-                    Self.writeReserve(to: &bytes)
+                while made < count, asked < reserves[node] {
+                    bytes.append(contentsOf: "reserve-with-timeout 0\r\n".utf8)
                     asked += 1
-                    made += 1
-                }
-                while made < count, next < standbys[node].count {
-                    Self.writeDelete(standbys[node][next], to: &bytes)
-                    next += 1
                     made += 1
                 }
                 return made
             } sink: { bytes in
-                try RawReplies.node(bytes, onJob: { state.jobs.append($0) }, onDeleted: { state.deleted += 1 })
+                try RawReplies.node(
+                    bytes,
+                    onJob: { id in
+                        state.jobs.append(id)
+                        standbys.forEach(besides: id, on: node) { states[$0].jobs.append($1) }
+                    }, onDeleted: { state.deleted += 1 })
             }
         }
         var dealer = RawRequests.Dealer(calls)
@@ -188,11 +183,9 @@ struct RawLoad: Sendable {
                 return taken
             })
         try RawPipe.drive(pipes) {
-            answers.count == calls.count
-                && nodes.indices.allSatisfy { states[$0].deleted == counts[$0] + standbys[$0].count }
+            answers.count == calls.count && states.reduce(0) { $0 + $1.deleted } == copies
         }
-        let commands = counts.reduce(0) { $0 + $1 * 2 } + standbys.reduce(0) { $0 + $1.count } + calls.count
-        return traffic(pipes, commands: commands)
+        return traffic(pipes, commands: copies + reserves.reduce(0, +) + calls.count)
     }
 
     // MARK: Helpers
@@ -202,20 +195,31 @@ struct RawLoad: Sendable {
         var deleted = 0
     }
 
+    /// A connection's first command.
+    private enum Opening {
+        case use, useStandby, watch
+    }
+
     /// A pipe whose first command chooses the tube.
     private func pipe(
-        to node: Int, opening verb: String, depth: Int, source: @escaping RawPipe.Source, sink: @escaping RawPipe.Sink
+        to node: Int, opening: Opening, depth: Int, source: @escaping RawPipe.Source, sink: @escaping RawPipe.Sink
     ) throws -> RawPipe {
         var isOpened = false
         var isChosen = false
         return try RawPipe(nodes[node], depth: depth) { count, bytes in
             guard !isOpened else { return source(count, &bytes) }
             isOpened = true
-            bytes.append(contentsOf: "\(verb) \(tube)\r\n".utf8)
+            let command =
+                switch opening {
+                case .use: "use \(tube)\r\n"
+                case .useStandby: "use \(standbyTube)\r\n"
+                case .watch: "watch \(tube)\r\n"
+                }
+            bytes.append(contentsOf: command.utf8)
             return 1
         } sink: { bytes in
             guard !isChosen else { return try sink(bytes) }
-            let opening = try RawReplies.line(bytes, beginningWith: verb == "use" ? "USING" : "WATCHING")
+            let opening = try RawReplies.line(bytes, beginningWith: opening == .watch ? "WATCHING" : "USING")
             isChosen = opening.replies > 0
             guard isChosen else { return opening }
             let rest = try sink(UnsafeRawBufferPointer(rebasing: bytes[opening.bytes...]))
@@ -225,10 +229,6 @@ struct RawLoad: Sendable {
 
     private func traffic(_ pipes: [RawPipe], commands: Int) -> Traffic {
         Traffic(bytes: pipes.reduce(0) { $0 + $1.bytesMoved }, commands: commands)
-    }
-
-    private static func writeReserve(to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: "reserve-with-timeout 0\r\n".utf8)
     }
 
     private static func writeDelete(_ id: UInt64, to bytes: inout [UInt8]) {
