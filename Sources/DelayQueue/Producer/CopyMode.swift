@@ -10,8 +10,8 @@ public struct CopyMode: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
-    /// One copy, the lead, is ready at the job's date; the others stand by, and are ready two seconds later unless they
-    /// were deleted by then. The default.
+    /// One copy, the lead, is ready at the job's date; the others stand by, and are ready a second or two later unless
+    /// they were deleted by then. The default.
     ///
     /// Consumers fetch one copy of a job and delete the others where they lie: a third less for nodes to do, and no work
     /// for other consumers. In the moment in which a node dies, jobs whose leads it had are late by up to two seconds.

@@ -6,8 +6,9 @@ import PipelinedTransport
 // nodes are brought forward: the next one is looked at, and reserved where it is due soon, whoever has its lead. While all
 // nodes are well none of this costs a command.
 //
-// A node is in doubt while there is no main link to it; and while it leaves a probe unanswered that was sent because a
-// standby had to stand in for a lead meant for it. A fleet that cannot keep up has such standbys too, but its nodes answer.
+// A node is in doubt while there is no main link to it; while it leaves a probe unanswered that was sent because a standby
+// had to stand in for a lead meant for it; and after that until it has no ready copy left. A fleet that cannot keep up has
+// such standbys too, but its nodes answer.
 //
 // A node may be back as another server process, with the leads of the one before or without them. Until one of these is
 // seen, standbys of leads meant for the process that is gone are brought forward. With no such standby for a minute that
@@ -29,7 +30,9 @@ extension ConsumerCore {
 
     private func side(of node: Int) -> Int { node + settings.nodes.count }
 
-    private func isInDoubt(_ node: Int) -> Bool { links[node].isAway || links[side(of: node)].isSilent }
+    private func isInDoubt(_ node: Int) -> Bool {
+        links[node].isAway || links[side(of: node)].isSilent || links[node].isBehind
+    }
 
     /// Whether leads may be out of reach.
     var isAnyNodeInDoubt: Bool { settings.nodes.indices.contains { isInDoubt($0) } }
@@ -40,13 +43,22 @@ extension ConsumerCore {
 
     /// A link has brought an answer, or was lost.
     mutating func noteAnswer(on link: Int, isLost: Bool, now: Moment) {
-        if isMain(link) { links[link].isAway = isLost }
-        guard !isLost else { return }
+        if isLost {
+            if isMain(link) { links[link].isAway = true }
+            return
+        }
+        let node = node(of: link)
+        if links[side(of: node)].isSilent || (link == node && links[node].isAway) {
+            links[node].isBehind = true
+            // What is ready there shows at once.
+            links[node].isDry = false
+        }
+        if isMain(link) { links[link].isAway = false }
         if isMain(link), let server = links[link].generation?.serverID, server != links[link].lastServer {
             if let last = links[link].lastServer { missLeads(of: last, now: now) }
             links[link].lastServer = server
         }
-        let side = side(of: node(of: link))
+        let side = side(of: node)
         links[side].isSilent = false
         if link == side { links[side].answerDue = nil }
     }

@@ -171,6 +171,7 @@ extension ConsumerCore {
         }
         if hits < replies.count {
             links[link].isDry = hits == 0 || batch.block == nil
+            links[link].isBehind = false
             // About as many as last time, and a few more.
             links[link].burst = min(Link.firstBurst + hits + hits / 4, Link.largestBurst)
         } else {

@@ -188,7 +188,10 @@ package struct ConsumerCore: ~Copyable {
         isDraining = false
         ledgerFailures = 0
         ledgerRetryAt = nil
-        for link in links.indices { links[link].isAway = false }
+        for link in links.indices {
+            links[link].isAway = false
+            links[link].isBehind = false
+        }
         let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
         ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
     }

@@ -25,6 +25,9 @@ struct Link {
 
     /// Of a main link: it was lost, and is not back yet.
     var isAway = false
+    /// Of a main link: its node was in doubt, and has not run out of ready copies since. Leads that are overdue lie in
+    /// front of those that are due.
+    var isBehind = false
     /// Of a main link: the server process that its node was last known to be.
     var lastServer: ServerID?
     /// Of a side link: the node left a probe unanswered.

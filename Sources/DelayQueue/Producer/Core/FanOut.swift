@@ -303,9 +303,10 @@ package struct FanOut {
         return actions
     }
 
-    /// The nodes that have not answered, and were waited for.
+    /// The nodes that have not answered, and were waited for; not those that are only owed leads for: no caller waits
+    /// for them, and the next one is to try them.
     package var stragglers: [Int] {
-        Set(pending.filter(\.isAwaited).map(\.node)).sorted()
+        Set(pending.filter { $0.isAwaited && !$0.puts.allSatisfy(isOwed) }.map(\.node)).sorted()
     }
 
     // MARK: Roles
