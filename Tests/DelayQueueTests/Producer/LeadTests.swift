@@ -147,6 +147,24 @@ struct LeadTests {
         #expect(world.core.isIdle)
     }
 
+    @Test(arguments: [true, false])
+    func `where one standby is not enough the lead decides`(isLeadStored: Bool) throws {
+        var world = try Self.world(hasLedger: true)
+        world.call(1, "a")
+        world.flush()
+        let lead = try Self.leadNode(world)
+        let standbys = (0..<3).filter { $0 != lead }
+        world.answer(standbys[0], .stored(5), serverID: Self.server(standbys[0]))
+        world.answer(standbys[1], .draining)
+        #expect(world.commands(to: lead).count == 1)
+        #expect(world.receipts(of: 1).isEmpty && world.errors(of: 1).isEmpty, "neither accepted nor refused yet")
+        world.answer(lead, isLeadStored ? .stored(7) : .draining)
+        #expect(world.receipts(of: 1).first?.placements.count == (isLeadStored ? 2 : nil))
+        // Its copies are taken back once the ledger has it as revoked, and only then is it refused.
+        #expect(world.asked.count == (isLeadStored ? 0 : 1))
+        #expect(world.lostLeads == 0)
+    }
+
     @Test func `a caller cancelled before the lead has its receipt where the standbys suffice`() throws {
         var world = try Self.world(nodes: 4)
         world.call(1, "a")

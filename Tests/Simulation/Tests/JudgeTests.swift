@@ -22,6 +22,7 @@ struct JudgeTests {
         job = judge.add("job", fireTime: 10 * Self.second)
         a = try ClaimOwner("a")
         b = try ClaimOwner("b")
+        for _ in 0..<2 { judge.stored(job, by: 1) }
         judge.accepted(job, by: 1)
     }
 
@@ -197,6 +198,12 @@ struct JudgeTests {
         deleted.judge.deleted(job, writtenBy: 1, by: .consumer(7))
         #expect(deleted.judge.violation != nil)
         judge.expired(job, now: 900_000 * Self.second)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a job is accepted with two copies of the same call`() {
+        judge.stored(job, by: 2)
+        judge.accepted(job, by: 2)
         #expect(judge.violation != nil)
     }
 

@@ -213,6 +213,7 @@ extension SimulatedProducer {
             server.buryForLackOfMemory(id)
             return .buried(id)
         }
+        if let job { world.judge.stored(job, by: judged(write)) }
         return reply
     }
 }

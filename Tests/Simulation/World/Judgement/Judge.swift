@@ -11,6 +11,7 @@ package struct Judge {
     /// Jobs are completed before they are delivered, and delivered once.
     let isAtMostOnce: Bool
     let latePolicy: LateJobPolicy
+    let minimumWritten = 2
     package private(set) var violation: Violation?
     package var jobs: [JudgedJob] = []
 
@@ -45,7 +46,14 @@ package struct Judge {
         jobs[job].mayFireAnyway = true
     }
 
+    /// A node has a copy, whether or not its writer ever learns of it.
+    package mutating func stored(_ job: Int, by call: Int) {
+        jobs[job].stored[call, default: 0] += 1
+    }
+
     package mutating func accepted(_ job: Int, by call: Int) {
+        let stored = jobs[job].stored[call] ?? 0
+        if stored < minimumWritten { fail("\(jobs[job].name) was accepted with \(stored) copies stored") }
         jobs[job].isAccepted = true
         jobs[job].acceptedBy.append(call)
     }

@@ -33,6 +33,8 @@ package struct JudgedJob {
     /// A node brought back a copy whose delete it had acknowledged at that time.
     var undeletedAt: Int64?
     var isAccepted = false
+    /// How many of its copies were ever stored, by the call that wrote them.
+    var stored: [Int: Int] = [:]
     /// The calls that were told so.
     var acceptedBy: [Int] = []
     /// Its refusal said that it will never run.
