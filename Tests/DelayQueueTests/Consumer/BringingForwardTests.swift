@@ -86,6 +86,21 @@ struct BringingForwardTests {
         #expect(looks.count > 3 && Set(looks).count == looks.count, "nothing is looked at over and over")
     }
 
+    @Test func `numbers far ahead of the next standby are looked at again, as they may not have been there`() throws {
+        let world = try Self.withoutNode0()
+        let record = try Self.standby("a", due: .seconds(1))
+        world.core.links[4].seen = 500
+        for id: UInt64 in [11, 12] {
+            world.answer(node: 4) { if case .peekNext = $0 { .found(BeanstalkJobID(id), record) } else { nil } }
+            world.answer(node: 4)
+            world.advance(by: .milliseconds(100))
+            world.tick()
+        }
+        #expect(
+            world.sent[4].contains(.lookAhead(BeanstalkJobID(13)))
+                || world.calls(on: 4).contains(.lookAhead(BeanstalkJobID(13))))
+    }
+
     @Test func `no more is brought forward than is wanted`() throws {
         let world = try Self.withoutNode0()
         world.core.setDemand(0, now: world.now)

@@ -27,6 +27,8 @@ extension ConsumerCore {
     private static let mostGoneServers = 8
     /// The most copies that are looked at behind the next one.
     private static let longestView = 16
+    /// How far ahead of the next one they may be.
+    private static let farthestView: UInt64 = 256
 
     private func side(of node: Int) -> Int { node + settings.nodes.count }
 
@@ -161,7 +163,9 @@ extension ConsumerCore {
         }
         // Only the next one is shown at a time. Where one follows the other, those with the next numbers are looked at
         // too: mostly they were put soon after, for soon after.
-        let first = max(links[link].seen ?? id.rawValue, id.rawValue)
+        // Those that were looked at before are left out, unless they are so far ahead that none may have been there yet.
+        let seen = links[link].seen ?? id.rawValue
+        let first = seen > id.rawValue && seen - id.rawValue < Self.farthestView ? seen : id.rawValue
         for number in 0..<UInt64(links[link].view) {
             let (next, overflow) = first.addingReportingOverflow(number + 1)
             if overflow { break }
