@@ -21,7 +21,8 @@ import Testing
             #expect(ending == .signaled(9))
             let killed = ContinuousClock.now
             let outcome = try await tool.run("consume", "--lease", "2", "--max", "1", "--json")
-            #expect(ContinuousClock.now - killed < max(lease, timeToRun) + .seconds(2))
+            // Nodes that do not see at once that the consumer is gone may give it the standbys too, two seconds later.
+            #expect(ContinuousClock.now - killed < max(lease, timeToRun) + .seconds(2 + 2))
             let job = try #require(try outcome.objects().first)
             #expect(try job.text("body") == "invoice 42")
             #expect(try job.number("attempt") == 2)
