@@ -16,6 +16,8 @@ package enum CopyRole: Hashable, Sendable {
 
     package var isStandby: Bool { if case .standby = self { true } else { false } }
 
+    package var isLead: Bool { if case .lead = self { true } else { false } }
+
     /// The standbys that a lead knows of.
     package var names: [CopyName] { if case .lead(_, let names) = self { names } else { [] } }
 }

@@ -62,6 +62,41 @@ struct ConsumerCorePaceTests {
         #expect(try #require(batch?.reserves) > 0 && batch?.block == nil)
     }
 
+    @Test func `a backlog's last deletes by name do not wait as long as single ones`() throws {
+        for (briskSteps, rest) in [(1, Link.restOfNamedDeletes.brisk), (100, Link.restOfNamedDeletes.usual)] {
+            let world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
+            world.connectSideLinks()
+            world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, role: StandbyTests.lead))])
+            world.answerLedger()
+            world.settle(world.delivered[0].id, .complete)
+            world.answerLedger()
+            #expect(world.nextBatch(for: 4) == nil)
+            world.advance(by: rest - .milliseconds(1))
+            world.tick()
+            #expect(!world.hasWork(for: 4))
+            world.advance(by: .milliseconds(1))
+            world.tick()
+            #expect(deletes(in: world.nextBatch(for: 4)) == 1)
+        }
+    }
+
+    @Test(arguments: [(StandbyTests.lead, 34), (CopyRole.alone, 98)])
+    func `nodes that bring leads are asked for a part each of what is wanted`(role: CopyRole, reserves: Int) throws {
+        let world = try CoreWorld(demand: 100)
+        for node in 0...2 {
+            world.answer(
+                node: node,
+                reserved: [(1, try CoreWorld.record("job-\(node)", due: .seconds(1), role: role))])
+            // As after a burst that brought all it was asked for.
+            world.core.links[node].isDry = false
+            world.core.links[node].burst = 98
+        }
+        for node in 0...2 { #expect(world.nextBatch(for: node)?.reserves == reserves) }
+        world.core.links[1].isDry = true
+        #expect(
+            world.nextBatch(for: 0)?.reserves == (role == .alone ? 98 : 50), "a node that has no more takes no part")
+    }
+
     @Test func `at a slow pace a delete is sent at once`() throws {
         let world = try withCompletedJobs(1, briskSteps: 100)
         world.core.links[0].isDry = true

@@ -15,7 +15,7 @@ extension ConsumerCore {
         guard limit > 0 || !links[link].calls.isEmpty else { return nil }
         if shouldRest(link, limit: limit, now: now) {
             if links[link].rest == .none {
-                links[link].rest = .until(now.uptime + (isMain(link) ? GatheringPace.rest : Link.restOfNamedDeletes))
+                links[link].rest = .until(now.uptime + rest(of: link, now: now))
             }
             return nil
         }
@@ -54,6 +54,11 @@ extension ConsumerCore {
         if !isMain(link), shouldPeek(over: link) { return true }
         guard limit > 0 || !links[link].calls.isEmpty else { return false }
         return links[link].rest == .none || !shouldRest(link, limit: limit, now: now)
+    }
+
+    private func rest(of link: Int, now: Moment) -> Duration {
+        if isMain(link) { return GatheringPace.rest }
+        return pace.isBrisk(now) ? Link.restOfNamedDeletes.brisk : Link.restOfNamedDeletes.usual
     }
 
     /// Whether a little later more can be sent in one go: deletes, for which nobody waits, and the question for more
@@ -101,12 +106,21 @@ extension ConsumerCore {
         // A node behind the others brings copies of jobs that run or are done. They take no room; and the node must
         // catch up, or its copies come after their jobs are no longer known here, and the ledger is asked about each.
         guard ledgerFailures > 0 else {
-            return max(0, unmetDemand - queuedJobs, pace.isBrisk(now) ? links[link].duplicates * 2 : 0)
+            return max(
+                0, share(of: link, in: unmetDemand - queuedJobs), pace.isBrisk(now) ? links[link].duplicates * 2 : 0)
         }
         // While the ledger is away, claims of held jobs find out when it is back. Where no job is held, one copy is
         // reserved now and then to ask about.
         guard unmetDemand > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
         return 1
+    }
+
+    /// How many of the jobs that are wanted one node is asked for. Nodes that bring leads bring different jobs, so each
+    /// of those that have more is asked for its part.
+    private func share(of link: Int, in wanted: Int) -> Int {
+        guard wanted > 1, !links[link].isDry, links[link].bringsLeads else { return wanted }
+        let sharing = settings.nodes.indices.count { !links[$0].isDry && links[$0].bringsLeads }
+        return (wanted + sharing - 1) / sharing
     }
 
     // MARK: From a node
@@ -196,6 +210,7 @@ extension ConsumerCore {
             return
         }
         let (name, fireTime, timeToRun) = (summary.name, summary.fireTime, summary.timeToRun)
+        if isMain(link), !summary.role.isStandby { links[link].bringsLeads = summary.role.isLead }
         if isMain(link), case .lead(let server?, _) = summary.role { sawLead(on: server) }
         let copy = HeldCopy(
             link: link, id: id, index: summary.index, isStandby: summary.role.isStandby, timeToRun: timeToRun,

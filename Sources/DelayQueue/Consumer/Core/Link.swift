@@ -42,9 +42,13 @@ struct Link {
     /// The last number that was looked at.
     var seen: UInt64?
 
+    /// The last copies it brought are the only ones of their jobs that are ready: what one node brings, no other does.
+    var bringsLeads = false
+
     /// How long deletes by name gather: nobody waits for them, as long as they come before the standbys are ready, a
-    /// second after their dates or later.
-    static let restOfNamedDeletes = Duration.milliseconds(250)
+    /// second after their dates or later. At a brisk pace a tenth of that gathers as many, and a backlog's last copies
+    /// are soon gone.
+    static let restOfNamedDeletes = (usual: Duration.milliseconds(250), brisk: Duration.milliseconds(25))
 
     static let firstBurst = 2
     static let largestBurst = 128

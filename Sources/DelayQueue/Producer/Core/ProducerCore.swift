@@ -78,6 +78,8 @@ package struct ProducerCore {
     private(set) var isClosed = false
     private var lastID: UInt64 = 0
     var actions: [Action] = []
+    /// Carried out before all else: callers on other threads go on while what is left is sent.
+    private var answers: [Action] = []
 
     package init(nodes: [BeanstalkNode], queue: TubeName, configuration: ProducerConfiguration, hasLedger: Bool) {
         self.nodes = nodes
@@ -94,8 +96,11 @@ package struct ProducerCore {
     }
 
     package mutating func takeActions() -> [Action] {
-        defer { actions.removeAll() }
-        return actions
+        defer {
+            actions.removeAll()
+            answers.removeAll()
+        }
+        return answers.isEmpty ? actions : answers + actions
     }
 
     /// No call is under way, and nothing is being written or taken back.
@@ -107,7 +112,7 @@ package struct ProducerCore {
     package mutating func call(_ id: CallID, _ jobs: [PreparedJob]) {
         if isClosed {
             let error = DelayQueueError(.closed, "the producer is closed; nothing was written")
-            actions.append(.answer(id, jobs.map { _ in .failure(error) }))
+            answers.append(.answer(id, jobs.map { _ in .failure(error) }))
             return
         }
         calls[id] = Call(jobs)
@@ -129,7 +134,7 @@ package struct ProducerCore {
         guard let call = calls[id] else { return }
         if let write = call.write { return cancel(id, in: write, now: now) }
         calls[id] = nil
-        actions.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
+        answers.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
     }
 
     /// Takes an accepted job back.
@@ -203,7 +208,7 @@ package struct ProducerCore {
         if call.unanswered > 0 {
             calls[id] = call
         } else {
-            actions.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
+            answers.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
         }
     }
 
