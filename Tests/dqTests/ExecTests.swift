@@ -109,6 +109,34 @@ import Testing
         }
     }
 
+    /// Else the next attempt would run beside it.
+    @Test func aCommandEndsWithTheConsumerThatWasKilled() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            for _ in 0..<2 { _ = try await tool.run("in", "0s", "x") }
+            _ = try await tool.run("in", "0s", "quick", "--priority", "high")
+            let command = """
+                read -r body; [ "$body" = quick ] && exit 0
+                trap '' TERM; sleep 1000 & echo $! $$; wait; sleep 1000
+                """
+            let (processes, status) = try await tool.start(["consume", "--exec", command]) { running in
+                var processes: [Int32] = []
+                for _ in 0..<2 {
+                    let line = try #require(try await running.nextLine())
+                    processes += line.split(separator: " ").compactMap { Int32($0) }
+                }
+                try running.signal(.kill)
+                return processes
+            }
+            #expect(status == .signaled(9))
+            #expect(processes.count == 4)
+            // Nobody is told of the end of a process that is not its child.
+            for process in processes {
+                while Self.isRunning(process) { try await Task.sleep(for: .milliseconds(10)) }
+            }
+        }
+    }
+
     @Test func anInterruptionLetsTheCommandEnd() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)

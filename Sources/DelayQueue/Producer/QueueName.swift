@@ -20,7 +20,7 @@ package enum QueueName {
             // The tube's character set keeps keys printable and free of separators.
             if (try? TubeName(validating: queue)) == nil {
                 problems.append(
-                    "queue \(queue.debugDescription) must be 1 to 200 of A-Z a-z 0-9 + / ; . $ _ ( ) -, not starting with -"
+                    "queue \(queue.debugDescription) must be 1 to 192 of A-Z a-z 0-9 + / ; . $ _ ( ) -, not starting with -"
                 )
             }
         } else if Set(nodes.map(\.tube)).count > 1 {

@@ -29,7 +29,7 @@ public struct BeanstalkNode: Hashable, Sendable {
             name = try TubeName(validating: tube)
         } catch {
             problems.append(
-                "tube: \(tube.debugDescription) is not 1 to 200 letters, digits or + / ; . $ _ ( ) - "
+                "tube: \(tube.debugDescription) is not 1 to 192 letters, digits or + / ; . $ _ ( ) - "
                     + "with no hyphen first")
         }
         guard let address, let name else {

@@ -11,7 +11,7 @@ struct ConsumeCommand: AsyncParsableCommand {
             A printed job is complete once its line is written; when the reader goes away, the job at hand goes back \
             to the queue. With --exec a command gets the job's body on standard input and DQ_JOB_ID, DQ_ATTEMPT and \
             DQ_FIRE_DATE in its environment: exit status 0 completes the job, any other end retries it later. The \
-            command is ended when the job's lease is lost.
+            command is ended when the job's lease is lost, and when this process is killed.
 
             SIGINT and SIGTERM end it in order: running commands have 5 seconds, and what is not done goes back to \
             the queue.

@@ -15,6 +15,8 @@ struct CommandRunner: Sendable {
     let command: String
     /// Where the command's standard output goes.
     let output: FileDescriptorOutput
+    /// Ends the commands where this process can not.
+    let watch = CommandWatch()
 
     /// How long a command may take to end once it is asked to, before it is killed.
     private static let grace = Duration.seconds(2)
@@ -43,6 +45,7 @@ struct CommandRunner: Sendable {
             .path("/bin/sh"), arguments: ["-c", command], environment: environment, platformOptions: options,
             input: .inputWriter, output: output, error: .currentStandardError
         ) { execution in
+            watch.began(execution.processIdentifier)
             // A command need not read its input: that it closed it, or ended, is no failure.
             _ = try? await execution.standardInputWriter.write(body)
             try? await execution.standardInputWriter.finish()
@@ -50,6 +53,7 @@ struct CommandRunner: Sendable {
         // What the command started may have outlived it. The group's number cannot mean another group as long as a
         // process is left in it, and with none left there is nothing to kill: numbers are not given out again so soon.
         if Task.isCancelled { kill(-result.processIdentifier.value, SIGKILL) }
+        watch.ended(result.processIdentifier)
         return CommandOutcome(status: result.terminationStatus)
     }
 }

@@ -62,7 +62,7 @@ final class ConsumeSession: Sendable {
     func run(alongside watch: @escaping @Sendable () async throws -> Void) async throws {
         let result: Result<Void, any Error>
         do {
-            try await runUntilStopped(alongside: watch)
+            try await action.watched { try await runUntilStopped(alongside: watch) }
             result = .success(())
         } catch {
             result = .failure(error)

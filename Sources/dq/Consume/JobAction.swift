@@ -19,6 +19,11 @@ struct JobAction: Sendable {
         self.printsTimestamps = printsTimestamps
     }
 
+    /// Does a consumer's work, and sees to it that commands end with this process.
+    func watched(_ work: () async throws -> Void) async throws {
+        if let runner { try await runner.watch.during(work) } else { try await work() }
+    }
+
     /// Does it; when this returns the job is complete.
     ///
     /// - Parameter outputFailed: called where a command's end could not be printed; for its job that changes nothing.
