@@ -62,21 +62,26 @@ struct ConsumerCorePaceTests {
         #expect(try #require(batch?.reserves) > 0 && batch?.block == nil)
     }
 
-    @Test func `a backlog's last deletes by name do not wait as long as single ones`() throws {
-        for (briskSteps, rest) in [(1, Link.restOfNamedDeletes.brisk), (100, Link.restOfNamedDeletes.usual)] {
+    @Test func `a backlog's last deletes by name do not wait as long as single ones, which leave together`() throws {
+        for briskSteps in [1, 100] {
             let world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
             world.connectSideLinks()
+            world.advance(by: .milliseconds(110))
             world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, role: StandbyTests.lead))])
             world.answerLedger()
             world.settle(world.delivered[0].id, .complete)
             world.answerLedger()
             #expect(world.nextBatch(for: 4) == nil)
-            world.advance(by: rest - .milliseconds(1))
+            world.advance(by: .milliseconds(20))
+            #expect(world.nextBatch(for: 5) == nil)
+            let wait = briskSteps == 1 ? Link.briskRestOfNamedDeletes - .milliseconds(20) : .milliseconds(500 - 130)
+            world.advance(by: wait - .milliseconds(1))
             world.tick()
             #expect(!world.hasWork(for: 4))
             world.advance(by: .milliseconds(1))
             world.tick()
             #expect(deletes(in: world.nextBatch(for: 4)) == 1)
+            #expect(deletes(in: world.nextBatch(for: 5)) == (briskSteps == 1 ? 0 : 1))
         }
     }
 

@@ -81,7 +81,7 @@ struct StandbyTests {
         world.settle(world.delivered[0].id, .complete)
         world.answerLedger()
         #expect(world.nextBatch(for: 4) == nil, "others may come to go with it")
-        world.advance(by: .milliseconds(250))
+        world.advance(by: Link.intervalOfNamedDeletes)
         world.tick()
         #expect(world.nextBatch(for: 4)?.generation?.number == 1)
         world.fail(link: 5)

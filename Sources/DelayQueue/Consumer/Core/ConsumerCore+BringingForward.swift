@@ -11,16 +11,13 @@ import PipelinedTransport
 // such standbys too, but its nodes answer.
 //
 // A node may be back as another server process, with the leads of the one before or without them. Until one of these is
-// seen, standbys of leads meant for the process that is gone are brought forward. With no such standby for a minute that
-// ends too: the next one fires by itself, and it begins again.
+// seen, standbys are brought forward too, all of them, as one shows only when those before it are taken. With none of a
+// lead meant for the process that is gone for a minute that ends: the next one fires by itself, and it begins again.
 extension ConsumerCore {
     /// How long a node may take to answer a probe.
     private static let probeLimit = Duration.milliseconds(250)
     /// How often the next standby is looked at, as jobs may come that are due sooner.
     private static let peekInterval = Duration.milliseconds(100)
-    /// The same where only leads of a server process are missed that is gone: a standby that is not missed is mostly
-    /// deleted soon, as its job has just run.
-    private static let peekWaits = (shortest: Duration.milliseconds(50), longest: Duration.seconds(1))
     /// How long the leads of a process are missed without a sign of them.
     private static let missing = Duration.seconds(60)
     /// The most processes that are remembered.
@@ -143,18 +140,9 @@ extension ConsumerCore {
     mutating func peeked(_ reply: BeanstalkReply, link: Int, now: Moment) {
         links[link].nextPeek = .at(now.uptime + Self.peekInterval)
         guard isLookingForward, wanted(on: link) > 0 else { return }
-        guard case .found(let id, let bytes) = reply else {
-            if !isAnyNodeInDoubt { links[link].nextPeek = .at(now.uptime + Self.peekWaits.longest) }
-            return
-        }
+        guard case .found(let id, let bytes) = reply else { return }
         let record = JobRecord(parsing: bytes)
-        if !isAnyNodeInDoubt, !isMissed(record, now: now) {
-            links[link].view = 0
-            links[link].peekWait = min(max(links[link].peekWait * 2, Self.peekWaits.shortest), Self.peekWaits.longest)
-            links[link].nextPeek = .at(now.uptime + links[link].peekWait)
-            return
-        }
-        links[link].peekWait = .zero
+        noteMissed(record, now: now)
         if isDueSoon(record, now: now) {
             bringForward(id, over: link)
         } else {
@@ -174,13 +162,10 @@ extension ConsumerCore {
         }
     }
 
-    /// Whether a standby is of a lead that a process had which is gone.
-    private mutating func isMissed(_ record: JobRecord, now: Moment) -> Bool {
-        guard case .standby(let server?) = record.role, goneServers.contains(where: { $0.id == server }) else {
-            return false
-        }
+    /// A standby of a lead that a process had which is gone: there may be more of them.
+    private mutating func noteMissed(_ record: JobRecord, now: Moment) {
+        guard case .standby(let server?) = record.role, goneServers.contains(where: { $0.id == server }) else { return }
         missLeads(of: server, now: now)
-        return true
     }
 
     /// Whether a standby that was never given back is to be taken now.

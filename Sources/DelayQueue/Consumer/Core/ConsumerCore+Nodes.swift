@@ -15,7 +15,7 @@ extension ConsumerCore {
         guard limit > 0 || !links[link].calls.isEmpty else { return nil }
         if shouldRest(link, limit: limit, now: now) {
             if links[link].rest == .none {
-                links[link].rest = .until(now.uptime + rest(of: link, now: now))
+                links[link].rest = .until(endOfRest(of: link, now: now))
             }
             return nil
         }
@@ -56,9 +56,11 @@ extension ConsumerCore {
         return links[link].rest == .none || !shouldRest(link, limit: limit, now: now)
     }
 
-    private func rest(of link: Int, now: Moment) -> Duration {
-        if isMain(link) { return GatheringPace.rest }
-        return pace.isBrisk(now) ? Link.restOfNamedDeletes.brisk : Link.restOfNamedDeletes.usual
+    private func endOfRest(of link: Int, now: Moment) -> Uptime {
+        if isMain(link) { return now.uptime + GatheringPace.rest }
+        if pace.isBrisk(now) { return now.uptime + Link.briskRestOfNamedDeletes }
+        let interval = Link.intervalOfNamedDeletes.wholeMicroseconds
+        return Uptime(microseconds: (now.uptime.microseconds / interval + 1) * interval)
     }
 
     /// Whether a little later more can be sent in one go: deletes, for which nobody waits, and the question for more

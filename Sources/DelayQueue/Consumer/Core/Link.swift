@@ -35,8 +35,6 @@ struct Link {
     /// When the answer to a probe must be there.
     var answerDue: Uptime?
     var nextPeek = Peek.due
-    /// How long the next standby is left that nobody misses; doubles while it is such a one.
-    var peekWait = Duration.zero
     /// How many copies behind the next one are looked at.
     var view = 0
     /// The last number that was looked at.
@@ -45,10 +43,11 @@ struct Link {
     /// The last copies it brought are the only ones of their jobs that are ready: what one node brings, no other does.
     var bringsLeads = false
 
-    /// How long deletes by name gather: nobody waits for them, as long as they come before the standbys are ready, a
-    /// second after their dates or later. At a brisk pace a tenth of that gathers as many, and a backlog's last copies
-    /// are soon gone.
-    static let restOfNamedDeletes = (usual: Duration.milliseconds(250), brisk: Duration.milliseconds(25))
+    /// Deletes by name leave together for all nodes, so often: nobody waits for them, as long as they come before the
+    /// standbys are ready, a second after their dates or later.
+    static let intervalOfNamedDeletes = Duration.milliseconds(500)
+    /// At a brisk pace as many gather in this time, and a backlog's last standbys are soon gone.
+    static let briskRestOfNamedDeletes = Duration.milliseconds(25)
 
     static let firstBurst = 2
     static let largestBurst = 128
