@@ -16,6 +16,9 @@ package struct Tool: Sendable {
         "DQ_COPIES_TOGETHER": nil,
     ]
 
+    /// How many files the program may have open; as many as this process by default.
+    package var openFiles: Int?
+
     package init(_ name: String = "dq") {
         self.name = name
     }
@@ -93,8 +96,15 @@ package struct Tool: Sendable {
     }
 
     private func configuration(_ arguments: [String]) throws -> Configuration {
-        Configuration(
-            executable: .path(FilePath(try BuiltProgram.path(name))), arguments: Arguments(arguments),
-            environment: .inherit.updating(environment))
+        let program = FilePath(try BuiltProgram.path(name))
+        let environment = Environment.inherit.updating(environment)
+        guard let openFiles else {
+            return Configuration(
+                executable: .path(program), arguments: Arguments(arguments), environment: environment)
+        }
+        return Configuration(
+            executable: .path("/bin/sh"),
+            arguments: Arguments(["-c", #"ulimit -n "$0" && exec "$@""#, "\(openFiles)", program.string] + arguments),
+            environment: environment)
     }
 }

@@ -1,6 +1,10 @@
 import Logging
 
 extension Consumer {
+    /// The most handlers that ``run(concurrency:_:)`` runs at once: each of them is a task, whether or not there is a job
+    /// for it.
+    public static let maximumConcurrency = 10_000
+
     /// Runs a handler for every job, several at a time: returning completes the job, throwing retries it.
     ///
     /// A job whose handler throws runs again after the retry policy's delay, and is given up once its failures are used
@@ -11,14 +15,15 @@ extension Consumer {
     ///
     /// Returns after ``finish()`` or ``close(within:)``, once the handlers under way have ended.
     ///
-    /// - Parameter concurrency: how many handlers run at once, at least 1.
-    /// - Throws: `CancellationError`, or `DelayQueueError` with `ledgerMisconfigured` or, where the concurrency is less
-    ///   than 1, `invalidOption`.
+    /// - Parameter concurrency: how many handlers run at once, 1 to ``maximumConcurrency``.
+    /// - Throws: `CancellationError`, or `DelayQueueError` with `ledgerMisconfigured` or, where that is not the
+    ///   concurrency, `invalidOption`.
     public func run(
         concurrency: Int = 16, _ handler: @escaping @Sendable (Job) async throws -> Void
     ) async throws {
-        guard concurrency > 0 else {
-            throw DelayQueueError(.invalidOption, "concurrency is \(concurrency); it must be at least 1")
+        guard (1...Self.maximumConcurrency).contains(concurrency) else {
+            throw DelayQueueError(
+                .invalidOption, "concurrency is \(concurrency); it must be 1 to \(Self.maximumConcurrency)")
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<concurrency { group.addTask { try await work(handler) } }

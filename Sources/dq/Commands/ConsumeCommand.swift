@@ -54,7 +54,10 @@ struct ConsumeCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let maximum, maximum < 1 { throw ValidationError("--max is \(maximum); it must be at least 1.") }
-        if concurrency < 1 { throw ValidationError("--concurrency is \(concurrency); it must be at least 1.") }
+        guard (1...Consumer.maximumConcurrency).contains(concurrency) else {
+            throw ValidationError(
+                "--concurrency is \(concurrency); it must be 1 to \(Consumer.maximumConcurrency).")
+        }
         if timestamps, !json { throw ValidationError("--timestamps is for --json only.") }
         try policies.validate()
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
@@ -77,6 +80,17 @@ struct ConsumeCommand: AsyncParsableCommand {
         policies.apply(to: &configuration)
         let consumer = try Consumer(
             nodes: nodes, ledger: ledger, configuration: configuration, logger: cluster.logger(label: "dq.consumer"))
+        var concurrency = concurrency
+        if command != nil {
+            let wanted = concurrency
+            let limit = DescriptorLimit.raise()
+            concurrency = try DescriptorLimit.commands(wanted: wanted, nodes: nodes.count, limit: limit)
+            if concurrency < wanted {
+                StandardStream.error.note(
+                    "\(concurrency) commands run at once, and not \(wanted): this process may have \(limit) files open "
+                        + "(ulimit -n)")
+            }
+        }
         let session = ConsumeSession(
             consumer: consumer, concurrency: concurrency, maximum: maximum,
             action: JobAction(command: command, isJSON: json, printsTimestamps: timestamps))

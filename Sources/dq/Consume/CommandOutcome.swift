@@ -26,3 +26,12 @@ struct CommandFailure: Error, CustomStringConvertible {
         }
     }
 }
+
+/// A command that did not begin, for which its job is not to blame: it goes back to the queue, where others may run it.
+struct CommandNotStarted: Error, CustomStringConvertible {
+    let reason: any Error
+
+    var description: String {
+        "commands cannot be started (\(reason)); no more jobs are taken, and what did not run goes back to the queue"
+    }
+}

@@ -10,7 +10,7 @@ import Subprocess
     import SystemPackage
 #endif
 
-/// Runs a shell command for a job, its body on standard input.
+/// Runs a shell command for a job, with a file of its body as standard input.
 struct CommandRunner: Sendable {
     let command: String
     /// Where the command's standard output goes.
@@ -27,7 +27,7 @@ struct CommandRunner: Sendable {
     /// left after 2 seconds. Subprocess starts it with default signal handling and with no descriptor but the
     /// standard three: a copy of a node's connection in the child would keep reservations alive after this process.
     ///
-    /// - Throws: where the command could not be started.
+    /// - Throws: `CommandNotStarted`; whatever a cancellation causes.
     func run(_ job: Job) async throws -> CommandOutcome {
         try Task.checkCancellation()
         var options = PlatformOptions()
@@ -40,20 +40,23 @@ struct CommandRunner: Sendable {
             "DQ_ATTEMPT": "\(job.attempt)",
             "DQ_FIRE_DATE": DateText.string(of: job.fireDate),
         ])
-        let body = [UInt8](job.body.readableBytesView)
-        let result = try await Subprocess.run(
-            .path("/bin/sh"), arguments: ["-c", command], environment: environment, platformOptions: options,
-            input: .inputWriter, output: output, error: .currentStandardError
-        ) { execution in
-            watch.began(execution.processIdentifier)
-            // A command need not read its input: that it closed it, or ended, is no failure.
-            _ = try? await execution.standardInputWriter.write(body)
-            try? await execution.standardInputWriter.finish()
+        let body = try BodyFile.open([UInt8](job.body.readableBytesView))
+        let watch = watch
+        let ending: (command: ProcessIdentifier, status: TerminationStatus)
+        do {
+            let result = try await Subprocess.run(
+                .path("/bin/sh"), arguments: ["-c", command], environment: environment, platformOptions: options,
+                input: .fileDescriptor(body, closeAfterSpawningProcess: true), output: output,
+                error: .currentStandardError
+            ) { execution in watch.began(execution.processIdentifier) }
+            ending = (result.processIdentifier, result.terminationStatus)
+        } catch let error as SubprocessError where !Task.isCancelled {
+            throw CommandNotStarted(reason: error)
         }
         // What the command started may have outlived it. The group's number cannot mean another group as long as a
         // process is left in it, and with none left there is nothing to kill: numbers are not given out again so soon.
-        if Task.isCancelled { kill(-result.processIdentifier.value, SIGKILL) }
-        watch.ended(result.processIdentifier)
-        return CommandOutcome(status: result.terminationStatus)
+        if Task.isCancelled { kill(-ending.command.value, SIGKILL) }
+        watch.ended(ending.command)
+        return CommandOutcome(status: ending.status)
     }
 }

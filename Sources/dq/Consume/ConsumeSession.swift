@@ -10,7 +10,8 @@ final class ConsumeSession: Sendable {
     private let state: NIOLockedValueBox<ConsumeState>
     private let events: AsyncStream<Event>
     private let report: AsyncStream<Event>.Continuation
-    private let outputFailure = NIOLockedValueBox<StreamFailure?>(nil)
+    /// What keeps this process from doing its work.
+    private let failure = NIOLockedValueBox<(any Error)?>(nil)
 
     /// How long jobs may go on running once the process was asked to end.
     private static let interruptionGrace = Duration.seconds(5)
@@ -57,8 +58,8 @@ final class ConsumeSession: Sendable {
     /// Runs until stopped, then closes the consumer.
     ///
     /// - Parameter watch: runs alongside and may stop the session; what it throws ends it. Cancelled with it.
-    /// - Throws: what ended the stream of jobs or the watch; `StreamFailure` where jobs could not be printed;
-    ///   `CancellationError`.
+    /// - Throws: what ended the stream of jobs or the watch; `StreamFailure` where jobs could not be printed,
+    ///   `CommandNotStarted`; `CancellationError`.
     func run(alongside watch: @escaping @Sendable () async throws -> Void) async throws {
         let result: Result<Void, any Error>
         do {
@@ -68,7 +69,7 @@ final class ConsumeSession: Sendable {
             result = .failure(error)
         }
         await consumer.close(within: Self.closeLimit)
-        if let failure = outputFailure.withLockedValue({ $0 }) { throw failure }
+        if let failure = failure.withLockedValue({ $0 }) { throw failure }
         try result.get()
     }
 
@@ -127,10 +128,11 @@ final class ConsumeSession: Sendable {
         }
         do {
             try await action.perform(job, outputFailed: stop)
-        } catch let failure as StreamFailure {
-            // Nobody reads any more, or the disk is full: what cannot be printed was not delivered.
+        } catch  where error is StreamFailure || error is CommandNotStarted {
+            // Nobody reads any more, or the disk is full: what cannot be printed was not delivered. And whoever cannot
+            // start commands must take no jobs from those who can.
             ended()
-            stop(failure)
+            stop(error)
             try await giveBack()
         } catch {
             ended()
@@ -139,8 +141,8 @@ final class ConsumeSession: Sendable {
         ended()
     }
 
-    private func stop(_ failure: StreamFailure) {
-        outputFailure.withLockedValue { $0 = $0 ?? failure }
+    private func stop(_ error: any Error) {
+        failure.withLockedValue { $0 = $0 ?? error }
         interrupt()
     }
 
