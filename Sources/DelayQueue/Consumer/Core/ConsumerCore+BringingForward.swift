@@ -16,8 +16,9 @@ import PipelinedTransport
 extension ConsumerCore {
     /// How long a node may take to answer a probe.
     private static let probeLimit = Duration.milliseconds(250)
-    /// How often the next standby is looked at, as jobs may come that are due sooner.
-    private static let peekInterval = Duration.milliseconds(100)
+    /// How often the next standby is looked at, as jobs may come that are due sooner. A process that is gone misses leads
+    /// of jobs that were there before it went, and these are found well before they are due.
+    private static let peekInterval = (inDoubt: Duration.milliseconds(100), gone: Duration.seconds(1))
     /// How long the leads of a process are missed without a sign of them.
     private static let missing = Duration.seconds(60)
     /// The most processes that are remembered.
@@ -138,7 +139,8 @@ extension ConsumerCore {
 
     /// - Parameter reply: what the node says is its next standby.
     mutating func peeked(_ reply: BeanstalkReply, link: Int, now: Moment) {
-        links[link].nextPeek = .at(now.uptime + Self.peekInterval)
+        let interval = isAnyNodeInDoubt ? Self.peekInterval.inDoubt : Self.peekInterval.gone
+        links[link].nextPeek = .at(now.uptime + interval)
         guard isLookingForward, wanted(on: link) > 0 else { return }
         guard case .found(let id, let bytes) = reply else { return }
         let record = JobRecord(parsing: bytes)
