@@ -122,18 +122,24 @@ struct ServerTroubleTests {
     @Test func `a job that ends every process that runs it is given up`() async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer()
-            let consumer = try scenario.consumer { $0.retryPolicy.maximumFailures = 3 }
+            let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
                 let receipt = try await producer.delay(.zero, "poison")
                 let key = LedgerKey(queue: scenario.nodes[0].tube, id: receipt.jobID)
                 var timing = LedgerTiming()
                 timing.lease = .milliseconds(100)
-                // Three processes claim it and are never heard of again.
-                for attempt in 1...3 {
-                    let claim = LedgerRequest(
-                        key: key, operation: .claim(.random()), timing: timing)
+                // Five processes claim it and are never heard of again; in three of them it is alone.
+                for attempt in 1...5 {
+                    let claim = LedgerRequest.Operation.claim(.random(), attempt > 2 ? .alone : .creating)
+                    let reply = try await scenario.ledger.perform(
+                        LedgerRequest(key: key, operation: claim, timing: timing))
+                    guard case .granted(attempt: attempt, _) = reply else {
+                        Issue.record("\(reply)")
+                        return
+                    }
+                    let end = LedgerRequest(key: key, operation: .endLease(.random(), attempt: attempt, delay: .zero))
                     try await scenario.eventually {
-                        try await scenario.ledger.perform(claim) == .granted(attempt: attempt, failures: attempt - 1)
+                        if case .waiting = try await scenario.ledger.perform(end) { true } else { false }
                     }
                 }
                 try await withThrowingTaskGroup(of: Void.self) { group in

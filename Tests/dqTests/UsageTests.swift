@@ -55,6 +55,7 @@ import Testing
         (["consume", "--redis", "redis://h", "--lease", "soon"] + nodes, "lease"),
         (["consume", "--redis", "redis://h", "--exec", ""] + nodes, "--exec"),
         (["consume", "--redis", "redis://h", "--max-failures", "0"] + nodes, "--max-failures"),
+        (["consume", "--redis", "redis://h", "--max-ended-alone", "0"] + nodes, "--max-ended-alone"),
         (["consume", "--redis", "redis://h", "--late-jobs", "run"] + nodes, "late-jobs"),
         (["consume", "--redis", "redis://h", "--foreign-jobs", "discard"] + nodes, "foreign-jobs"),
         (["consume", "--redis", "redis://h", "--at-most-once", "--foreign-jobs", "deliver"] + nodes, "--at-most-once"),

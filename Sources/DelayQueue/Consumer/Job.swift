@@ -30,8 +30,12 @@ public struct Job: Identifiable, Sendable {
     /// It rises with every claim, so a store that remembers the highest it has seen can refuse a stale run (fencing).
     public var attempt: Int { handle.attempt }
 
-    /// How many runs ended in a retry or by losing their lease.
-    public var failures: Int { handle.failures }
+    /// How many runs ended in a retry, as their handlers threw.
+    public var failures: Int { handle.failures.errors }
+
+    /// How many runs ended with their lease: the process died, or was not heard of for a lease. Of a job that was
+    /// fetched ahead, the run may not have begun.
+    public var endedLeases: Int { handle.failures.endedLeases }
 
     /// What the producer sent along; empty for go-queue's records.
     public var headers: JobHeaders { handle.headers }

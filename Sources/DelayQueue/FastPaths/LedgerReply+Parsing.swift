@@ -18,14 +18,22 @@ extension LedgerReply {
             reply =
                 word.isText("lost")
                 ? .lost : word.isText("held") ? fields.number().map { .held(for: .microseconds($0)) } : nil
-        case 5: reply = word.isText("noted") ? .noted : nil
+        case 5:
+            if word.isText("ended") {
+                guard let attempt = fields.number(), let failures = fields.failures() else { return nil }
+                reply = .ended(attempt: Int(attempt), failures: failures)
+            } else {
+                reply = word.isText("noted") ? .noted : nil
+            }
         case 6: reply = word.isText("absent") ? .absent : nil
         case 7:
             if word.isText("settled") {
                 reply = .settled
             } else if word.isText("granted") {
-                guard let attempt = fields.number(), let failures = fields.number() else { return nil }
-                reply = .granted(attempt: Int(attempt), failures: Int(failures))
+                guard let attempt = fields.number(), let failures = fields.failures() else { return nil }
+                reply = .granted(attempt: Int(attempt), failures: failures)
+            } else if word.isText("suspect") {
+                reply = fields.failures().map { .suspect($0) }
             } else if word.isText("waiting") {
                 reply = fields.number().map { .waiting(for: .microseconds($0)) }
             } else if word.isText("renewed") {
@@ -52,5 +60,9 @@ extension RecordFields {
     /// - Returns: the next field as a number; nil where it is none.
     fileprivate mutating func number() -> Int64? {
         next().flatMap { Int64(decimal: $0) }
+    }
+
+    fileprivate mutating func failures() -> JobFailures? {
+        next().flatMap { JobFailures(parsing: $0) }
     }
 }

@@ -12,6 +12,11 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
         description = "\(Self.prefix)\(queue.rawValue):\(id.description)"
     }
 
+    /// Who may run a suspect of a queue: `dq:<queue>:`. No job has that key, as no id is empty.
+    package init(suspectsOf queue: TubeName) {
+        description = "\(Self.prefix)\(queue.rawValue):"
+    }
+
     /// A record of go-queue: the bare MD5, which is the key that library's consumers lock.
     package init(goQueue id: JobID) {
         description = id.description

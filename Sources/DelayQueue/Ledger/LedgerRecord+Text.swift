@@ -1,4 +1,4 @@
-// 1 claimed <owner> <attempt> <failures> <leaseEndMicros>
+// 1 claimed <owner> <attempt> <failures> <leaseEndMicros>, or "alone" for "claimed"
 // 1 waiting <owner> <attempt> <failures> <notBeforeMicros>
 // 1 done <owner> <deleted>
 // 1 revoked <fireMicros> <deleted>
@@ -15,8 +15,8 @@ extension LedgerRecord {
     /// The value of the record's key: one line.
     package var text: String {
         switch self {
-        case .claimed(let owner, let attempt, let failures, let leaseEnd):
-            "\(Self.version) claimed \(owner) \(attempt) \(failures) \(leaseEnd.microseconds)"
+        case .claimed(let owner, let attempt, let failures, let leaseEnd, let isAlone):
+            "\(Self.version) \(isAlone ? "alone" : "claimed") \(owner) \(attempt) \(failures) \(leaseEnd.microseconds)"
         case .waiting(let owner, let attempt, let failures, let notBefore):
             "\(Self.version) waiting \(owner) \(attempt) \(failures) \(notBefore.microseconds)"
         case .done(let owner, let deleted):
@@ -54,13 +54,14 @@ extension LedgerRecord {
         guard words.count >= 4, words[0] == version else { return nil }
         let fields = words[2...].map(String.init)
         switch (words[1], fields.count) {
-        case ("claimed", 4), ("waiting", 4):
+        case ("claimed", 4), ("alone", 4), ("waiting", 4):
             guard let owner = try? ClaimOwner(fields[0]), let attempt = count(fields[1]),
-                let failures = count(fields[2]), let time = time(fields[3])
+                let failures = failures(fields[2]), let time = time(fields[3])
             else { return nil }
-            return words[1] == "claimed"
-                ? .claimed(owner, attempt: attempt, failures: failures, leaseEnd: time)
-                : .waiting(owner, attempt: attempt, failures: failures, notBefore: time)
+            return words[1] == "waiting"
+                ? .waiting(owner, attempt: attempt, failures: failures, notBefore: time)
+                : .claimed(
+                    owner, attempt: attempt, failures: failures, leaseEnd: time, isAlone: words[1] == "alone")
         case ("done", 2):
             guard let owner = try? ClaimOwner(fields[0]), let deleted = CopySet(parsing: fields[1]) else { return nil }
             return .done(owner, deleted: deleted)
@@ -69,7 +70,7 @@ extension LedgerRecord {
             return .revoked(fireTime: fireTime, deleted: deleted)
         case ("dead", 8):
             guard let owner = try? ClaimOwner(fields[0]), let attempt = count(fields[1]),
-                let failures = count(fields[2]), let time = time(fields[3]),
+                let failures = failures(fields[2]), let time = time(fields[3]),
                 let report = DeathReport(parsing: fields[4...])
             else { return nil }
             return .dead(owner, attempt: attempt, failures: failures, at: time, report)
@@ -81,6 +82,11 @@ extension LedgerRecord {
     private static func count(_ text: String) -> Int? {
         guard let number = Int(decimal: text.utf8), number <= largestCount else { return nil }
         return number
+    }
+
+    private static func failures(_ text: String) -> JobFailures? {
+        var text = text
+        return text.withUTF8 { JobFailures(parsing: UnsafeRawBufferPointer($0)) }
     }
 
     private static func time(_ text: String) -> Timestamp? {

@@ -1,37 +1,79 @@
 // Each rule answers nil where the request does not apply: the record stays, and the reply is its state.
 extension LedgerRecord {
     static func claim(
-        _ owner: ClaimOwner, _ createsRecord: Bool, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+        _ owner: ClaimOwner, _ kind: LedgerRequest.ClaimKind, _ record: LedgerRecord?, _ timing: LedgerTiming,
+        _ now: Timestamp
     ) -> Transition? {
-        func grant(attempt: Int, failures: Int) -> Transition {
+        func grant(attempt: Int, failures: JobFailures, isAlone: Bool = false) -> Transition {
             Transition(
-                record: .claimed(owner, attempt: attempt, failures: failures, leaseEnd: bounded(now + timing.lease)),
+                record: .claimed(
+                    owner, attempt: attempt, failures: failures, leaseEnd: bounded(now + timing.lease),
+                    isAlone: isAlone || (kind == .alone && failures.isSuspect)),
                 expiresIn: timing.retentionOfLiveRecords,
                 reply: .granted(attempt: attempt, failures: failures))
         }
         switch record {
         case nil:
-            return createsRecord ? grant(attempt: 1, failures: 0) : nil
-        case .claimed(owner, let attempt, let failures, _):
-            return grant(attempt: attempt, failures: failures)
-        case .claimed(_, let attempt, let failures, let leaseEnd):
-            return leaseEnd <= now ? grant(attempt: attempt + 1, failures: failures + 1) : nil
+            return kind == .creating ? grant(attempt: 1, failures: 0) : nil
+        case .claimed(owner, let attempt, let failures, _, let isAlone):
+            return grant(attempt: attempt, failures: failures, isAlone: isAlone)
+        case .claimed(_, let attempt, let failures, let leaseEnd, let isAlone):
+            guard leaseEnd <= now else { return nil }
+            return Transition(
+                record: record, expiresIn: nil,
+                reply: .ended(attempt: attempt, failures: failures.addingEndedLease(alone: isAlone)))
         case .waiting(_, let attempt, let failures, let notBefore):
-            return notBefore <= now ? grant(attempt: attempt + 1, failures: failures) : nil
+            guard notBefore <= now else { return nil }
+            guard !failures.isSuspect || kind == .alone else {
+                return Transition(record: record, expiresIn: nil, reply: .suspect(failures))
+            }
+            return grant(attempt: attempt + 1, failures: failures)
         case .done, .revoked, .dead:
             return nil
         }
     }
 
+    static func endLease(
+        _ owner: ClaimOwner, _ attempt: Int, _ delay: Duration, _ record: LedgerRecord?, _ timing: LedgerTiming,
+        _ now: Timestamp
+    ) -> Transition? {
+        guard case .claimed(_, attempt, let failures, let leaseEnd, let isAlone) = record, leaseEnd <= now else {
+            return nil
+        }
+        let delay = max(delay, .zero)
+        let waiting = LedgerRecord.waiting(
+            owner, attempt: attempt, failures: failures.addingEndedLease(alone: isAlone),
+            notBefore: bounded(now + delay))
+        return Transition(
+            record: waiting, expiresIn: delay + timing.retentionOfLiveRecords, reply: state(of: waiting, now: now))
+    }
+
+    /// A turn is a claim of which nothing is counted.
+    static func takeTurn(
+        _ owner: ClaimOwner, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        switch record {
+        case nil, .waiting, .claimed(owner, _, _, _, _): break
+        case .claimed(_, _, _, let leaseEnd, _) where leaseEnd <= now: break
+        case .claimed, .done, .revoked, .dead: return nil
+        }
+        return Transition(
+            record: .claimed(owner, attempt: 1, failures: 0, leaseEnd: bounded(now + timing.lease)),
+            expiresIn: timing.retentionOfLiveRecords, reply: .granted(attempt: 1, failures: 0))
+    }
+
     static func renew(
-        _ owner: ClaimOwner, _ attempt: Int, recreatingWith restored: Int?, _ record: LedgerRecord?,
+        _ owner: ClaimOwner, _ attempt: Int, recreatingWith restored: JobFailures?, _ record: LedgerRecord?,
         _ timing: LedgerTiming, _ now: Timestamp
     ) -> Transition {
-        let failures: Int
+        let failures: JobFailures
+        var isAlone = false
         switch record {
-        case .claimed(owner, attempt, let known, _):
+        case .claimed(owner, attempt, let known, _, let wasAlone):
             failures = known
+            isAlone = wasAlone
         case nil:
+            // That it ran alone is not restored: what is doubtful counts for the job.
             guard let restored else { return .lost(record) }
             failures = bounded(restored)
         default:
@@ -39,7 +81,8 @@ extension LedgerRecord {
         }
         return Transition(
             record: .claimed(
-                owner, attempt: bounded(attempt), failures: failures, leaseEnd: bounded(now + timing.lease)),
+                owner, attempt: bounded(attempt), failures: failures, leaseEnd: bounded(now + timing.lease),
+                isAlone: isAlone),
             expiresIn: timing.retentionOfLiveRecords,
             reply: .renewed)
     }
@@ -48,7 +91,7 @@ extension LedgerRecord {
         _ owner: ClaimOwner, _ attempt: Int, _ copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming
     ) -> Transition {
         switch record {
-        case .claimed(owner, attempt, _, _):
+        case .claimed(owner, attempt, _, _, _):
             Transition(
                 record: .done(owner, deleted: []), expiresIn: timing.retention(ofCopies: copies), reply: .settled)
         case .done(owner, _):
@@ -63,10 +106,11 @@ extension LedgerRecord {
         _ timing: LedgerTiming, _ now: Timestamp
     ) -> Transition {
         switch record {
-        case .claimed(owner, attempt, let failures, _):
+        case .claimed(owner, attempt, let failures, _, _):
             let delay = max(delay, .zero)
             return Transition(
-                record: .waiting(owner, attempt: attempt, failures: failures + added, notBefore: bounded(now + delay)),
+                record: .waiting(
+                    owner, attempt: attempt, failures: failures.adding(errors: added), notBefore: bounded(now + delay)),
                 expiresIn: delay + timing.retentionOfLiveRecords,
                 reply: .settled)
         case .waiting(owner, attempt, _, _):
@@ -82,7 +126,7 @@ extension LedgerRecord {
         _ owner: ClaimOwner, _ attempt: Int, _ report: DeathReport, _ record: LedgerRecord?, _ now: Timestamp
     ) -> Transition {
         switch record {
-        case .claimed(owner, attempt, let failures, _):
+        case .claimed(owner, attempt, let failures, _, _):
             Transition(
                 record: .dead(owner, attempt: attempt, failures: failures, at: bounded(now), report),
                 expiresIn: LedgerTiming.retentionOfDeadJobs, reply: .settled)
@@ -123,7 +167,7 @@ extension LedgerRecord {
         var fireTime = bounded(fireTime)
         var deleted: CopySet = []
         switch record {
-        case .claimed(_, _, _, let leaseEnd) where leaseEnd > now:
+        case .claimed(_, _, _, let leaseEnd, _) where leaseEnd > now:
             return Transition(record: record, expiresIn: nil, reply: .running)
         case .done:
             return Transition(record: record, expiresIn: nil, reply: .alreadyDone)
@@ -192,6 +236,12 @@ extension LedgerRecord {
 
     private static func bounded(_ count: Int) -> Int {
         min(max(count, 0), largestCount)
+    }
+
+    private static func bounded(_ failures: JobFailures) -> JobFailures {
+        JobFailures(
+            errors: bounded(failures.errors), endedLeases: bounded(failures.endedLeases),
+            endedAlone: bounded(failures.endedAlone))
     }
 }
 

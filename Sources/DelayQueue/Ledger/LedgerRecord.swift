@@ -6,10 +6,13 @@ import Beanstalk
 /// on it; the scripts of `RedisLedger` say the same in Lua and are tested against it.
 package enum LedgerRecord: Hashable, Sendable {
     /// Somebody runs the job, or did when it was last heard of.
-    case claimed(ClaimOwner, attempt: Int, failures: Int, leaseEnd: Timestamp)
+    ///
+    /// - Parameter isAlone: it is the only job of its process meanwhile.
+    case claimed(ClaimOwner, attempt: Int, failures: JobFailures, leaseEnd: Timestamp, isAlone: Bool = false)
 
-    /// The job failed or was given back; the last owner is kept so that a repeated request is answered alike.
-    case waiting(ClaimOwner, attempt: Int, failures: Int, notBefore: Timestamp)
+    /// The job failed, its lease ended, or it was given back; the last owner is kept so that a repeated request is
+    /// answered alike.
+    case waiting(ClaimOwner, attempt: Int, failures: JobFailures, notBefore: Timestamp)
 
     /// The job ran, and these copies are known to be deleted.
     case done(ClaimOwner, deleted: CopySet)
@@ -19,7 +22,7 @@ package enum LedgerRecord: Hashable, Sendable {
 
     /// The job was given up by its claim's owner. Its copies stay on their nodes, until it is replayed, dropped or
     /// revoked.
-    case dead(ClaimOwner, attempt: Int, failures: Int, at: Timestamp, DeathReport)
+    case dead(ClaimOwner, attempt: Int, failures: JobFailures, at: Timestamp, DeathReport)
 
     /// The outcome of a request.
     package struct Transition: Hashable, Sendable {
@@ -41,8 +44,12 @@ package enum LedgerRecord: Hashable, Sendable {
     ) -> Transition {
         let transition =
             switch request.operation {
-            case .claim(let owner, let createsRecord):
-                claim(owner, createsRecord, record, request.timing, now)
+            case .claim(let owner, let kind):
+                claim(owner, kind, record, request.timing, now)
+            case .endLease(let owner, let attempt, let delay):
+                endLease(owner, attempt, delay, record, request.timing, now)
+            case .takeTurn(let owner):
+                takeTurn(owner, record, request.timing, now)
             case .renew(let owner, let attempt, let failures):
                 renew(owner, attempt, recreatingWith: failures, record, request.timing, now)
             case .complete(let owner, let attempt, let copies):
@@ -78,7 +85,7 @@ package enum LedgerRecord: Hashable, Sendable {
     static func state(of record: LedgerRecord?, now: Timestamp) -> LedgerReply {
         switch record {
         case nil: .absent
-        case .claimed(_, _, _, let leaseEnd): .held(for: max(now.duration(to: leaseEnd), .zero))
+        case .claimed(_, _, _, let leaseEnd, _): .held(for: max(now.duration(to: leaseEnd), .zero))
         case .waiting(_, _, _, let notBefore): .waiting(for: max(now.duration(to: notBefore), .zero))
         case .done: .finished(.done)
         case .revoked: .finished(.revoked)

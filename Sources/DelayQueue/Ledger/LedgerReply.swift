@@ -4,8 +4,16 @@ package enum LedgerReply: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - attempt: numbers the grants of the job from 1: a fencing token. Starts again where a record was lost.
-    ///   - failures: how often the job failed before, by an error or by a lease that ran out.
-    case granted(attempt: Int, failures: Int)
+    ///   - failures: how often the job failed before.
+    case granted(attempt: Int, failures: JobFailures)
+
+    /// The lease of the last claim is over, and nobody has counted it yet: `endLease` is to be asked.
+    ///
+    /// - Parameter failures: those of the job once it is counted.
+    case ended(attempt: Int, failures: JobFailures)
+
+    /// The job's leases ended so often that it may be claimed only to run alone in its process.
+    case suspect(JobFailures)
 
     /// Somebody has the claim, and keeps it for this long unless it is renewed; zero where that time is over and nobody
     /// has asked since.
@@ -65,6 +73,8 @@ extension LedgerReply: CustomStringConvertible {
     package var description: String {
         switch self {
         case .granted(let attempt, let failures): "granted \(attempt) \(failures)"
+        case .ended(let attempt, let failures): "ended \(attempt) \(failures)"
+        case .suspect(let failures): "suspect \(failures)"
         case .held(let duration): "held \(duration.microsecondsRoundedUp)"
         case .waiting(let duration): "waiting \(duration.microsecondsRoundedUp)"
         case .finished(let finish): "finished \(finish)"

@@ -1,12 +1,14 @@
 extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
-        case claim, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget, status
+        case claim, endLease, takeTurn, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget,
+            status
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
             switch reply {
-            case .granted: self == .claim
+            case .granted: self == .claim || self == .takeTurn
+            case .ended, .suspect: self == .claim
             case .renewed: self == .renew
             case .revoked, .running, .alreadyDone: self == .revoke
             case .forgotten: self == .forget
@@ -16,7 +18,8 @@ extension LedgerRequest.Operation {
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.
             case .absent, .held, .waiting, .finished:
-                self == .claim || self == .noteCopies || self == .replay || self == .forget || self == .status
+                self == .claim || self == .endLease || self == .takeTurn || self == .noteCopies || self == .replay
+                    || self == .forget || self == .status
             }
         }
     }
@@ -24,6 +27,8 @@ extension LedgerRequest.Operation {
     var kind: Kind {
         switch self {
         case .claim: .claim
+        case .endLease: .endLease
+        case .takeTurn: .takeTurn
         case .renew: .renew
         case .complete: .complete
         case .retry: .retry

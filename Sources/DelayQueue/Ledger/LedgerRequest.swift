@@ -20,25 +20,34 @@ package struct LedgerRequest: Sendable, Hashable {
     package enum Operation: Sendable, Hashable {
         /// Asks for the right to run the job for a lease.
         ///
-        /// `granted` where there is no record, the lease of the last claim is over (which counts as a failure), or the
-        /// job waits no longer; and again to the owner who has the claim. Else `held`, `waiting`, `finished`.
+        /// `granted` where there is no record or the job waits no longer, and again to the owner who has the claim;
+        /// `ended` where the lease of the last claim is over; `suspect` where the job may be claimed to run alone only.
+        /// Else `held`, `waiting`, `finished`.
+        case claim(ClaimOwner, ClaimKind = .creating)
+
+        /// Counts that the lease of the attempt is over, after which the job waits: `waiting`. Where somebody else has
+        /// counted it, or the lease is not over, the state, unchanged.
         ///
-        /// - Parameter createsRecord: false answers `absent` where there is no record, for a job so late that its
-        ///   record may have run out.
-        case claim(ClaimOwner, createsRecord: Bool = true)
+        /// - Parameter owner: a token made afresh: the claim's owner can not settle the job any more.
+        case endLease(ClaimOwner, attempt: Int, delay: Duration)
+
+        /// Asks for the right to run a suspect, for a lease: one process of a queue has it at a time. The key is
+        /// ``LedgerKey/init(suspectsOf:)``. `granted`, and again to who has it, from now on; else `held`. `release`
+        /// ends it, as attempt 1.
+        case takeTurn(ClaimOwner)
 
         /// Extends the claim by a lease from now: `renewed`, or `lost`.
         ///
         /// - Parameter recreatingWith: the failures to restore where the record is absent; nil restores nothing.
         ///   Give it only while the last confirmed lease, counted from before its request was sent, has not ended.
-        case renew(ClaimOwner, attempt: Int, recreatingWith: Int? = nil)
+        case renew(ClaimOwner, attempt: Int, recreatingWith: JobFailures? = nil)
 
         /// The job ran: `settled`, also after the lease as long as nobody took over; or `lost`.
         ///
         /// - Parameter copies: how many copies the job has; 0 where that is unknown.
         case complete(ClaimOwner, attempt: Int, copies: Int)
 
-        /// The job failed and shall wait: `settled` or `lost`.
+        /// The job failed, which is counted as an error, and shall wait: `settled` or `lost`.
         case retry(ClaimOwner, attempt: Int, delay: Duration)
 
         /// The job was not run and may be claimed at once; no failure is counted. `settled` or `lost`.
@@ -73,5 +82,15 @@ package struct LedgerRequest: Sendable, Hashable {
 
         /// Reads the state and changes nothing.
         case status
+    }
+
+    /// What a claim is made for.
+    package enum ClaimKind: Int64, Sendable, Hashable {
+        /// `absent` where there is no record, for a job so late that its record may have run out.
+        case existing
+        /// Makes a record where there is none.
+        case creating
+        /// The job, if it is a suspect, is to run alone in its process. `absent` where there is no record.
+        case alone
     }
 }

@@ -24,16 +24,27 @@ enum RedisLedgerCall {
                 tag: request.operation.kind.rawValue)
         }
         switch request.operation {
-        case .claim(let owner, let createsRecord):
+        case .claim(let owner, let kind):
             begin(.claim, arguments: 4)
             batch.append(owner.description)
-            batch.append(createsRecord ? 1 : 0)
+            batch.append(kind.rawValue)
+            batch.append(timing.leaseAndRetention)
+        case .endLease(let owner, let attempt, let delay):
+            let delay = max(delay, .zero)
+            begin(.endLease, arguments: 4)
+            batch.append(owner.description)
+            append(count: attempt, to: &batch)
+            batch.append(LedgerTimingWords.microseconds(delay))
+            batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
+        case .takeTurn(let owner):
+            begin(.takeTurn, arguments: 3)
+            batch.append(owner.description)
             batch.append(timing.leaseAndRetention)
         case .renew(let owner, let attempt, let failures):
             begin(.renew, arguments: 5)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
-            append(count: failures, to: &batch)
+            append(failures, to: &batch)
             batch.append(timing.leaseAndRetention)
         case .complete(let owner, let attempt, let copies):
             begin(.complete, arguments: 3)
@@ -115,9 +126,15 @@ enum RedisLedgerCall {
         }
     }
 
-    /// Appends a count, or the nearest one that a record can hold; `-` where there is none.
-    private static func append(count: Int?, to batch: inout RedisBatch) {
-        guard let count else { return batch.append("-") }
+    /// Appends failures, `-` for none to restore.
+    private static func append(_ failures: JobFailures?, to batch: inout RedisBatch) {
+        guard let failures else { return batch.append("-") }
+        if failures.endedLeases == 0 { return append(count: failures.errors, to: &batch) }
+        batch.append(failures.description)
+    }
+
+    /// Appends a count, or the nearest one that a record can hold.
+    private static func append(count: Int, to batch: inout RedisBatch) {
         batch.append(Int64(min(max(count, 0), LedgerRecord.largestCount)))
     }
 }

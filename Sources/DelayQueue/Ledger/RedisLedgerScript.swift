@@ -6,7 +6,7 @@
 /// is, in this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
-    case claim, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status
+    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status
 
     /// What time the scripts decide by.
     enum Clock {
@@ -25,6 +25,8 @@ enum RedisLedgerScript: Int, CaseIterable {
         let timed = Self.looking + Self.reading + (clock == .server ? Self.serverTime : Self.argumentTime)
         return switch self {
         case .claim: timed + Self.claiming + Self.writing + Self.describing
+        case .endLease: timed + Self.endingLease + Self.writing + Self.describing
+        case .takeTurn: timed + Self.takingTurn + Self.writing + Self.describing
         case .renew: timed + Self.checkingClaim + Self.renewing + Self.writing
         case .complete:
             Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing
@@ -51,14 +53,17 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Leaves the record in local variables, `kind` nil where there is none, and declares what comes of it.
+    /// Leaves the record in local variables, `kind` nil where there is none, and declares what comes of it. What the
+    /// failures have behind the errors is `marks`: nothing, or ended leases and those of them alone.
     private static let reading = """
         local kind, owner, attempt, failures, till, report, deleted
+        local marks, ended, alone, isAlone = '', 0, 0, false
         if value then
           kind = string.match(value, '^1 (%l+) ')
           local readable = false
+          if kind == 'alone' then kind, isAlone = 'claimed', true end
           if kind == 'claimed' or kind == 'waiting' then
-            owner, attempt, failures, till = string.match(value, '^1 %l+ ([!-~]+) (%d+) (%d+) (%d+)$')
+            owner, attempt, failures, marks, till = string.match(value, '^1 %l+ ([!-~]+) (%d+) (%d+)(%S*) (%d+)$')
             if owner then
               attempt, failures, till = attempt + 0, failures + 0, till + 0
               readable = attempt <= 1000000000 and failures <= 1000000000 and till <= 9007199254740992
@@ -73,14 +78,21 @@ enum RedisLedgerScript: Int, CaseIterable {
               readable = till <= 9007199254740992
             end
           elseif kind == 'dead' then
-            owner, attempt, failures, till, report = string.match(value,
-              '^1 %l+ ([!-~]+) (%d+) (%d+) (%d+) ([!-~]+ [!-~]+ [!-~]+ [!-~]+)$')
+            owner, attempt, failures, marks, till, report = string.match(value,
+              '^1 %l+ ([!-~]+) (%d+) (%d+)(%S*) (%d+) ([!-~]+ [!-~]+ [!-~]+ [!-~]+)$')
             if owner then
               attempt, failures, till = attempt + 0, failures + 0, till + 0
               readable = attempt <= 1000000000 and failures <= 1000000000 and till <= 9007199254740992
             end
           end
           if owner and #owner > 64 then readable = false end
+          if marks and marks ~= '' then
+            ended, alone = string.match(marks, '^/([1-9]%d*)/(%d+)$')
+            if ended then ended, alone = ended + 0, alone + 0 end
+            if not ended or ended > 1000000000 or alone > 1000000000 or marks ~= '/' .. ended .. '/' .. alone then
+              readable = false
+            end
+          end
           if deleted and deleted ~= '-' and string.gsub(deleted .. ',', '%d%d?,', '') ~= '' then
             readable = false
           end
@@ -159,7 +171,7 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Arguments: owner, whether to create a record, lease in µs, retention in ms.
+    /// Arguments: owner, 1 to create a record or 2 for a job that is to run alone, lease in µs, retention in ms.
     private static let claiming = """
         local failed
         if not kind then
@@ -168,16 +180,43 @@ enum RedisLedgerScript: Int, CaseIterable {
           if owner == ARGV[1] then
             failed = failures
           elseif till <= now then
-            attempt, failed = attempt + 1, failures + 1
+            if isAlone then alone = math.min(alone + 1, 1000000000) end
+            return 'ended ' .. attempt .. ' ' .. failures .. '/' .. math.min(ended + 1, 1000000000) .. '/' .. alone
           end
         elseif kind == 'waiting' then
-          if till <= now then attempt, failed = attempt + 1, failures end
+          if till <= now then
+            if ended >= 2 and ARGV[2] ~= '2' then return 'suspect ' .. failures .. marks end
+            attempt, failed = attempt + 1, failures
+          end
         end
         if failed then
-          local numbers = attempt .. ' ' .. failed
+          local numbers = attempt .. ' ' .. failed .. marks
           till = string.format('%.0f', math.min(now + ARGV[3], 9007199254740992))
-          record = '1 claimed ' .. ARGV[1] .. ' ' .. numbers .. ' ' .. till
+          record = ((isAlone or ended >= 2 and ARGV[2] == '2') and '1 alone ' or '1 claimed ') .. ARGV[1] .. ' '
+            .. numbers .. ' ' .. till
           ms, reply = ARGV[4], 'granted ' .. numbers
+        end
+
+        """
+
+    /// Arguments: owner, attempt, delay in µs, delay and retention in ms.
+    private static let endingLease = """
+        if kind == 'claimed' and attempt == ARGV[2] + 0 and till <= now then
+          if isAlone then alone = math.min(alone + 1, 1000000000) end
+          till = math.min(now + ARGV[3], 9007199254740992)
+          record = '1 waiting ' .. ARGV[1] .. ' ' .. attempt .. ' ' .. failures .. '/' .. math.min(ended + 1, 1000000000) .. '/' .. alone
+            .. ' ' .. string.format('%.0f', till)
+          ms, reply = ARGV[4], 'waiting ' .. string.format('%.0f', till - now)
+        end
+
+        """
+
+    /// Arguments: owner, lease in µs, retention in ms.
+    private static let takingTurn = """
+        if not kind or kind == 'waiting' or kind == 'claimed' and (owner == ARGV[1] or till <= now) then
+          till = string.format('%.0f', math.min(now + ARGV[2], 9007199254740992))
+          record = '1 claimed ' .. ARGV[1] .. ' 1 0 ' .. till
+          ms, reply = ARGV[3], 'granted 1 0'
         end
 
         """
@@ -189,7 +228,8 @@ enum RedisLedgerScript: Int, CaseIterable {
           failures = ARGV[3]
         end
         local till = string.format('%.0f', math.min(now + ARGV[4], 9007199254740992))
-        record = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. failures .. ' ' .. till
+        record = (isAlone and '1 alone ' or '1 claimed ') .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. failures .. marks
+          .. ' ' .. till
         ms, reply = ARGV[5], 'renewed'
 
         """
@@ -222,7 +262,7 @@ enum RedisLedgerScript: Int, CaseIterable {
           return isSame and 'settled' or 'lost'
         end
         local till = string.format('%.0f', math.min(now + ARGV[3], 9007199254740992))
-        record = '1 waiting ' .. owner .. ' ' .. attempt .. ' ' .. failures + ARGV[4] .. ' ' .. till
+        record = '1 waiting ' .. owner .. ' ' .. attempt .. ' ' .. failures + ARGV[4] .. marks .. ' ' .. till
         ms, reply = ARGV[5], 'settled'
 
         """
@@ -233,8 +273,8 @@ enum RedisLedgerScript: Int, CaseIterable {
           local isSame = kind == 'dead' and owner == ARGV[1] and attempt == ARGV[2] + 0
           return isSame and 'settled' or 'lost'
         end
-        record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. ' ' .. string.format('%.0f', now)
-          .. ' ' .. ARGV[3]
+        record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. marks .. ' '
+          .. string.format('%.0f', now) .. ' ' .. ARGV[3]
         ms, reply = ARGV[4], 'settled'
 
         """
@@ -254,8 +294,8 @@ enum RedisLedgerScript: Int, CaseIterable {
             if not told[copy] then list[#list + 1] = copy end
           end
           for index = 1, #more do list[#list + 1] = more[index] end
-          record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. ' ' .. string.format('%.0f', till)
-            .. ' ' .. words .. (#list > 0 and table.concat(list, ',', math.max(1, #list - ARGV[2] + 1)) or '-')
+          record = '1 dead ' .. owner .. ' ' .. attempt .. ' ' .. failures .. marks .. ' '
+            .. string.format('%.0f', till) .. ' ' .. words .. (#list > 0 and table.concat(list, ',', math.max(1, #list - ARGV[2] + 1)) or '-')
           ms, reply = ARGV[3], 'noted'
         end
 

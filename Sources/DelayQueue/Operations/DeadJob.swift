@@ -10,7 +10,8 @@ public struct DeadJob: Sendable, Hashable, Identifiable {
     /// When it was given up, by the ledger's clock.
     public let diedAt: Date
 
-    /// Why: what ``Job/bury(reason:)`` was told, or how many failures used up the retry policy.
+    /// Why: what ``Job/bury(reason:)`` was told, or what used up the retry policy: failures, or leases that ended while
+    /// the job was alone in its process.
     public let reason: String
 
     /// The consumer that gave it up: its host and process.
@@ -21,6 +22,12 @@ public struct DeadJob: Sendable, Hashable, Identifiable {
 
     /// How many failures it had when it was claimed for the last time.
     public let failures: Int
+
+    /// How many of its leases had ended by then.
+    public let endedLeases: Int
+
+    /// Those of them that ended while the job was alone in its process.
+    public let endedAlone: Int
 
     /// Where its copies lie, as far as consumers have told the ledger.
     public let copies: [Copy]
@@ -42,7 +49,9 @@ public struct DeadJob: Sendable, Hashable, Identifiable {
         reason = report.reason
         consumer = report.consumer
         runs = attempt
-        self.failures = failures
+        self.failures = failures.errors
+        endedLeases = failures.endedLeases
+        endedAlone = failures.endedAlone
         copies = report.copies.map { Copy(address: $0.address, id: $0.id) }
     }
 }

@@ -4,9 +4,15 @@
 /// together do not come back together. With the defaults a job is given up after 25 failures and
 /// 10 to 14 hours of waiting.
 public struct RetryPolicy: Sendable, Hashable {
-    /// How many failures end a job: it is then given up, and dead until it is replayed. Thrown errors count, and leases
-    /// that ran out; 25 by default.
+    /// How many failures end a job: it is then given up, and dead until it is replayed; 25 by default. Thrown errors
+    /// count, and runs that were ended with a retry.
     public var maximumFailures = 25
+
+    /// How many leases that ended while the job was alone in its process end it; 3 by default.
+    ///
+    /// A lease ends when its process dies or falls silent, of whatever reason, so a job is tried alone after two ended
+    /// leases, and only those that end then are held against it.
+    public var maximumEndedAlone = 3
 
     /// The wait after the first failure, 1 second by default.
     public var initialDelay: Duration = .seconds(1)
@@ -36,11 +42,28 @@ public struct RetryPolicy: Sendable, Hashable {
     ///   outside counts as the nearer of the two.
     /// - Returns: nil where the job is given up instead.
     public func delay(afterFailures failures: Int, chance: Double) -> Duration? {
-        guard !isExhausted(failures: failures) else { return nil }
+        guard failures < maximumFailures else { return nil }
+        return wait(step: failures, share: 1 - Self.fraction(jitter) * Self.fraction(chance))
+    }
+
+    /// How long a job waits after a lease of it ended. All of it is left to chance, as jobs that were with it may be back
+    /// at the same time.
+    package func delay(afterEndedLeases count: Int, chance: Double) -> Duration {
+        wait(step: count, share: Self.fraction(chance))
+    }
+
+    /// Why a job is to be given up instead of run; nil where it is not.
+    package func end(of failures: JobFailures) -> String? {
+        if failures.endedAlone >= maximumEndedAlone {
+            return "\(failures.endedAlone) leases ended while it ran alone in its process"
+        }
+        return failures.errors >= maximumFailures ? "\(failures.errors) failures" : nil
+    }
+
+    private func wait(step: Int, share: Double) -> Duration {
         let initial = min(initialDelay, maximumDelay) / .seconds(1)
         // In floating point, where a huge product becomes infinite instead of trapping; zero times that is nothing.
-        let full = initial > 0 ? initial * growth(steps: max(failures, 1) - 1) : 0
-        let share = 1 - Self.fraction(jitter) * Self.fraction(chance)
+        let full = initial > 0 ? initial * growth(steps: max(step, 1) - 1) : 0
         // What is more than the limit, or no number at all, is the limit, which is a duration already.
         guard full < maximumDelay / .seconds(1) else { return max(min(maximumDelay * share, maximumDelay), .zero) }
         return .seconds(max(full, 0) * share)
@@ -64,15 +87,13 @@ public struct RetryPolicy: Sendable, Hashable {
         return factor
     }
 
-    /// Whether a job with so many failures is to be given up instead of run.
-    package func isExhausted(failures: Int) -> Bool {
-        failures >= maximumFailures
-    }
-
     /// What makes the settings unusable, in words; empty where nothing does.
     package var problems: [String] {
         var problems: [String] = []
         if maximumFailures < 1 { problems.append("retry.maximumFailures is \(maximumFailures), not at least 1") }
+        if maximumEndedAlone < 1 {
+            problems.append("retry.maximumEndedAlone is \(maximumEndedAlone), not at least 1")
+        }
         if initialDelay < .zero { problems.append("retry.initialDelay is negative") }
         if maximumDelay < initialDelay { problems.append("retry.maximumDelay is less than retry.initialDelay") }
         if !(multiplier >= 1) { problems.append("retry.multiplier is \(multiplier), not at least 1") }

@@ -8,8 +8,9 @@ struct DeadCommand: AsyncParsableCommand {
         commandName: "dead",
         abstract: "Look at jobs that were given up, and run or drop them.",
         discussion: """
-            A job is dead when its failures are used up, or when the application gives it up. Its copies stay on their \
-            nodes and its record in the ledger until it is replayed or dropped.
+            A job is dead when its failures are used up, when leases of it ended too often while it was alone in its \
+            process, or when the application gives it up: the reason says which. Its copies stay on their nodes and its \
+            record in the ledger until it is replayed or dropped.
             """,
         subcommands: [ListCommand.self, ReplayCommand.self, DropCommand.self],
         defaultSubcommand: ListCommand.self)
@@ -21,7 +22,10 @@ struct DeadCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Print so many at most.", valueName: "n"))
         var limit = 1000
 
-        @Flag(help: "Print JSON, an object a job: id, diedAt, reason, consumer, runs, failures, copies.")
+        @Flag(
+            help: ArgumentHelp(
+                "Print JSON, an object a job: id, diedAt, reason, consumer, runs, failures, endedLeases, endedAlone, copies."
+            ))
         var json = false
 
         @OptionGroup var cluster: ClusterOptions

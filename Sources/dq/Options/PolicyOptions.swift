@@ -19,10 +19,19 @@ struct PolicyOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Give a job up that failed this often; 25 unless given.", valueName: "n"))
+            "Give a job up that failed this often, ended leases not counted; 25 unless given.", valueName: "n"))
     var maxFailures: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Give a job up whose lease ended this often while it was alone in its process; 3 unless given.",
+            valueName: "n"))
+    var maxEndedAlone: Int?
+
     func validate() throws {
+        if let maxEndedAlone, maxEndedAlone < 1 {
+            throw ValidationError("--max-ended-alone is \(maxEndedAlone); it must be at least 1.")
+        }
         if let maxFailures, maxFailures < 1 {
             throw ValidationError("--max-failures is \(maxFailures); it must be at least 1.")
         }
@@ -35,6 +44,7 @@ struct PolicyOptions: ParsableArguments {
         configuration.lateJobs = lateJobs
         configuration.foreignJobs = foreignJobs
         if atMostOnce { configuration.deliveryGuarantee = .atMostOnce }
+        if let maxEndedAlone { configuration.retryPolicy.maximumEndedAlone = maxEndedAlone }
         if let maxFailures { configuration.retryPolicy.maximumFailures = maxFailures }
     }
 }

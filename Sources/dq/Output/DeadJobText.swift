@@ -17,6 +17,8 @@ struct DeadJobText {
         object.add("consumer", job.consumer)
         object.add("runs", job.runs)
         object.add("failures", job.failures)
+        object.add("endedLeases", job.endedLeases)
+        object.add("endedAlone", job.endedAlone)
         object.add("copies", job.copies.map { "\($0.address) \($0.id)" })
         return object.line
     }

@@ -162,7 +162,7 @@ struct BringingForwardTests {
         world.connectSideLinks()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = ClaimOwner(unchecked: "other")
-        _ = world.perform(.claim(owner, createsRecord: true), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.release(owner, attempt: 1), on: key)
         world.answer(node: 1, reserved: [(11, try Self.standby("a", due: .zero))])
         world.answerLedger()

@@ -205,6 +205,12 @@ final class CoreWorld {
         return outcome.reply
     }
 
+    /// Another consumer claims a job whose lease is over, or will have been by then.
+    func takeOver(_ key: LedgerKey, by owner: ClaimOwner, attempt: Int = 1) -> LedgerReply {
+        _ = perform(.endLease(owner, attempt: attempt, delay: .zero), on: key)
+        return perform(.claim(owner), on: key)
+    }
+
     // MARK: Application
 
     func tick() {
@@ -228,7 +234,7 @@ final class CoreWorld {
     }
 
     /// Jobs handed to the application so far.
-    var delivered: [(id: HeldJobID, attempt: Int, failures: Int)] {
+    var delivered: [(id: HeldJobID, attempt: Int, failures: JobFailures)] {
         effects.compactMap {
             if case .deliver(let id, _, let attempt, let failures) = $0 { (id, attempt, failures) } else { nil }
         }
@@ -243,6 +249,11 @@ final class CoreWorld {
     /// What was done with jobs later than records last.
     var lateJobs: [LateJobPolicy] {
         effects.compactMap { if case .lateJob(_, _, let policy) = $0 { policy } else { nil } }
+    }
+
+    /// How often jobs that were fetched ahead were asked back.
+    var recalls: Int {
+        effects.count { if case .recall = $0 { true } else { false } }
     }
 
     var leasesLost: [HeldJobID] {

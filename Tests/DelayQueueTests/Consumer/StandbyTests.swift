@@ -115,7 +115,7 @@ struct StandbyTests {
         let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = ClaimOwner(unchecked: "other")
-        _ = world.perform(.claim(owner, createsRecord: true), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.retry(owner, attempt: 1, delay: .seconds(60)), on: key)
         world.answer(
             node: 1, reserved: [(11, try CoreWorld.record("a", due: .zero, copy: 1, role: .standby(leadOn: nil)))])
@@ -233,7 +233,7 @@ struct StandbyTests {
         let world = try CoreWorld()
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let owner = ClaimOwner(unchecked: "other")
-        _ = world.perform(.claim(owner, createsRecord: true), on: key)
+        _ = world.perform(.claim(owner), on: key)
         _ = world.perform(.retry(owner, attempt: 1, delay: .milliseconds(100)), on: key)
         world.answer(
             node: 1, reserved: [(11, try CoreWorld.record("a", due: .zero, copy: 1, role: .standby(leadOn: nil)))])

@@ -29,6 +29,7 @@ import Testing
         try await LedgerFixture.run(kind) { job async throws in
             _ = try await job.ask(.claim(job.a))
             job.clock.advance(by: .seconds(60))
+            _ = try await job.ask(.endLease(job.b, attempt: 1, delay: .zero))
             _ = try await job.ask(.claim(job.b))
             #expect(try await job.ask(.complete(job.a, attempt: 1, copies: 3)) == .lost)
             job.clock.advance(by: .seconds(60))

@@ -36,11 +36,12 @@ import Testing
             if chance(5) { timing.timeToRun = .milliseconds(350_000_001) }
             let (owner, attempt) = claimant(model.records[key])
             let operation: LedgerRequest.Operation
-            switch Int.random(in: 0..<19, using: &generator) {
+            switch Int.random(in: 0..<23, using: &generator) {
             case 0...4:
-                operation = .claim(chance(3) ? owner : pick(owners), createsRecord: !chance(8))
+                let kind: LedgerRequest.ClaimKind = chance(8) ? .existing : chance(3) ? .alone : .creating
+                operation = .claim(chance(3) ? owner : pick(owners), kind)
             case 5...6:
-                operation = .renew(owner, attempt: attempt, recreatingWith: chance(2) ? number(0...30) : nil)
+                operation = .renew(owner, attempt: attempt, recreatingWith: chance(2) ? failures() : nil)
             case 7: operation = .complete(owner, attempt: attempt, copies: number(0...3))
             case 8...9:
                 operation = .retry(owner, attempt: attempt, delay: .microseconds(number(-10...90_000_000)))
@@ -58,6 +59,10 @@ import Testing
                 let gone = (0..<number(0...3)).map { _ in number(0...3) }
                 operation = .forget(CopySet(gone) ?? [], of: number(0...3))
             case 15: operation = .replay(pick(owners))
+            case 19...21:
+                operation = .endLease(
+                    pick(owners), attempt: attempt, delay: .microseconds(number(-10...9_000_000)))
+            case 22: operation = .takeTurn(chance(2) ? owner : pick(owners))
             case 16...17: operation = .noteCopies(someCopies())
             default: operation = .status
             }
@@ -67,7 +72,7 @@ import Testing
         private mutating func claimant(_ record: LedgerRecord?) -> (ClaimOwner, Int) {
             guard !chance(5) else { return (pick(owners), number(0...4)) }
             switch record {
-            case .claimed(let owner, let attempt, _, _), .waiting(let owner, let attempt, _, _),
+            case .claimed(let owner, let attempt, _, _, _), .waiting(let owner, let attempt, _, _),
                 .dead(let owner, let attempt, _, _, _):
                 return (owner, attempt)
             case .done(let owner, _):
@@ -79,6 +84,11 @@ import Testing
 
         private mutating func someCopies() -> [StoredCopy] {
             (0..<number(0...3)).map { _ in pick(copies) }
+        }
+
+        private mutating func failures() -> JobFailures {
+            let ended = number(0...3)
+            return JobFailures(errors: number(0...30), endedLeases: ended, endedAlone: number(0...ended))
         }
 
         mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &generator) == 0 }
@@ -135,7 +145,7 @@ import Testing
                 clock.advance(by: .microseconds(source.number(0...15_000_000)))
             }
             // Nothing was left out by the choice of requests.
-            #expect(replies.count == 14, "\(replies)")
+            #expect(replies.count == 16, "\(replies)")
             await ledger.close()
         }
     }
@@ -180,14 +190,23 @@ import Testing
             "1 claimed a 1 0 9007199254740994", " 1 claimed a 1 0 5", "1 waiting a 1 1000000001 5",
             "1 done a 1,0", "1 done a 00,07", "1 revoked 5 10,01", "1 dead a 1 1000000001 5 - c r -",
             "1 dead a 1 2 9007199254740994 - c r -",
-            "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1", "1 revoked 5 2",
+            "1 claimed a 1 0 5", "1 waiting a 1 0 5", "1 done a -", "1 done a 0,1",
+            // Failures in three parts, written as they should be and otherwise.
+            "1 alone a 1 0 5", "1 alone a 1 3/2/1 5", "1 claimed a 1 0/1/0 5", "1 claimed a 1 0/0/0 5",
+            "1 claimed a 1 0/01/0 5", "1 claimed a 1 0/1/00 5", "1 claimed a 1 00/1/0 5", "1 claimed a 1 0/1 5",
+            "1 claimed a 1 0/1/0/0 5", "1 claimed a 1 0/x/0 5", "1 claimed a 1 0/1000000001/0 5",
+            "1 claimed a 1 0/1000000000/1000000000 5", "1 claimed a 1 0/2/1000000001 5", "1 waiting a 1 7/2/0 5",
+            "1 waiting a 1 0/1/0 5", "1 waiting a 1 /2/0 5", "1 waiting a 1 0//0 5", "1 dead a 1 2/3/1 5 - c r -",
+            "1 dead a 1 2/3 5 - c r -", "1 alone a 1 0 9007199254740994", "1 revoked 5 2",
             "1 dead a 1 2 5 - c r -",
             "1 dead a 1 0 5 q h/1 x%20y 127.0.0.1:11300=1,h:1=7", "7777777777777777", "77777777 7777777",
         ]
         let owner = try ClaimOwner("a")
         let address = try BeanstalkNode("127.0.0.1:11300").address
         let operations: [LedgerRequest.Operation] = [
-            .status, .claim(try ClaimOwner("b")), .renew(owner, attempt: 1),
+            .status, .claim(try ClaimOwner("b")), .claim(try ClaimOwner("b"), .alone), .claim(owner, .alone),
+            .endLease(try ClaimOwner("b"), attempt: 1, delay: .seconds(1)), .takeTurn(try ClaimOwner("b")),
+            .renew(owner, attempt: 1),
             .complete(owner, attempt: 1, copies: 2), .retry(owner, attempt: 1, delay: .seconds(1)),
             .release(owner, attempt: 1), .bury(owner, attempt: 1, DeathReport(reason: "x", consumer: "c")),
             .noteCopies([StoredCopy(address, BeanstalkJobID(1))]), .replay(owner),

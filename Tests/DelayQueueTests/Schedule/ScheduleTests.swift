@@ -100,7 +100,7 @@ import Testing
         policy.multiplier = 2
         #expect(policy.delay(afterFailures: 5, chance: 0) == .zero)
         #expect(policy.delay(afterFailures: 0, chance: 0) == .zero)
-        #expect(policy.isExhausted(failures: .max))
+        #expect(policy.delay(afterFailures: .max, chance: 0) == nil)
         #expect(policy.delay(afterFailures: .min, chance: 0) == .zero)
     }
 

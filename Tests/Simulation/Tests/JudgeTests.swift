@@ -26,8 +26,24 @@ struct JudgeTests {
         judge.accepted(job, by: 1)
     }
 
-    mutating func claim(_ owner: ClaimOwner, attempt: Int = 1, failures: Int = 0, at second: Int64) {
-        answer(.claim(owner), .granted(attempt: attempt, failures: failures), at: second)
+    mutating func claim(
+        _ owner: ClaimOwner, _ kind: LedgerRequest.ClaimKind = .creating, attempt: Int = 1, failures: JobFailures = 0,
+        at second: Int64
+    ) {
+        answer(.claim(owner, kind), .granted(attempt: attempt, failures: failures), at: second)
+    }
+
+    /// The lease of an attempt is counted as ended.
+    mutating func end(_ attempt: Int, at second: Int64) {
+        answer(.endLease(b, attempt: attempt, delay: .zero), .waiting(for: .zero), at: second)
+    }
+
+    /// The job ran twice, until its lease ended.
+    mutating func suspect() {
+        claim(a, at: 10)
+        end(1, at: 16)
+        claim(b, attempt: 2, failures: JobFailures(errors: 0, endedLeases: 1), at: 16)
+        end(2, at: 22)
     }
 
     mutating func answer(
@@ -85,10 +101,96 @@ struct JudgeTests {
     @Test mutating func `a takeover once the lease is over, and a claim repeated, are as promised`() {
         claim(a, at: 10)
         claim(a, at: 11)
-        claim(b, attempt: 2, failures: 1, at: 17)
+        end(1, at: 17)
+        claim(b, attempt: 2, failures: JobFailures(errors: 0, endedLeases: 1), at: 17)
         deliver(attempt: 2, at: 18)
         #expect(judge.violation == nil)
     }
+
+    @Test mutating func `an ended lease is counted, and not as a failure`() {
+        var uncounted = self
+        uncounted.claim(a, at: 10)
+        uncounted.claim(b, attempt: 2, failures: JobFailures(errors: 0, endedLeases: 1), at: 17)
+        #expect(uncounted.judge.violation != nil)
+        var early = self
+        early.claim(a, at: 10)
+        early.end(1, at: 15)
+        #expect(early.judge.violation != nil)
+        claim(a, at: 10)
+        end(1, at: 17)
+        claim(b, attempt: 2, failures: 1, at: 17)
+        #expect(judge.violation != nil)
+    }
+
+    // MARK: Suspects
+
+    static let twice = JobFailures(errors: 0, endedLeases: 2)
+
+    @Test mutating func `a suspect that runs alone, in its turn, is as promised`() throws {
+        suspect()
+        judge.answeredTurn(.takeTurn(try ClaimOwner("c1.x")), .granted(attempt: 1, failures: 0), now: 22 * Self.second)
+        claim(a, .alone, attempt: 3, failures: Self.twice, at: 22)
+        deliver(attempt: 3, at: 23)
+        #expect(judge.violation == nil)
+    }
+
+    @Test mutating func `a suspect that does not run alone`() throws {
+        suspect()
+        claim(a, attempt: 3, failures: Self.twice, at: 22)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a suspect without the turn`() throws {
+        suspect()
+        judge.answeredTurn(.takeTurn(try ClaimOwner("c2.x")), .granted(attempt: 1, failures: 0), now: 22 * Self.second)
+        claim(a, .alone, attempt: 3, failures: Self.twice, at: 22)
+        deliver(attempt: 3, at: 23)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a suspect beside another job`() throws {
+        let other = judge.add("other", fireTime: 0)
+        suspect()
+        judge.answeredTurn(.takeTurn(try ClaimOwner("c1.x")), .granted(attempt: 1, failures: 0), now: 22 * Self.second)
+        judge.answered(.claim(a), .granted(attempt: 1, failures: 0), job: other, now: 22 * Self.second)
+        claim(a, .alone, attempt: 3, failures: Self.twice, at: 22)
+        var beside = self
+        beside.judge.delivered(other, attempt: 1, to: 1, clock: 23 * Self.second, now: 23 * Self.second)
+        beside.deliver(attempt: 3, at: 23)
+        #expect(beside.judge.violation != nil)
+        deliver(attempt: 3, at: 23)
+        judge.delivered(other, attempt: 1, to: 1, clock: 23 * Self.second, now: 23 * Self.second)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `two turns at once`() throws {
+        judge.answeredTurn(.takeTurn(a), .granted(attempt: 1, failures: 0), now: 0)
+        judge.answeredTurn(.takeTurn(b), .granted(attempt: 1, failures: 0), now: Self.lease - 1)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a job given up because of leases that ended while others ran`() {
+        suspect()
+        claim(a, .alone, attempt: 3, failures: Self.twice, at: 22)
+        answer(
+            .bury(a, attempt: 3, DeathReport(reason: "2 leases ended", consumer: "c")), .settled, at: 22)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a job begun three times in processes that others ended`() {
+        let poison = judge.add("poison", fireTime: 0)
+        for kill in 1...3 {
+            judge.jobs[job].state = .absent
+            judge.jobs[job].failures = 0
+            claim(a, attempt: kill, at: Int64(10 * kill))
+            deliver(attempt: kill, at: Int64(10 * kill))
+            judge.poisoned(consumer: 1, by: poison)
+            judge.crashed(consumer: 1)
+            #expect((judge.violation != nil) == (kill == 3))
+        }
+    }
+
+    // MARK: Failures, and who settles
 
     @Test mutating func `attempts rise`() {
         claim(a, at: 10)
@@ -112,7 +214,8 @@ struct JudgeTests {
 
     @Test mutating func `who lost the claim settles nothing`() {
         claim(a, at: 10)
-        claim(b, attempt: 2, failures: 1, at: 17)
+        end(1, at: 17)
+        claim(b, attempt: 2, failures: JobFailures(errors: 0, endedLeases: 1), at: 17)
         answer(.complete(a, attempt: 1, copies: 3), .settled, at: 18)
         #expect(judge.violation != nil)
     }

@@ -5,6 +5,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, replyLost
     case kick, replay, drop, revocation
+    case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
     case leadLost, deleteByName, fetch, fetchAhead
 }
 

@@ -5,7 +5,7 @@ extension World {
         let kinds: [Fault] = [
             .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
             .producerPause, .producerClose, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway,
-            .ledgerHang, .kick, .replay, .drop,
+            .ledgerHang, .kick, .replay, .drop, .fleetKill, .cutOff,
         ]
         for _ in 0..<options.faults {
             let kind = kinds[random.below(kinds.count)]
@@ -49,6 +49,10 @@ extension World {
             case 1: consumer.cut(link: node + nodes.count * random.below(2))
             default: consumer.cut(node)
             }
+        case .fleetKill:
+            count(.fleetKill)
+            for consumer in consumers { consumer.crash(for: random.time(3_000_000)) }
+        case .cutOff: consumers[which % consumers.count].cutOff(isSilent: which % 2 == 0, for: duration)
         case .ledgerAway:
             guard ledger.isUp, !ledger.isHung else { return }
             count(.ledgerAway)
@@ -66,13 +70,14 @@ extension World {
             count(.ledgerWipe)
             note("ledger is back, empty")
             for job in ledger.wipe(now: now) { judge.wiped(job) }
+            judge.wipedTurn()
         case .kick:
             count(.kick)
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
         case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost, .deleteByName, .fetch,
-            .fetchAhead:
+            .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
             break
         }
     }
@@ -97,6 +102,14 @@ extension World {
         let inbox = ledger.inbox
         ledger.inbox = []
         for request in inbox { request() }
+    }
+
+    func count(_ operation: LedgerRequest.Operation, _ reply: LedgerReply) {
+        switch (operation, reply) {
+        case (.claim, .ended(_, let failures)): count(failures.endedAlone > 0 ? .endedAlone : .endedLease)
+        case (.claim, .suspect): count(.suspect)
+        default: break
+        }
     }
 
     func count(_ fault: Fault) {

@@ -55,6 +55,10 @@ extension World {
         }
         let number = judge.add(name, fireTime: fire)
         jobNumbers[job.id] = number
+        if poisonLeft > 0, !isHealed, random.chance(4) {
+            poisonLeft -= 1
+            judge.jobs[number].isPoison = true
+        }
         failuresLeft.append(random.chance(8) ? 1 + random.below(5) : 0)
         ledger.add(
             isGoQueue ? LedgerKey(goQueue: job.id) : LedgerKey(queue: .default, id: job.id), number: number)

@@ -50,6 +50,8 @@ package final class World {
     var jobNumbers: [JobID: Int] = [:]
     var fireTimes: [Int64] = []
     var failuresLeft: [Int] = []
+    /// How many more jobs may end their processes. Each is tried alone three times, one after the other.
+    var poisonLeft = 0
     var callsUnderway = 0
     /// Callers that will ask again in a while.
     var callersWaiting = 0
@@ -72,6 +74,8 @@ package final class World {
         ledger = SimulatedLedger(clockOffset: random.time(6_000_000) - 3_000_000)
         judge = Judge(
             timing: WorldOptions.timing, isAtMostOnce: options.isAtMostOnce, latePolicy: options.latePolicy)
+        judge.isQuiet = options.faults == 0 && !options.ledgerForgets
+        poisonLeft = options.hasPoison ? 2 : 0
         self.random = random
         gates = nodes.map { NodeGate(server: $0, world: self) }
         consumers = (0..<options.consumers).map { SimulatedConsumer(index: $0, world: self) }

@@ -19,12 +19,15 @@ struct WorldOptions {
     var consumersStartAfter: Int64 = 0
     var latePolicy = LateJobPolicy.bury
     var hasForeignRecord = false
+    /// Some jobs end their process, until they are dead.
+    var hasPoison = false
     /// Faults come for a minute from when consumers start; then the world is left alone.
     static let troubleLasts: Int64 = 60_000_000
     /// So long after the trouble everything must have come to rest.
     static let restLasts: Int64 = 180_000_000
 
     static let maximumFailures = 3
+    static let maximumEndedAlone = 3
 
     init(using random: inout SeededGenerator) {
         nodes = [2, 3, 3, 3, 4, 4, 5][random.below(7)]
@@ -42,6 +45,8 @@ struct WorldOptions {
         }
         hasForeignRecord = random.chance(8)
         copyMode = random.chance(4) ? .together : .standby
+        hasPoison = random.chance(4)
+        if hasPoison, random.chance(3) { faults = 0 }
     }
 
     /// Short enough that every limit is reached within a run, and in the proportions of the defaults.

@@ -6,13 +6,17 @@ extension ConsumerCore {
 
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
     mutating func claimIfDue(_ id: HeldJobID, now: Moment) {
-        guard let readiness = jobs[id]?.readiness(now: now), readiness != .notNow else { return }
+        guard let job = jobs[id] else { return }
+        let readiness = job.readiness(now: now)
+        guard readiness != .notNow else { return }
+        // The suspect is claimed once nothing else runs here.
+        if isRunningAlone, solo?.job == id { return }
         guard !isDraining, unmetDemand > 0 else {
             awaitDemand(id, now: now)
             return
         }
-        guard ledgerFailures == 0 else {
-            park(id, for: ledgerRetryDelay, now: now)
+        guard mayClaim(job, now: now) else {
+            park(id, for: job.isSuspect ? Self.suspectsWait : ledgerRetryDelay, now: now)
             return
         }
         guard readiness == .ready else {
@@ -20,15 +24,18 @@ extension ConsumerCore {
             touchAll(of: id)
             return
         }
-        guard let record = jobs[id]?.shared else { return }
+        let createsRecord = job.mayRunWithoutRecord || !isLateBeyondRetention(job.shared, now: now)
+        claim(id, createsRecord ? .creating : .existing)
+    }
+
+    mutating func claim(_ id: HeldJobID, _ kind: LedgerRequest.ClaimKind) {
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
         let owner = jobs[id]?.unansweredOwner ?? makeOwner()
         jobs.enter(.claiming(owner: owner), id)
-        let createsRecord = jobs[id]?.mayRunWithoutRecord == true || !isLateBeyondRetention(record, now: now)
-        ask(.claim(owner, createsRecord: createsRecord), id)
+        ask(.claim(owner, kind), id)
     }
 
-    private mutating func touchAll(of id: HeldJobID) {
+    mutating func touchAll(of id: HeldJobID) {
         for index in 0..<(jobs[id]?.copies.count ?? 0) { touch(copyAt: index, of: id) }
     }
 
@@ -50,6 +57,10 @@ extension ConsumerCore {
                 leaseEnd: sentAt.uptime + settings.lease, renewAt: sentAt.uptime + renewalInterval)
             granted(id, claim, now: now)
             return
+        case .success(.ended(let attempt, let failures)):
+            countEndedLease(id, attempt: attempt, failures)
+        case .success(.suspect(let failures)):
+            suspect(id, failures, now: now)
         case .success(.held(let remaining)):
             let tries = jobs[id]?.parkTries ?? 0
             park(id, for: parkDelay(tries: tries, leaseRemaining: remaining), tries: tries + 1, now: now)
@@ -59,6 +70,11 @@ extension ConsumerCore {
             deleteCopies(of: id, now: now)
         case .success(.finished(.dead)):
             sendBackDead(id, knownCopies: [], now: now)
+        case .success(.absent) where jobs[id]?.isSuspect == true:
+            // Its record was lost, and with it what is known against it.
+            jobs[id]?.isSuspect = false
+            jobs.enter(.holding, id)
+            claimIfDue(id, now: now)
         case .success(.absent):
             metNoRecord(id, now: now)
         case .success:
@@ -89,13 +105,13 @@ extension ConsumerCore {
 
     mutating func deliver(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
         guard let record = jobs[id]?.shared else { return }
-        if claim.failures >= settings.maximumFailures {
+        if let reason = settings.retryPolicy.end(of: claim.failures) {
             jobs.enter(.claimed(claim), id)
-            settle(id, .bury(reason: "\(claim.failures) failures"), waiter: nil, now: now)
+            settle(id, .bury(reason: reason), waiter: nil, now: now)
             return
         }
         // A grant that was long on its way may be over already; nothing is run on it.
-        if isDraining || now.uptime >= claim.leaseEnd {
+        if isDraining || now.uptime >= claim.leaseEnd || !mayRun(id, claim.failures, now: now) {
             giveBack(id, claim, now: now)
             return
         }
@@ -123,7 +139,7 @@ extension ConsumerCore {
         let isStandbyOnly = !isAnyNodeInDoubt && job.copies.allSatisfy(\.isStandby)
         let remaining = isStandbyOnly ? remaining + .seconds(StandbyDelay.seconds) : remaining
         job.due = now.wall + remaining
-        if isDraining || remaining > holdLimit {
+        if isDraining || isRunningAlone || remaining > holdLimit {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else {
             dueHeap.insert(DueJob(due: job.due, job: id))
@@ -133,8 +149,13 @@ extension ConsumerCore {
     /// Keeps the copies of a job that must not run now, and asks again later.
     mutating func park(_ id: HeldJobID, for delay: Duration, tries: Int = 0, now: Moment) {
         guard let job = jobs[id] else { return }
-        if isDraining {
+        if isDraining || isCutOff(now) {
             releaseAll(id, delay: 0)
+            return
+        }
+        if isRunningAlone, solo?.job != id {
+            // Others may have more luck with it. A second is no loss for what waits for something.
+            releaseAll(id, delay: 1)
             return
         }
         if parkedCopies + job.copies.count > settings.parkedLimit {
@@ -150,11 +171,6 @@ extension ConsumerCore {
     private func parkDelay(tries: Int, leaseRemaining: Duration) -> Duration {
         let doubled = Duration.milliseconds(50) * (1 << min(tries, 10))
         return min(doubled, max(leaseRemaining, .milliseconds(20)), settings.lease)
-    }
-
-    /// Grows while the ledger stays away: one claim in each interval finds out whether it is back.
-    var ledgerRetryDelay: Duration {
-        min(.milliseconds(50) * (1 << min(ledgerFailures, 5)), .seconds(1))
     }
 
     // MARK: Finished jobs

@@ -37,12 +37,12 @@ extension ConsumerCore {
         // Each reservation but this one may have been a run that failed: nobody keeps count but the node.
         let attempt = max(1, statistics.reserves)
         let claim = HeldClaim(
-            owner: ClaimOwner(unchecked: "-"), attempt: attempt, failures: attempt - 1, leaseEnd: .distantFuture,
-            renewAt: .distantFuture)
+            owner: ClaimOwner(unchecked: "-"), attempt: attempt, failures: JobFailures(errors: attempt - 1),
+            leaseEnd: .distantFuture, renewAt: .distantFuture)
         jobs.enter(.claimed(claim), id)
         demand = max(0, demand - 1)
         effects.append(.foreignJob(node: node(of: copy.link), copy.id, .deliver))
-        effects.append(.deliver(id, job.shared, attempt: attempt, failures: attempt - 1))
+        effects.append(.deliver(id, job.shared, attempt: attempt, failures: claim.failures))
     }
 
     /// Tells the node how the run ended.

@@ -102,7 +102,7 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on link: Int, now: Moment) -> Int {
-        guard isMain(link), !isDraining, unmetDemand > 0 || links[link].duplicates > 0,
+        guard isMain(link), !isDraining, !isRunningAlone, unmetDemand > 0 || links[link].duplicates > 0,
             jobs.heldCopies[link] - jobsInHand < settings.heldLimit
         else { return 0 }
         // A node behind the others brings copies of jobs that run or are done. They take no room; and the node must
@@ -111,10 +111,9 @@ extension ConsumerCore {
             return max(
                 0, share(of: link, in: unmetDemand - queuedJobs), pace.isBrisk(now) ? links[link].duplicates * 2 : 0)
         }
-        // While the ledger is away, claims of held jobs find out when it is back. Where no job is held, one copy is
-        // reserved now and then to ask about.
-        guard unmetDemand > 0, jobs.isEmpty, ledgerRetryAt.map({ $0 <= now.uptime }) ?? true else { return 0 }
-        return 1
+        // While the ledger is away nothing is reserved. Once it says that it is back, a claim finds out whether it
+        // serves: of a job that is held, or of one copy that is reserved for it.
+        return isLedgerAnswering && unmetDemand > 0 && jobs.isEmpty ? 1 : 0
     }
 
     /// How many of the jobs that are wanted one node is asked for. Nodes that bring leads bring different jobs, so each
@@ -223,8 +222,13 @@ extension ConsumerCore {
             attach(copy, to: held, now: now)
             return
         }
-        guard !isDraining else {
+        guard !isDraining, !isRunningAlone else {
             send(.release(id, priority: copy.priority, delay: 0), to: link, for: nil)
+            return
+        }
+        if isCutOff(now), !isLedgerAnswering {
+            let delay = PutDelay.releaseSeconds(until: fireTime, now: now.wall)
+            send(.release(id, priority: copy.priority, delay: delay), to: link, for: nil)
             return
         }
         let remaining = now.wall.duration(to: fireTime)

@@ -65,7 +65,9 @@ extension ConsumerCore {
         var isAway = false
         for index in 0..<min(calls.count, results.count) {
             switch results[index] {
-            case .success: isReached = true
+            case .success:
+                // That nothing was changed does not show that something can be.
+                if ledgerFailures == 0 || calls[index].operation != .status { isReached = true }
             case .failure(let error):
                 let call = calls[index]
                 // A login may well be confined to this library's keys: then only go-queue's records cannot be run.
@@ -75,24 +77,22 @@ extension ConsumerCore {
                 if error.isRetriable { isAway = true } else { isReached = true }
             }
         }
-        if isReached {
-            ledgerFailures = 0
-            ledgerRetryAt = nil
-        } else if isAway {
-            ledgerFailures += 1
-            ledgerRetryAt = now.uptime + ledgerRetryDelay
-        }
+        if isReached { ledgerIsReached() } else if isAway { ledgerIsAway(askedAt: sentAt, now: now) }
         for (call, result) in zip(calls, results) {
             switch call.operation {
-            case .claim(let owner, _):
+            case .claim(let owner, _), .endLease(let owner, _, _):
                 claimAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
+            case .takeTurn(let owner):
+                turnAnswered(owner, result, sentAt: sentAt, now: now)
+            case .status:
+                ledgerProbed(isAnswering: (try? result.get()) != nil, now: now)
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
             case .bury(let owner, _, let report):
                 settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
-            case .forget, .noteCopies, .replay, .revoke, .status:
+            case .forget, .noteCopies, .replay, .revoke:
                 // Nothing is done about failures here. A failed forget only keeps a record for longer, and the ledger
                 // is told where a dead job's copy lies when that copy comes back the next time.
                 break
@@ -167,7 +167,7 @@ extension ConsumerCore {
             if delay > settings.holdHorizon { jobs.remove(id) } else { fetchStandby(of: id) }
             return
         }
-        if isDraining || delay > settings.holdHorizon {
+        if isDraining || isRunningAlone || delay > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else if delay > .zero {
             dueHeap.insert(DueJob(due: job.due, job: id))

@@ -19,8 +19,10 @@ extension ConsumerCore {
         if let at = forgetsAt, at <= now.uptime { sendForgets() }
         endRests(now: now)
         look(now: now)
-        // From here on one copy may be reserved to ask the ledger about.
-        if let retry = ledgerRetryAt, retry <= now.uptime { ledgerRetryAt = nil }
+        if let retry = ledgerRetryAt, retry <= now.uptime {
+            ledgerRetryAt = nil
+            if !isDraining { askForLedger() }
+        }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             beat(now: now)
             dropExpired(now.uptime, now: now)
@@ -32,7 +34,7 @@ extension ConsumerCore {
     package func timeUntilTick(now: Moment) -> Duration? {
         var wait: Duration?
         if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
-        let ledgerRetry = isDraining || !jobs.isEmpty ? nil : ledgerRetryAt
+        let ledgerRetry = isDraining ? nil : ledgerRetryAt
         for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 })
         {
             let until = max(at - now.uptime, .zero)
@@ -51,13 +53,13 @@ extension ConsumerCore {
     private mutating func wake(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id] else { return }
         switch job.phase {
+        case .parked where solo?.job == id:
+            askAgain(id, now: now)
         case .parked:
             jobs.enter(.holding, id)
             if job.due > now.wall {
                 // The clock was set back.
                 dueHeap.insert(DueJob(due: job.due, job: id))
-            } else if ledgerFailures > 0 {
-                probeLedger(id, now: now)
             } else {
                 claimIfDue(id, now: now)
             }
@@ -70,20 +72,10 @@ extension ConsumerCore {
         }
     }
 
-    /// While the ledger is away, one claim at a time finds out whether it is back; the rest stay parked.
-    private mutating func probeLedger(_ id: HeldJobID, now: Moment) {
-        guard claimsUnderway == 0 else {
-            park(id, for: ledgerRetryDelay, tries: 0, now: now)
-            return
-        }
-        let failures = ledgerFailures
-        ledgerFailures = 0
-        claimIfDue(id, now: now)
-        ledgerFailures = failures
-    }
-
     /// Touches reservations past half their time to run, renews claims past a third of their lease.
     private mutating func beat(now: Moment) {
+        if isCutOff(now), !isLedgerAnswering { handOn(now: now) }
+        renewTurn(now: now)
         let halfABeat = heartbeatInterval.wholeMicroseconds / 2
         for (id, job) in jobs {
             for (index, copy) in job.copies.enumerated() {

@@ -18,8 +18,8 @@ package struct ConsumerCore: ~Copyable {
         package var timing: LedgerTiming
         /// How long a claim lasts without renewal.
         package var lease: Duration { timing.lease }
-        /// A job with this many failures is given up instead of run.
-        package var maximumFailures: Int
+        /// When a job whose lease ended runs again, and when a job is given up instead of run.
+        package var retryPolicy = RetryPolicy()
         /// Copies due later than this are released with a delay.
         package var holdHorizon: Duration = .seconds(2)
         /// The most reservations on one connection beyond one for each job in the application's hands: beanstalkd's
@@ -56,7 +56,7 @@ package struct ConsumerCore: ~Copyable {
             self.nodes = nodes
             self.timing = LedgerTiming()
             self.timing.lease = lease
-            self.maximumFailures = maximumFailures
+            self.retryPolicy.maximumFailures = maximumFailures
             self.settleTimeout = settleTimeout
             self.ownerPrefix = ownerPrefix
             self.name = name
@@ -66,7 +66,9 @@ package struct ConsumerCore: ~Copyable {
     /// What the engine must tell the application, or count.
     package enum Effect {
         /// To be delivered, or with ``Settings/isAtMostOnce`` completed and to be delivered.
-        case deliver(HeldJobID, JobContents, attempt: Int, failures: Int)
+        case deliver(HeldJobID, JobContents, attempt: Int, failures: JobFailures)
+        /// Jobs that were fetched ahead, and that the application has not taken, are to be given back.
+        case recall
         /// A settlement ended; nil where nobody waits. The error is nil on success.
         case settled(HeldJobID, Settlement, waiter: UInt64?, DelayQueueError?)
         /// Another owner may run the job from now on.
@@ -136,9 +138,21 @@ package struct ConsumerCore: ~Copyable {
     /// Jobs the application will take soon, beyond those it was given already.
     var demand = 0
     var isDraining = false
-    /// While the ledger is away no more copies are reserved, but for one now and then to ask it about.
+    /// The suspect that is to run, or runs, alone.
+    var solo: SoloRun?
+    /// This process has the queue's turn: it takes nothing but the suspect.
+    var isRunningAlone = false
+    /// Before that the queue's turn is not asked for again.
+    var nextTurnAt: Uptime?
+    /// How often in a row the ledger did not answer. While it is away, nothing is reserved.
     var ledgerFailures = 0
+    /// When it was asked first what it did not answer.
+    var ledgerAwaySince: Uptime?
     var ledgerRetryAt: Uptime?
+    /// It is asked now whether it is back.
+    var isLedgerProbed = false
+    /// It says that it is back; one claim finds out whether it serves.
+    var isLedgerAnswering = false
     var nextHeartbeat: Uptime?
     private var lastOwner: UInt64 = 0
     /// How often a claim is renewed.
@@ -169,7 +183,15 @@ package struct ConsumerCore: ~Copyable {
         demand = 0
         dropExpired(nil, now: now)
         sendForgets()
-        for (id, job) in jobs {
+        handOn(now: now)
+        runSuspect(now: now)
+    }
+
+    /// Gives back what waits here unclaimed. A grant that is under way is given back when it arrives.
+    ///
+    /// - Parameter kept: stays.
+    mutating func handOn(but kept: HeldJobID? = nil, now: Moment) {
+        for (id, job) in jobs where id != kept {
             switch job.phase {
             case .inspecting where job.isForeign:
                 // Its priority is needed to release it, and is on its way.
@@ -177,7 +199,6 @@ package struct ConsumerCore: ~Copyable {
             case .holding, .parked, .inspecting:
                 releaseAll(id, delay: secondsUntilDue(job, now: now))
             case .claiming, .verifying, .claimed, .settling:
-                // A grant that arrives now is given back; the rest ends by itself.
                 break
             }
         }
@@ -186,14 +207,13 @@ package struct ConsumerCore: ~Copyable {
     /// Begins to reserve, and asks the ledger something at once: a wrong password is to be known before the first job.
     package mutating func resume() {
         isDraining = false
-        ledgerFailures = 0
-        ledgerRetryAt = nil
+        ledgerIsReached()
         for link in links.indices {
             links[link].isAway = false
             links[link].isBehind = false
         }
-        let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
-        ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
+        isLedgerProbed = false
+        askForLedger()
     }
 
     /// Nothing is held, and nothing is on its way.

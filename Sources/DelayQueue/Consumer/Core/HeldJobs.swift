@@ -25,6 +25,8 @@ final class HeldJob {
     var leadServer: ServerID?
     /// How many of them were tried after the lead had been lost.
     var standbysTried = 0
+    /// The ledger said that it may be a job that ends its process.
+    var isSuspect = false
     /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 

@@ -24,7 +24,7 @@ enum HeldPhase {
 struct HeldClaim {
     let owner: ClaimOwner
     let attempt: Int
-    let failures: Int
+    let failures: JobFailures
     /// When the request was sent that the ledger last confirmed the lease with, plus the lease.
     var leaseEnd: Uptime
     var renewAt: Uptime

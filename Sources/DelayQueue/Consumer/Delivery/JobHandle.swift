@@ -8,7 +8,7 @@ final class JobHandle: Sendable {
     /// The job's fire time; for a foreign job, which has none, the time of its delivery.
     let fireTime: Timestamp
     let attempt: Int
-    let failures: Int
+    let failures: JobFailures
     /// Whether the job was completed before it was delivered, so that there is nothing to settle and it cannot be given
     /// back.
     let isCompleted: Bool
@@ -17,7 +17,8 @@ final class JobHandle: Sendable {
 
     /// - Parameter isCompleted: whether the job was completed before, and takes no settlement.
     init(
-        _ heldID: HeldJobID, record: JobContents, attempt: Int, failures: Int, isCompleted: Bool, engine: ConsumerEngine
+        _ heldID: HeldJobID, record: JobContents, attempt: Int, failures: JobFailures, isCompleted: Bool,
+        engine: ConsumerEngine
     ) {
         self.isCompleted = isCompleted
         self.heldID = heldID
@@ -55,7 +56,7 @@ final class JobHandle: Sendable {
 
     // MARK: Settling
 
-    var policyDelay: Duration { engine.policyDelay(afterFailures: failures + 1) ?? .zero }
+    var policyDelay: Duration { engine.policyDelay(afterFailures: failures.errors + 1) ?? .zero }
 
     func settle(_ settlement: Settlement) async throws(DelayQueueError) {
         try beginSettling(as: .settling)

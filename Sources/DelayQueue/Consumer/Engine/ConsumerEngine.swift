@@ -198,6 +198,8 @@ actor ConsumerEngine {
                     isCompleted: configuration.deliveryGuarantee == .atMostOnce, engine: self)
                 states[id] = handle.state
                 jobs.append(Job(handle: handle))
+            case .recall:
+                giveBackUndelivered(deliveries.recallAll(), now: .now())
             case .settled(let id, let settlement, let waiter, let error):
                 settled(id, settlement, waiter: waiter, error: error)
             case .leaseLost(let id):

@@ -16,6 +16,8 @@ struct AppendOnlyFile {
         var entries: [LedgerEntry] = []
         while let words = file.next() {
             guard words.count >= 3, words[0].uppercased() == "SET", words[1].hasPrefix(keyPrefix) else { continue }
+            // Under the key of no job it is written who may run suspects.
+            if words[1] == keyPrefix { continue }
             entries.append(
                 LedgerEntry(
                     id: String(words[1].dropFirst(keyPrefix.count)), state: LedgerEntry.State(record: words[2])))

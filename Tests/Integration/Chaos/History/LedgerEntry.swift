@@ -2,7 +2,8 @@
 struct LedgerEntry: Hashable, Codable {
     enum State: Hashable, Codable {
         case claimed(owner: String, attempt: Int, failures: Int, leaseEnd: Instant)
-        case waiting(attempt: Int, failures: Int)
+        /// - Parameter endedLeases: how often a lease of the job had ended.
+        case waiting(attempt: Int, failures: Int, endedLeases: Int = 0)
         case done
         case revoked
         case dead
@@ -22,14 +23,15 @@ extension LedgerEntry.State {
             return
         }
         switch (words[1], words.count) {
-        case ("claimed", 6):
-            guard let attempt = Int(words[3]), let failures = Int(words[4]), let end = Int64(words[5]) else { break }
+        case ("claimed", 6), ("alone", 6):
+            guard let attempt = Int(words[3]), let (failures, _) = Self.failures(words[4]), let end = Int64(words[5])
+            else { break }
             self = .claimed(
                 owner: String(words[2]), attempt: attempt, failures: failures, leaseEnd: Instant(microseconds: end))
             return
         case ("waiting", 6):
-            guard let attempt = Int(words[3]), let failures = Int(words[4]) else { break }
-            self = .waiting(attempt: attempt, failures: failures)
+            guard let attempt = Int(words[3]), let (failures, ended) = Self.failures(words[4]) else { break }
+            self = .waiting(attempt: attempt, failures: failures, endedLeases: ended)
             return
         case ("done", 4):
             self = .done
@@ -44,5 +46,13 @@ extension LedgerEntry.State {
             break
         }
         self = .unreadable(record)
+    }
+
+    /// Errors, and behind a slash ended leases, if there were any.
+    private static func failures(_ word: Substring) -> (errors: Int, endedLeases: Int)? {
+        let counts = word.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard counts.count == 1 || counts.count == 3, let errors = counts[0] else { return nil }
+        guard counts.count == 3 else { return (errors, 0) }
+        return counts[1].map { (errors, $0) }
     }
 }

@@ -2,7 +2,7 @@
 struct Claim: Hashable {
     /// How the attempt ended in the ledger.
     enum Ending: Hashable {
-        /// Its lease ran out, and the next attempt or a revocation took over.
+        /// Its lease ran out, which was counted, or the next attempt or a revocation took over.
         case overtaken
         case retried
         case handedBack
@@ -26,6 +26,8 @@ struct Claim: Hashable {
 struct LedgerStory {
     private(set) var claims: [Claim] = []
     private(set) var last: LedgerEntry.State?
+    /// How many leases the ledger says have ended.
+    private var endedLeases = 0
     /// Changes that the rules of the ledger do not allow, in words.
     private(set) var anomalies: [String] = []
 
@@ -49,12 +51,17 @@ struct LedgerStory {
             claimed(
                 Claim(owner: owner, attempt: attempt, failures: failures, granted: leaseEnd - lease, leaseEnd: leaseEnd)
             )
-        case .waiting(let attempt, let failures):
+        case .waiting(let attempt, let failures, let ended):
+            defer { endedLeases = ended }
             guard let claim = claims.last, claim.attempt == attempt, claim.ending == nil else {
                 anomalies.append("attempt \(attempt) gave back what it did not hold")
                 return
             }
-            end(failures > claim.failures ? .retried : .handedBack)
+            if ended > endedLeases {
+                end(.overtaken)
+            } else {
+                end(failures > claim.failures ? .retried : .handedBack)
+            }
         case .done:
             guard case .done? = last else {
                 guard claims.last?.ending == nil, !claims.isEmpty else {
@@ -92,7 +99,7 @@ struct LedgerStory {
         if claim.attempt != previous.attempt + 1 {
             anomalies.append("attempt \(claim.attempt) was granted after attempt \(previous.attempt)")
         }
-        if previous.ending == nil {
+        if previous.ending == nil || previous.ending == .overtaken {
             if claim.granted < previous.leaseEnd {
                 anomalies.append(
                     "attempt \(claim.attempt) was granted \(previous.leaseEnd - claim.granted) before the lease of "

@@ -17,7 +17,7 @@ extension SimulatedConsumer {
                 world.judge.toldLeaseLost(run.job, attempt: run.attempt, consumer: identity)
             case .lateJob(let jobID, _, .discard):
                 if let job = world.jobNumbers[jobID] { world.judge.discarded(job) }
-            case .buried, .foreignJob, .lateJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning:
+            case .recall, .buried, .foreignJob, .lateJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning:
                 break
             }
         }
@@ -39,6 +39,10 @@ extension SimulatedConsumer {
         let work =
             world.random.chance(7)
             ? world.random.time(15_000_000) : world.random.time(world.options.isBusy ? 5_000_000 : 20_000)
+        if world.judge.endsProcess(run.job) {
+            world.after(work / 8) { [self] in crash(for: world.random.time(2_000_000), by: run.job) }
+            return
+        }
         let settlement = settlement(of: run)
         world.after(work) { [self] in
             act { [self] in
@@ -59,7 +63,7 @@ extension SimulatedConsumer {
         if world.failuresLeft[run.job] > 0 {
             world.failuresLeft[run.job] -= 1
             let chance = Double(world.random.below(1000)) / 1000
-            guard let delay = retryPolicy.delay(afterFailures: run.failures + 1, chance: chance) else {
+            guard let delay = retryPolicy.delay(afterFailures: run.failures.errors + 1, chance: chance) else {
                 return .retry(after: .zero)
             }
             return .retry(after: delay)

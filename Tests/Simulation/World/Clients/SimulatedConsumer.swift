@@ -34,7 +34,7 @@ final class SimulatedConsumer: SimulatedProcess {
     struct Run {
         let job: Int
         let attempt: Int
-        let failures: Int
+        let failures: JobFailures
     }
 
     let index: Int
@@ -69,7 +69,7 @@ final class SimulatedConsumer: SimulatedProcess {
         var policy = RetryPolicy()
         policy.maximumFailures = WorldOptions.maximumFailures
         retryPolicy = policy
-        super.init(world: world)
+        super.init(world: world, identity: identity)
     }
 
     // MARK: Life
@@ -79,10 +79,12 @@ final class SimulatedConsumer: SimulatedProcess {
         turn()
     }
 
-    func crash(for duration: Int64) {
+    /// - Parameter poison: the job that ended it, if one did.
+    func crash(for duration: Int64, by poison: Int? = nil) {
         guard isAlive else { return }
-        world.count(.consumerCrash)
-        world.note("consumer \(index) crashes")
+        world.count(poison == nil ? .consumerCrash : .poison)
+        world.note("consumer \(index) crashes\(poison.map { ", by job \($0)" } ?? "")")
+        if let poison { world.judge.poisoned(consumer: identity, by: poison) }
         die()
         replace(after: min(duration, world.healsAt - world.now))
     }
@@ -155,6 +157,11 @@ final class SimulatedConsumer: SimulatedProcess {
         askLedger()
         for link in links.indices { send(over: link) }
         scheduleTick()
+        let patience = WorldOptions.timing.lease.wholeMicroseconds + 1_100_000
+        if isCutOffFor > patience, isAwake(for: 3_000_000), core.unclaimedCopies > 0 {
+            world.judge.fail(
+                "consumer \(index) can not ask the ledger, and keeps \(core.unclaimedCopies) copies from others")
+        }
     }
 
     /// - Returns: whether it is dead now.

@@ -45,10 +45,16 @@ class SimulatedProcess {
     private var lastRequest: Int64 = 0
     private var lastReply: Int64 = 0
     private var exchanges: [Exchange] = []
+    /// Until then it alone can not reach the ledger.
+    private var cutOffUntil: Int64 = 0
+    /// Nothing tells it so but that no answer comes.
+    private var isCutOffSilently = false
+    /// When it sent the first request in vain while it is cut off.
+    private(set) var unansweredSince: Int64?
 
-    init(world: World) {
+    init(world: World, identity: Int? = nil) {
         self.world = world
-        identity = world.makeConnection()
+        self.identity = identity ?? world.makeConnection()
     }
 
     // MARK: Time
@@ -95,9 +101,21 @@ class SimulatedProcess {
     func ask(
         _ requests: [LedgerRequest], then: @escaping ([Result<LedgerReply, DelayQueueError>]) -> Void
     ) {
-        let exchange = Exchange(requests, sentAt: world.now) { [self] results in act { then(results) } }
+        let exchange = Exchange(requests, sentAt: world.now) { [self] results in
+            act { [self] in
+                if results.contains(where: { (try? $0.get()) != nil }) { unansweredSince = nil }
+                then(results)
+            }
+        }
         exchanges.removeAll(where: \.isOver)
         exchanges.append(exchange)
+        if world.now < cutOffUntil {
+            if unansweredSince == nil { unansweredSince = world.now }
+            world.note("process \(identity) asks in vain: \(requests.map(\.operation))")
+            let notices = isCutOffSilently ? Self.ledgerTimeout : world.latency()
+            world.after(notices) { exchange.fail() }
+            return
+        }
         let fate = world.isHealed ? 100 : world.random.below(100)
         var arrival = max(world.now + world.latency(), lastRequest)
         switch fate {
@@ -112,6 +130,19 @@ class SimulatedProcess {
             world.after(arrival - world.now) { [self] in reach(exchange) }
         }
     }
+
+    /// It can not reach the ledger for a while, which is well.
+    func cutOff(isSilent: Bool, for duration: Int64) {
+        guard isAlive else { return }
+        world.count(.cutOff)
+        world.note("process \(identity) is cut off from the ledger for \(duration)")
+        cutOffUntil = world.now + duration
+        unansweredSince = nil
+        isCutOffSilently = isSilent
+    }
+
+    /// For how long it has been asking in vain.
+    var isCutOffFor: Int64 { world.now < cutOffUntil ? unansweredSince.map { world.now - $0 } ?? 0 : 0 }
 
     /// Each exchange under way holds on to its process, and would keep it for ever.
     func forgetExchanges() {
@@ -136,10 +167,16 @@ class SimulatedProcess {
             return
         }
         let results = exchange.requests.map { request -> Result<LedgerReply, DelayQueueError> in
+            if request.key == LedgerKey(suspectsOf: .default) {
+                let reply = world.ledger.performTurn(request, now: world.now, judge: &world.judge)
+                world.note("process \(identity) \(request.operation): \(reply)")
+                return .success(reply)
+            }
             guard let job = world.ledger.number(of: request.key) else { return .success(.absent) }
             let reply = world.ledger.perform(
                 request, job: job, now: world.now, judge: &world.judge)
             world.note("process \(identity) \(request.operation) \(request.key): \(reply)")
+            world.count(request.operation, reply)
             return .success(reply)
         }
         lastReply = max(world.now + world.latency(), lastReply)

@@ -36,7 +36,7 @@ final class SimulatedProducer: SimulatedProcess {
     /// The time to close is over: nothing is waited for any more.
     private(set) var isCutShort = false
 
-    override init(world: World) {
+    init(world: World) {
         var configuration = ProducerConfiguration()
         configuration.copies = world.options.copies
         configuration.copyMode = world.options.copyMode

@@ -6,19 +6,24 @@ extension Judge {
         _ operation: LedgerRequest.Operation, _ reply: LedgerReply, job: Int, now: Int64
     ) {
         switch (operation, reply) {
-        case (.claim(let owner, _), .granted(let attempt, let failures)):
-            granted(job, owner, attempt: attempt, failures: failures, now: now)
+        case (.claim(let owner, let kind), .granted(let attempt, let failures)):
+            granted(
+                job, owner, attempt: attempt, failures: failures, isAlone: kind == .alone && failures.isSuspect,
+                now: now)
+        case (.endLease(let owner, let attempt, let delay), .waiting):
+            endLease(job, owner, attempt: attempt, until: now + max(delay.wholeMicroseconds, 0), now: now)
         case (.renew(let owner, let attempt, _), .renewed):
             renewed(job, owner, attempt: attempt, now: now)
         case (.complete(let owner, let attempt, _), .settled):
             settle(job, owner, attempt, as: .done(owner), now: now)
         case (.retry(let owner, let attempt, let delay), .settled):
             if settle(job, owner, attempt, as: .waiting(owner, until: now + delay.wholeMicroseconds), now: now) {
-                jobs[job].failures += 1
+                jobs[job].failures = jobs[job].failures.adding(errors: 1)
             }
         case (.release(let owner, let attempt), .settled):
             settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
-        case (.bury(let owner, let attempt, _), .settled):
+        case (.bury(let owner, let attempt, let report), .settled):
+            checkDeath(job, reason: report.reason)
             settle(job, owner, attempt, as: .dead(owner), now: now)
         case (.replay(let owner), .replayed):
             replay(job, owner, now: now)
@@ -33,7 +38,9 @@ extension Judge {
         }
     }
 
-    private mutating func granted(_ job: Int, _ owner: ClaimOwner, attempt: Int, failures: Int, now: Int64) {
+    private mutating func granted(
+        _ job: Int, _ owner: ClaimOwner, attempt: Int, failures: JobFailures, isAlone: Bool, now: Int64
+    ) {
         let known = jobs[job]
         let isRepeat: Bool
         if case .claimed(owner, _, _) = known.state { isRepeat = true } else { isRepeat = false }
@@ -45,9 +52,13 @@ extension Judge {
                 fail("\(known.name) was granted as attempt \(attempt) after attempt \(known.attempt)")
             }
             if failures != jobs[job].failures {
-                fail("\(known.name) has failed \(jobs[job].failures) times, the ledger says \(failures)")
+                fail("\(known.name) has failures \(jobs[job].failures), the ledger says \(failures)")
             }
         }
+        if failures.isSuspect, !isAlone, !(isRepeat && known.isAlone), !known.isForgottenByLedger {
+            fail("\(known.name) was granted with \(failures.endedLeases) ended leases, and not to run alone")
+        }
+        jobs[job].isAlone = isAlone || (isRepeat && known.isAlone)
         jobs[job].attempt = attempt
         jobs[job].failures = failures
         write(job, .claimed(owner, attempt: attempt, leaseEnd: now + lease), now: now)
@@ -58,8 +69,10 @@ extension Judge {
         case .absent: break
         case .claimed(_, _, let leaseEnd):
             if isRepeat { break }
-            if leaseEnd > now { fail("\(known.name) was claimed by two owners inside one lease") }
-            jobs[job].failures += 1
+            fail(
+                leaseEnd > now
+                    ? "\(known.name) was claimed by two owners inside one lease"
+                    : "\(known.name) was claimed though the end of its last lease was not counted")
         case .waiting(_, let until):
             if until > now { fail("\(known.name) was claimed \(until - now) µs before its wait was over") }
         case .done, .revoked:
@@ -124,6 +137,7 @@ extension Judge {
             if !jobs[job].isForgottenByLedger { fail("\(jobs[job].name) was replayed although it is not dead") }
         }
         jobs[job].failures = 0
+        jobs[job].killedByOthers = 0
         write(job, .waiting(owner, until: now), now: now)
     }
 
@@ -140,7 +154,7 @@ extension Judge {
         write(job, .revoked, now: now)
     }
 
-    private mutating func write(_ job: Int, _ state: JudgedJob.State, now: Int64) {
+    mutating func write(_ job: Int, _ state: JudgedJob.State, now: Int64) {
         jobs[job].state = state
         jobs[job].lastWord = now
         jobs[job].hasRecord = true

@@ -14,6 +14,11 @@ package struct Judge {
     let minimumWritten = 2
     package private(set) var violation: Violation?
     package var jobs: [JudgedJob] = []
+    /// Nothing goes wrong but by jobs.
+    package var isQuiet = false
+    /// Who may run a suspect, and until when.
+    var turn: (owner: ClaimOwner, end: Int64)?
+    var isTurnForgotten = false
 
     package init(timing: LedgerTiming, isAtMostOnce: Bool = false, latePolicy: LateJobPolicy = .bury) {
         lease = timing.lease.wholeMicroseconds
@@ -113,6 +118,7 @@ package struct Judge {
         guard case .claimed(_, attempt, let leaseEnd) = known.state, leaseEnd > now else {
             return fail("\(known.name) attempt \(attempt) was delivered without a valid lease")
         }
+        checkAlone(job, consumer: consumer, now: now)
         jobs[job].runs.append(.init(consumer: consumer, attempt: attempt, leaseEnd: leaseEnd))
     }
 

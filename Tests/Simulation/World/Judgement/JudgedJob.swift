@@ -1,9 +1,9 @@
-import DelayQueue
+package import DelayQueue
 
 /// What a ``Judge`` has seen of one job.
 package struct JudgedJob {
     /// What the ledger's replies amount to; unlike the ledger, a judge forgets nothing.
-    enum State: Equatable {
+    package enum State: Equatable {
         case absent
         case claimed(ClaimOwner, attempt: Int, leaseEnd: Int64)
         case waiting(ClaimOwner, until: Int64)
@@ -22,9 +22,15 @@ package struct JudgedJob {
 
     let name: String
     let fireTime: Int64
-    var state = State.absent
+    package var state = State.absent
     var attempt = 0
-    var failures = 0
+    package var failures: JobFailures = 0
+    /// Its last claim was made to run it alone in its process.
+    var isAlone = false
+    /// It ends every process that runs it, until it is dead.
+    package var isPoison = false
+    /// How often another job ended the process that ran it.
+    var killedByOthers = 0
     var hasRecord = false
     /// When the ledger's record was last written.
     var lastWord: Int64 = 0

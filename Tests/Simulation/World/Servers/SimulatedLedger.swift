@@ -10,6 +10,8 @@ final class SimulatedLedger {
     /// By the number of the job.
     private var records: [Stored?] = []
     private var numbers: [LedgerKey: Int] = [:]
+    /// Who may run a suspect.
+    private var turn: LedgerRecord?
     /// How far its clock is ahead of the simulation's; consumers must not care.
     let clockOffset: Int64
     var isUp = true
@@ -52,6 +54,14 @@ final class SimulatedLedger {
         return transition.reply
     }
 
+    func performTurn(_ request: LedgerRequest, now: Int64, judge: inout Judge) -> LedgerReply {
+        let time = Timestamp(microseconds: now + clockOffset)
+        let transition = LedgerRecord.apply(request, to: turn, now: time)
+        turn = transition.record
+        judge.answeredTurn(request.operation, transition.reply, now: now)
+        return transition.reply
+    }
+
     /// What an operator finds when it looks through the records.
     var deadJobs: [(key: LedgerKey, job: Int, report: DeathReport)] {
         numbers.compactMap { key, job in
@@ -65,6 +75,7 @@ final class SimulatedLedger {
     func wipe(now: Int64) -> [Int] {
         let lost = records.indices.filter { records[$0].map { $0.expiresAt > now } ?? false }
         for job in lost { records[job] = nil }
+        turn = nil
         return lost
     }
 

@@ -1,0 +1,72 @@
+// Nothing runs without the ledger's word. While it is away it is asked now and then whether it is back, which needs no
+// copy of a job; then one claim finds out whether it serves. Whoever alone is cut off must not keep jobs from the others:
+// what was reserved before is held for a lease, in case all are cut off, and then goes back.
+extension ConsumerCore {
+    /// Grows while the ledger stays away.
+    var ledgerRetryDelay: Duration {
+        min(.milliseconds(50) * (1 << min(ledgerFailures, 5)), .seconds(1))
+    }
+
+    /// Whether the ledger has been away for a lease.
+    func isCutOff(_ now: Moment) -> Bool {
+        guard let since = ledgerAwaySince else { return false }
+        return now.uptime - since >= settings.lease
+    }
+
+    /// How many copies are held of jobs that nobody here has a claim of, or asks for one.
+    package var unclaimedCopies: Int {
+        jobs.reduce(0) { sum, entry in
+            switch entry.job.phase {
+            case .holding, .parked, .inspecting: entry.job.isForeign ? sum : sum + entry.job.copies.count
+            case .claiming, .verifying, .claimed, .settling: sum
+            }
+        }
+    }
+
+    mutating func ledgerIsReached() {
+        guard ledgerFailures > 0 || isLedgerAnswering else { return }
+        ledgerFailures = 0
+        ledgerAwaySince = nil
+        ledgerRetryAt = nil
+        isLedgerAnswering = false
+    }
+
+    /// - Parameter sentAt: when it was asked what it did not answer.
+    mutating func ledgerIsAway(askedAt sentAt: Moment, now: Moment) {
+        ledgerAwaySince = min(ledgerAwaySince ?? sentAt.uptime, sentAt.uptime)
+        ledgerFailures += 1
+        ledgerRetryAt = now.uptime + ledgerRetryDelay
+        isLedgerAnswering = false
+    }
+
+    /// Asks the ledger something that changes nothing.
+    mutating func askForLedger() {
+        guard !isLedgerProbed else { return }
+        isLedgerProbed = true
+        let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
+        ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
+    }
+
+    mutating func ledgerProbed(isAnswering: Bool, now: Moment) {
+        isLedgerProbed = false
+        guard isAnswering, ledgerFailures > 0 else { return }
+        isLedgerAnswering = true
+        // Where it comes to nothing, it is asked again.
+        ledgerRetryAt = now.uptime + ledgerRetryDelay
+        guard let next = jobs.first(where: { $0.job.isParked && solo?.job != $0.id && $0.job.due <= now.wall }) else {
+            return
+        }
+        jobs.enter(.holding, next.id)
+        claimIfDue(next.id, now: now)
+    }
+
+    /// Whether the ledger is to be asked for a claim now.
+    func mayClaim(_ job: HeldJob, now: Moment) -> Bool {
+        guard ledgerFailures == 0 || (isLedgerAnswering && claimsUnderway == 0) else { return false }
+        return !job.isSuspect || mayAskForTurn(now)
+    }
+}
+
+extension HeldJob {
+    var isParked: Bool { if case .parked = phase { true } else { false } }
+}
