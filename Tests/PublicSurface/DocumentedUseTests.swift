@@ -114,8 +114,9 @@ private func invoices() throws -> [BeanstalkNode] {
         let dead = try DeadJobs(nodes: try invoices(), ledger: InMemoryLedger())
         for job in try await dead.list() where job.reason.contains("smtp") && job.runs > job.failures {
             let ready: Int? = try await dead.replay(job.id)
+            let isPoison = job.endedLeases > 0 && job.endedAlone >= 3
             Issue.record(
-                "\(job.id) of \(job.consumer), dead since \(job.diedAt), is on \(job.copies.map(\.address)): \(ready ?? 0)"
+                "\(job.id) of \(job.consumer) (\(isPoison)), dead since \(job.diedAt), is on \(job.copies.map(\.address)): \(ready ?? 0)"
             )
         }
         let id = try JobID("invoice:42")
@@ -130,7 +131,7 @@ private func invoices() throws -> [BeanstalkNode] {
     /// Compiled only: no job comes.
     private func consume(_ consumer: Consumer) async throws {
         for try await job in consumer {
-            guard job.attempt > job.failures, job.lateness < .seconds(1), !job.isLeaseLost else {
+            guard job.attempt > job.failures + job.endedLeases, job.lateness < .seconds(1), !job.isLeaseLost else {
                 try await job.retry(after: .seconds(1))
                 continue
             }
@@ -202,6 +203,7 @@ private func invoices() throws -> [BeanstalkNode] {
         var consuming = ConsumerConfiguration()
         consuming.timing = timing
         consuming.retryPolicy.maximumFailures = 3
+        consuming.retryPolicy.maximumEndedAlone = 5
         consuming.retryPolicy.jitter = 0
         consuming.lateJobs = .discard
         consuming.foreignJobs = .bury

@@ -47,7 +47,7 @@ extension ConsumerCore {
         if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
             // The copies went with their connection while the claim was under way. Without the ledger's word it may well be
             // this consumer that is to run the job.
-            if case .failure = result { fetchStandby(of: id) } else { jobs.remove(id) }
+            if case .failure = result, !isCutOff(now) { fetchStandby(of: id) } else { jobs.remove(id) }
             return
         }
         switch result {

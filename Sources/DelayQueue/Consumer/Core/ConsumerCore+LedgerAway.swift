@@ -37,6 +37,16 @@ extension ConsumerCore {
         ledgerFailures += 1
         ledgerRetryAt = now.uptime + ledgerRetryDelay
         isLedgerAnswering = false
+        if isCutOff(now) { letGo(now: now) }
+    }
+
+    /// Gives back all copies of jobs that this consumer has no claim of. What it asks for may take long to fail, or be
+    /// granted after all: that is given back unrun.
+    mutating func letGo(now: Moment) {
+        handOn(now: now)
+        for (id, job) in jobs {
+            if case .claiming = job.phase { releaseCopies(of: id, delay: secondsUntilDue(job, now: now)) }
+        }
     }
 
     /// Asks the ledger something that changes nothing.

@@ -113,6 +113,7 @@ extension ConsumerCore {
         isRunningAlone = true
         handOn(but: job, now: now)
         effects.append(.recall)
+        effects.append(.warning(.runningAlone, jobs[job]?.id, node: nil, nil))
     }
 
     private mutating func endTurn(_ owner: ClaimOwner) {

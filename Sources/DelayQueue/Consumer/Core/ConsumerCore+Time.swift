@@ -74,7 +74,7 @@ extension ConsumerCore {
 
     /// Touches reservations past half their time to run, renews claims past a third of their lease.
     private mutating func beat(now: Moment) {
-        if isCutOff(now), !isLedgerAnswering { handOn(now: now) }
+        if isCutOff(now), !isLedgerAnswering { letGo(now: now) }
         renewTurn(now: now)
         let halfABeat = heartbeatInterval.wholeMicroseconds / 2
         for (id, job) in jobs {

@@ -89,6 +89,8 @@ package struct ConsumerCore: ~Copyable {
     /// What somebody should know of, as the log words it.
     package enum Warning: String {
         case claimRefused = "the ledger refused a claim; the job waits and is claimed again"
+        case runningAlone =
+            "a job whose lease ended twice runs alone in this process, in case it is one that ends processes"
         case claimMisanswered = "the ledger answered a claim with something else; the job is claimed again"
         case copyStuck =
             "a node is out of memory or disk and did not take a copy back: it is stuck until the node restarts"

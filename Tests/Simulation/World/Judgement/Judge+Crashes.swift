@@ -10,7 +10,9 @@ extension Judge {
             if leaseEnd > now, !known.isForgottenByLedger {
                 fail("the lease of \(known.name) was counted as ended before its end")
             }
-            jobs[job].failures = known.failures.addingEndedLease(alone: known.isAlone)
+            jobs[job].failures = JobFailures(
+                errors: known.failures.errors, endedLeases: known.failures.endedLeases + 1,
+                endedAlone: known.failures.endedAlone + (known.isAlone ? 1 : 0))
             write(job, .waiting(owner, until: until), now: now)
         case .waiting: break
         default:

@@ -8,7 +8,7 @@ extension Judge {
         switch (operation, reply) {
         case (.claim(let owner, let kind), .granted(let attempt, let failures)):
             granted(
-                job, owner, attempt: attempt, failures: failures, isAlone: kind == .alone && failures.isSuspect,
+                job, owner, attempt: attempt, failures: failures, isAlone: kind == .alone && failures.endedLeases > 1,
                 now: now)
         case (.endLease(let owner, let attempt, let delay), .waiting):
             endLease(job, owner, attempt: attempt, until: now + max(delay.wholeMicroseconds, 0), now: now)
@@ -18,7 +18,9 @@ extension Judge {
             settle(job, owner, attempt, as: .done(owner), now: now)
         case (.retry(let owner, let attempt, let delay), .settled):
             if settle(job, owner, attempt, as: .waiting(owner, until: now + delay.wholeMicroseconds), now: now) {
-                jobs[job].failures = jobs[job].failures.adding(errors: 1)
+                let failures = jobs[job].failures
+                jobs[job].failures = JobFailures(
+                    errors: failures.errors + 1, endedLeases: failures.endedLeases, endedAlone: failures.endedAlone)
             }
         case (.release(let owner, let attempt), .settled):
             settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
@@ -55,7 +57,7 @@ extension Judge {
                 fail("\(known.name) has failures \(jobs[job].failures), the ledger says \(failures)")
             }
         }
-        if failures.isSuspect, !isAlone, !(isRepeat && known.isAlone), !known.isForgottenByLedger {
+        if failures.endedLeases > 1, !isAlone, !(isRepeat && known.isAlone), !known.isForgottenByLedger {
             fail("\(known.name) was granted with \(failures.endedLeases) ended leases, and not to run alone")
         }
         jobs[job].isAlone = isAlone || (isRepeat && known.isAlone)
