@@ -20,7 +20,7 @@ struct LedgerHostilityTests {
     /// Answers to what every connection of a ledger asks first, then some to a script.
     private static func script(_ replies: String) -> [Step] {
         // As many as the ledger has scripts: a digest too few, and it waits for ever.
-        let digests = (0..<12).map { bulk(String(repeating: String($0, radix: 16), count: 40)) }
+        let digests = (0..<13).map { bulk(String(repeating: String($0, radix: 16), count: 40)) }
         return [
             .hear("memory"), .say("$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n" + digests.joined()), .hear("EVAL"), .say(replies),
         ]
@@ -33,7 +33,8 @@ struct LedgerHostilityTests {
         + [
             "", "granted", "granted 1", "granted -1 0", "granted 1 0 0", "granted 1 18446744073709551616", "held",
             "ended", "ended 1", "ended 1 0/0/0", "suspect", "suspect 1 2", "granted 1 0/1", "granted 1 0/1/0/0",
-            "held -1", "waiting 1e9", "finished", "finished 1", "renewed", "settled", "lost", "revoked", "running",
+            "held -1", "waiting 1e9", "early", "early -1", "time 1", "finished", "finished 1", "renewed", "settled",
+            "lost", "revoked", "running",
             "forgotten",
         ].map(bulk)
 

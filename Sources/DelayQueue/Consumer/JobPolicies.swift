@@ -1,7 +1,8 @@
 /// What a consumer does with a job so late that its ledger record may have run out.
 ///
 /// A job is that late once its fire date lies further back than ``LedgerTiming/retention`` (or
-/// ``LedgerTiming/retentionOfUnknownCopies``), less a margin of the grace for clocks that disagree: everything was down
+/// ``LedgerTiming/retentionOfUnknownCopies``), less a margin of the grace for clocks that disagree, by this machine's clock
+/// and by the ledger's: everything was down
 /// that long, or a node came back with old copies. The ledger then knows nothing of the job, and nothing can: whether
 /// it ran before cannot be told. A job the ledger does know is treated by what the ledger knows, however late it is; a
 /// copy that was kicked runs. Whatever is done is logged as a warning and counted (`dq_late_jobs_total`).

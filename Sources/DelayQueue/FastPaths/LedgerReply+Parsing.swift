@@ -15,15 +15,21 @@ extension LedgerReply {
         let reply: LedgerReply?
         switch word.count {
         case 4:
-            reply =
-                word.isText("lost")
-                ? .lost : word.isText("held") ? fields.number().map { .held(for: .microseconds($0)) } : nil
+            if word.isText("lost") {
+                reply = .lost
+            } else if word.isText("held") {
+                reply = fields.number().map { .held(for: .microseconds($0)) }
+            } else {
+                reply = word.isText("time") ? fields.number().flatMap { time($0) } : nil
+            }
         case 5:
             if word.isText("ended") {
                 guard let attempt = fields.number(), let failures = fields.failures() else { return nil }
                 reply = .ended(attempt: Int(attempt), failures: failures)
             } else {
-                reply = word.isText("noted") ? .noted : nil
+                reply =
+                    word.isText("noted")
+                    ? .noted : word.isText("early") ? fields.number().map { .early(for: .microseconds($0)) } : nil
             }
         case 6: reply = word.isText("absent") ? .absent : nil
         case 7:
@@ -53,6 +59,12 @@ extension LedgerReply {
         default: reply = nil
         }
         return fields.isAtEnd ? reply : nil
+    }
+
+    /// Nil for what no record can hold.
+    private static func time(_ microseconds: Int64) -> LedgerReply? {
+        let time = Timestamp(microseconds: microseconds)
+        return time <= .latest ? .time(time) : nil
     }
 }
 

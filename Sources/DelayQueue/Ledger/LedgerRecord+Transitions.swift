@@ -229,8 +229,19 @@ extension LedgerRecord {
 }
 
 extension LedgerRecord {
+    /// So long before its date, by the ledger's clock, a job may be claimed, as the clocks of consumers are used where
+    /// they differ by no more.
+    package static let earliness = FleetClock.tolerance
+
+    /// A job that never ran does not begin to before its date.
+    static func early(_ due: Timestamp?, _ record: LedgerRecord?, _ now: Timestamp) -> Transition? {
+        guard record == nil, let due else { return nil }
+        let rest = now.duration(to: bounded(due))
+        return rest > earliness ? Transition(record: nil, expiresIn: nil, reply: .early(for: rest)) : nil
+    }
+
     /// The nearest time that a record can hold.
-    private static func bounded(_ time: Timestamp) -> Timestamp {
+    static func bounded(_ time: Timestamp) -> Timestamp {
         min(max(time, Timestamp(microseconds: 0)), .latest)
     }
 

@@ -44,8 +44,8 @@ package enum LedgerRecord: Hashable, Sendable {
     ) -> Transition {
         let transition =
             switch request.operation {
-            case .claim(let owner, let kind):
-                claim(owner, kind, record, request.timing, now)
+            case .claim(let owner, let kind, let due):
+                early(due, record, now) ?? claim(owner, kind, record, request.timing, now)
             case .endLease(let owner, let attempt, let delay):
                 endLease(owner, attempt, delay, record, request.timing, now)
             case .takeTurn(let owner):
@@ -70,6 +70,8 @@ package enum LedgerRecord: Hashable, Sendable {
                 forget(deleted, of: copies, record, request.timing, now)
             case .status:
                 nil as Transition?
+            case .time:
+                Transition(record: record, expiresIn: nil, reply: .time(bounded(now)))
             }
         return transition ?? Transition(record: record, expiresIn: nil, reply: state(of: record, now: now))
     }

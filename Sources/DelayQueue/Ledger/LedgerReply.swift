@@ -23,6 +23,9 @@ package enum LedgerReply: Sendable, Hashable {
     /// now.
     case waiting(for: Duration)
 
+    /// The job never ran, and by the ledger's clock its date comes after this long.
+    case early(for: Duration)
+
     /// The job will not run.
     case finished(Finish)
 
@@ -56,6 +59,9 @@ package enum LedgerReply: Sendable, Hashable {
     /// There is no record.
     case absent
 
+    /// The ledger's clock shows this.
+    case time(Timestamp)
+
     /// Why a job will not run.
     package enum Finish: String, Sendable, Hashable, CustomStringConvertible {
         /// It ran to its end.
@@ -77,6 +83,7 @@ extension LedgerReply: CustomStringConvertible {
         case .suspect(let failures): "suspect \(failures)"
         case .held(let duration): "held \(duration.microsecondsRoundedUp)"
         case .waiting(let duration): "waiting \(duration.microsecondsRoundedUp)"
+        case .early(let duration): "early \(duration.microsecondsRoundedUp)"
         case .finished(let finish): "finished \(finish)"
         case .renewed: "renewed"
         case .settled: "settled"
@@ -88,6 +95,7 @@ extension LedgerReply: CustomStringConvertible {
         case .noted: "noted"
         case .replayed: "replayed"
         case .absent: "absent"
+        case .time(let time): "time \(time.microseconds)"
         }
     }
 }

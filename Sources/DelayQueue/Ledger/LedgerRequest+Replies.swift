@@ -2,18 +2,19 @@ extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
         case claim, endLease, takeTurn, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget,
-            status
+            status, time
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
             switch reply {
             case .granted: self == .claim || self == .takeTurn
-            case .ended, .suspect: self == .claim
+            case .ended, .suspect, .early: self == .claim
             case .renewed: self == .renew
             case .revoked, .running, .alreadyDone: self == .revoke
             case .forgotten: self == .forget
             case .noted: self == .noteCopies
             case .replayed: self == .replay
+            case .time: self == .time
             case .settled: self == .complete || self == .retry || self == .release || self == .bury
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.
@@ -39,6 +40,7 @@ extension LedgerRequest.Operation {
         case .revoke: .revoke
         case .forget: .forget
         case .status: .status
+        case .time: .time
         }
     }
 }

@@ -23,7 +23,10 @@ package struct LedgerRequest: Sendable, Hashable {
         /// `granted` where there is no record or the job waits no longer, and again to the owner who has the claim;
         /// `ended` where the lease of the last claim is over; `suspect` where the job may be claimed to run alone only.
         /// Else `held`, `waiting`, `finished`.
-        case claim(ClaimOwner, ClaimKind = .creating)
+        ///
+        /// - Parameter due: the job's date. A job without a record, that never ran, is not granted before it by the
+        ///   ledger's clock, but for ``LedgerRecord/earliness``: `early`. Nil leaves it to who asks.
+        case claim(ClaimOwner, ClaimKind = .creating, due: Timestamp? = nil)
 
         /// Counts that the lease of the attempt is over, after which the job waits: `waiting`. Where somebody else has
         /// counted it, or the lease is not over, the state, unchanged.
@@ -82,6 +85,9 @@ package struct LedgerRequest: Sendable, Hashable {
 
         /// Reads the state and changes nothing.
         case status
+
+        /// Asks for the ledger's time: `time`, whatever the key.
+        case time
     }
 
     /// What a claim is made for.

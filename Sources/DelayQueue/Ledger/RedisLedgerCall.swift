@@ -24,10 +24,11 @@ enum RedisLedgerCall {
                 tag: request.operation.kind.rawValue)
         }
         switch request.operation {
-        case .claim(let owner, let kind):
-            begin(.claim, arguments: 4)
+        case .claim(let owner, let kind, let due):
+            begin(.claim, arguments: 5)
             batch.append(owner.description)
             batch.append(kind.rawValue)
+            batch.append(due.map { LedgerRecord.bounded($0).microseconds } ?? 0)
             batch.append(timing.leaseAndRetention)
         case .endLease(let owner, let attempt, let delay):
             let delay = max(delay, .zero)
@@ -103,6 +104,8 @@ enum RedisLedgerCall {
             batch.append(timing.grace)
         case .status:
             begin(.status, arguments: 0)
+        case .time:
+            begin(.time, arguments: 0)
         }
         if let time { batch.append(time.microseconds) }
         batch.end()

@@ -6,7 +6,7 @@
 /// is, in this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
-    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status
+    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status, time
 
     /// What time the scripts decide by.
     enum Clock {
@@ -37,6 +37,7 @@ enum RedisLedgerScript: Int, CaseIterable {
         case .revoke: timed + Self.uniting + Self.revoking + Self.writing
         case .forget: timed + Self.uniting + Self.forgetting + Self.writing + Self.describing
         case .status: timed + Self.describing
+        case .time: clock == .server ? Self.tellingServerTime : Self.tellingArgumentTime
         }
     }
 
@@ -119,6 +120,15 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
+    private static let tellingServerTime = """
+        local time = redis.call('TIME')
+        return 'time ' .. time[1] .. string.format('%06d', time[2])
+        """
+
+    private static let tellingArgumentTime = """
+        return 'time ' .. ARGV[#ARGV]
+        """
+
     /// Writes the record, if there is one to write, and replies.
     ///
     /// A server that is full refuses to begin with `SET`, but not to go on with it after a write that needs no memory.
@@ -171,10 +181,13 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Arguments: owner, 1 to create a record or 2 for a job that is to run alone, lease in µs, retention in ms.
+    /// Arguments: owner, 1 to create a record or 2 for a job that is to run alone, date in µs, lease in µs, retention in
+    /// ms.
     private static let claiming = """
         local failed
         if not kind then
+          local rest = ARGV[3] - now
+          if rest > 100000 then return 'early ' .. string.format('%.0f', rest) end
           if ARGV[2] == '1' then attempt, failed = '1', '0' end
         elseif kind == 'claimed' then
           if owner == ARGV[1] then
@@ -191,10 +204,10 @@ enum RedisLedgerScript: Int, CaseIterable {
         end
         if failed then
           local numbers = attempt .. ' ' .. failed .. marks
-          till = string.format('%.0f', math.min(now + ARGV[3], 9007199254740992))
+          till = string.format('%.0f', math.min(now + ARGV[4], 9007199254740992))
           record = ((isAlone or ended >= 2 and ARGV[2] == '2') and '1 alone ' or '1 claimed ') .. ARGV[1] .. ' '
             .. numbers .. ' ' .. till
-          ms, reply = ARGV[4], 'granted ' .. numbers
+          ms, reply = ARGV[5], 'granted ' .. numbers
         end
 
         """

@@ -16,6 +16,8 @@ struct ConsumerMetrics: Sendable {
     let nodeOutages: Counter
     let ledgerOutages: Counter
     let lateness: Timer
+    /// By how much this machine's clock is ahead of the ledger's.
+    let clockSkew: Gauge
 
     init(queue: String) {
         let dimensions = [("queue", queue)]
@@ -33,5 +35,6 @@ struct ConsumerMetrics: Sendable {
         nodeOutages = Counter(label: "dq_node_outages_total", dimensions: dimensions)
         ledgerOutages = Counter(label: "dq_ledger_outages_total", dimensions: dimensions)
         lateness = Timer(label: "dq_job_lateness_seconds", dimensions: dimensions)
+        clockSkew = Gauge(label: "dq_clock_skew_seconds", dimensions: dimensions)
     }
 }

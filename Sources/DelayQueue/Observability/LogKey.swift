@@ -16,4 +16,5 @@ enum LogKey {
     static let lateness = "dq.lateness"
     static let mend = "dq.mend"
     static let count = "dq.count"
+    static let skew = "dq.skew"
 }

@@ -84,7 +84,8 @@ public struct Producer: Sendable {
     }
 
     private func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {
-        let results = await engine.schedule([try prepare(request, now: .now())])
+        if engine.settledTime == nil { await engine.settleTime() }
+        let results = await engine.schedule([try prepare(request, now: engine.settledTime ?? .now())])
         return try results[0].get()
     }
 
@@ -96,6 +97,7 @@ public struct Producer: Sendable {
     /// - Returns: a receipt or an error for each request, in their order. One refused job does not affect the others.
     public func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
         var results: [Result<Receipt, DelayQueueError>?] = Array(repeating: nil, count: requests.count)
+        if engine.settledTime == nil { await engine.settleTime() }
         await withTaskGroup(of: [(Int, Result<Receipt, DelayQueueError>)].self) { group in
             var rest = requests[...]
             var slicesUnderWay = 0

@@ -9,7 +9,8 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             Per node: whether it is up, its jobs by state, the copies that stand by there for jobs of other nodes \
             (standby, in any state; the tube NAME.standby), when the first ready job was due (oldest) and the first \
-            delayed one is (next), version and binlog. The exit code is 0 whatever there is to warn of.
+            delayed one is (next), version and binlog. Of the ledger also how far this machine's clock is behind or ahead \
+            of its own. The exit code is 0 whatever there is to warn of.
             """)
 
     @Flag(help: "Show it again and again until interrupted.")

@@ -46,6 +46,9 @@ extension ClusterStatus {
             parts.append("\(megabytes(used))\(limit) used")
         }
         parts.append("eviction \(answer.evictionPolicy ?? "unknown")")
+        if let skew = answer.skew {
+            parts.append("this clock \(skew.magnitudeText) \(skew < .zero ? "behind" : "ahead")")
+        }
         return PrintableText.line(parts.joined(separator: ", "))
     }
 

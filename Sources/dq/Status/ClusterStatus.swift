@@ -93,6 +93,11 @@ struct ClusterStatus: Sendable {
         if let used = answer.memoryUsed, let limit = answer.memoryLimit, limit > 0, used * 10 > limit * 8 {
             warnings.append("the ledger uses \(used * 100 / limit) % of the memory it may")
         }
+        if let skew = answer.skew, abs(skew / .seconds(1)) > FleetClock.tolerance / .seconds(1) {
+            warnings.append(
+                "this machine's clock is \(skew.magnitudeText) \(skew < .zero ? "behind" : "ahead of") the ledger's, "
+                    + "by which jobs run: set the one that is wrong")
+        }
         if let role = answer.role, role != "master" {
             warnings.append("the ledger's server is a \(role), which refuses writes")
         }

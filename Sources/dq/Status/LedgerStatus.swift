@@ -1,4 +1,5 @@
 import CommandSupport
+import DelayQueue
 import HiredisClient
 
 /// What the ledger's server says about itself.
@@ -18,6 +19,8 @@ struct LedgerStatus: Sendable {
         var evictionPolicy: String?
         var isAppendOnly: Bool?
         var role: String?
+        /// By how much this machine's clock is ahead of the server's.
+        var skew: Duration?
     }
 
     private static let timeout = Duration.seconds(2)
@@ -26,10 +29,26 @@ struct LedgerStatus: Sendable {
         let url = client.url.description
         do throws(RedisError) {
             let information = try await client.command("INFO", timeout: timeout)
-            return LedgerStatus(url: url, answer: Answer(information: information.string ?? ""))
+            var answer = Answer(information: information.string ?? "")
+            answer.skew = await skew(client)
+            return LedgerStatus(url: url, answer: answer)
         } catch {
             return LedgerStatus(url: url, problem: "\(error)")
         }
+    }
+
+    /// - Returns: nil where the server does not tell its time.
+    private static func skew(_ client: RedisClient) async -> Duration? {
+        let sentAt = Moment.now()
+        guard let reply = try? await client.command("TIME", timeout: timeout), case .array(let parts) = reply,
+            parts.count == 2, let seconds = parts[0].string.flatMap({ Int64($0) }),
+            let rest = parts[1].string.flatMap({ Int64($0) }), seconds < 1 << 33
+        else { return nil }
+        let now = Moment.now()
+        var clock = FleetClock()
+        clock.learn(
+            Timestamp(microseconds: seconds * 1_000_000 + rest), sentAt: sentAt.uptime, now: now.uptime)
+        return clock.skew(at: now)
     }
 
     var json: JSONObject {
@@ -46,6 +65,7 @@ struct LedgerStatus: Sendable {
         object.add("evictionPolicy", answer.evictionPolicy)
         object.add("appendOnly", answer.isAppendOnly)
         object.add("role", answer.role)
+        object.add("clockSkewMs", answer.skew.map { Int($0 / .milliseconds(1)) })
         return object
     }
 }
@@ -65,4 +85,9 @@ extension LedgerStatus.Answer {
         isAppendOnly = values["aof_enabled"].map { $0 == "1" }
         role = values["role"].map(String.init)
     }
+}
+
+extension Duration {
+    /// Without a sign: `3600.002s`.
+    var magnitudeText: String { "\((self < .zero ? .zero - self : self).secondsText)s" }
 }

@@ -58,7 +58,7 @@ struct ConsumerCoreFaultTests {
         world.answerLedger()
         world.core.drain(now: world.now)
         world.answerAll()
-        world.core.resume()
+        world.core.resume(now: world.now)
         world.core.setDemand(10, now: world.now)
         #expect(world.hasWork(for: 0))
     }

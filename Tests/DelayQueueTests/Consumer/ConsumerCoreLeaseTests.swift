@@ -87,7 +87,7 @@ struct ConsumerCoreLeaseTests {
         var owners: Set<ClaimOwner> = []
         for _ in 0..<40 {
             for call in world.core.ledgerCalls {
-                if case .claim(let owner, _) = call.operation { owners.insert(owner) }
+                if case .claim(let owner, _, _) = call.operation { owners.insert(owner) }
             }
             world.answerLedger()
             world.advance(by: .milliseconds(500))

@@ -138,7 +138,7 @@ struct ConsumerPolicyTests {
         let later = try CoreWorld.record("later", due: .seconds(100))
         world.answer(node: 0, reserved: [(1, later)])
         world.answer(node: 0) { if case .release = $0 { .outOfMemory } else { nil } }
-        #expect(world.sent[0] == [.release(BeanstalkJobID(1), priority: 7, delay: 99)])
+        #expect(world.sent[0] == [.release(BeanstalkJobID(1), priority: 7, delay: 60)])
         // From now on what is not due is kept here, and given back without a delay when it must go.
         world.answer(node: 0, reserved: [(2, later)])
         world.answer(node: 0)

@@ -29,6 +29,9 @@ final class CoreWorld {
         configure(&settings)
         core = ConsumerCore(settings: settings)
         core.setDemand(demand, now: now)
+        // It was told by the ledger that its clock is right, and does not ask again.
+        core.clock.learn(now.wall, sentAt: now.uptime, now: now.uptime)
+        core.timeAskedAt = Uptime(microseconds: .max / 2)
         sent = Array(repeating: [], count: nodes * 2)
         for node in addresses.indices { connect(node) }
     }
@@ -184,23 +187,27 @@ final class CoreWorld {
     // MARK: Ledger
 
     /// The ledger answers what the core has asked.
-    func answerLedger() {
+    ///
+    /// - Parameter skew: how far its clock is ahead of the consumer's.
+    func answerLedger(skew: Duration = .zero) {
         let calls = core.takeLedgerCalls()
         guard !calls.isEmpty else { return }
         let results: [Result<LedgerReply, DelayQueueError>] = calls.map { call in
             if isLedgerAway { return .failure(DelayQueueError(.ledgerUnavailable, "away")) }
-            return .success(perform(call.operation, on: call.key))
+            return .success(perform(call.operation, on: call.key, skew: skew))
         }
         core.ledgerAnswered(calls, results, sentAt: now, now: now)
         collect()
     }
 
     /// Any consumer's or producer's request.
-    func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey) -> LedgerReply {
+    func perform(
+        _ operation: LedgerRequest.Operation, on key: LedgerKey, skew: Duration = .zero
+    ) -> LedgerReply {
         var timing = LedgerTiming()
         timing.lease = core.settings.lease
         let outcome = LedgerRecord.apply(
-            LedgerRequest(key: key, operation: operation, timing: timing), to: records[key], now: now.wall)
+            LedgerRequest(key: key, operation: operation, timing: timing), to: records[key], now: now.wall + skew)
         records[key] = outcome.record
         return outcome.reply
     }
@@ -266,6 +273,11 @@ final class CoreWorld {
 
     var warnings: [ConsumerCore.Warning] {
         effects.compactMap { if case .warning(let warning, _, _, _) = $0 { warning } else { nil } }
+    }
+
+    /// What was said of clocks.
+    var changes: [FleetClock.Change] {
+        effects.compactMap { if case .clocks(let change) = $0 { change } else { nil } }
     }
 
     var foreignCount: Int {

@@ -64,8 +64,9 @@ struct CutOffTests {
             world.core.ledgerAnswered(
                 calls,
                 calls.map {
-                    $0.operation == .status
-                        ? .success(.absent) : .failure(DelayQueueError(.ledgerUnavailable, "full", isRetriable: true))
+                    $0.operation == .time
+                        ? .success(.time(world.now.wall))
+                        : .failure(DelayQueueError(.ledgerUnavailable, "full", isRetriable: true))
                 }, sentAt: world.now, now: world.now)
         }
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])

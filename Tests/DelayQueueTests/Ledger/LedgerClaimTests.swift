@@ -133,6 +133,41 @@ import Testing
     }
 
     @Test(arguments: LedgerKind.allCases)
+    func dateIsWaitedFor(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            let due = job.clock.now + .seconds(10)
+            for kind in [LedgerRequest.ClaimKind.creating, .existing, .alone] {
+                #expect(try await job.ask(.claim(job.a, kind, due: due)) == .early(for: .seconds(10)))
+            }
+            #expect(try await job.ask(.status) == .absent)
+            job.clock.advance(by: .seconds(10) - LedgerRecord.earliness - .microseconds(1))
+            #expect(
+                try await job.ask(.claim(job.a, due: due)) == .early(for: LedgerRecord.earliness + .microseconds(1)))
+            job.clock.advance(by: .microseconds(1))
+            #expect(try await job.ask(.claim(job.a, due: due)) == .granted(attempt: 1, failures: 0))
+            // A job that has a record began to run before, or may.
+            let later = job.clock.now + .seconds(3600)
+            #expect(try await job.ask(.claim(job.a, due: later)) == .granted(attempt: 1, failures: 0))
+            #expect(try await job.ask(.claim(job.b, due: later)) == .held(for: .seconds(30)))
+            _ = try await job.ask(.release(job.a, attempt: 1))
+            #expect(try await job.ask(.claim(job.b, due: later)) == .granted(attempt: 2, failures: 0))
+            _ = try await job.ask(.complete(job.b, attempt: 2, copies: 3))
+            #expect(try await job.ask(.claim(job.a, due: later)) == .finished(.done))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
+    func timeIsTold(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            #expect(try await job.ask(.time) == .time(job.clock.now))
+            _ = try await job.ask(.claim(job.a))
+            job.clock.advance(by: .microseconds(1_234_567))
+            #expect(try await job.ask(.time) == .time(job.clock.now))
+            #expect(try await job.ask(.status) == .held(for: .seconds(30) - .microseconds(1_234_567)))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
     func renewal(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
             _ = try await job.ask(.claim(job.a))

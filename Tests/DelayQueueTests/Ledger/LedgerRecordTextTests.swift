@@ -56,9 +56,11 @@ import Testing
         let replies: [LedgerReply] = [
             .granted(attempt: 1, failures: 0), .held(for: .microseconds(5)), .waiting(for: .zero), .finished(.done),
             .finished(.revoked), .finished(.dead), .renewed, .settled, .lost, .revoked, .running, .alreadyDone,
-            .forgotten, .noted, .replayed, .absent,
+            .forgotten, .noted, .replayed, .absent, .early(for: .microseconds(7)), .time(.latest),
         ]
         #expect(Set(replies.map(\.description)).count == replies.count)
+        for reply in replies { #expect(LedgerReply(parsing: reply.description) == reply) }
+        #expect(LedgerReply(parsing: "time 9007199254740993") == nil, "later than any record")
     }
 
     @Test func timingProblems() {

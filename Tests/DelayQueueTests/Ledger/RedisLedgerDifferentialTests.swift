@@ -36,10 +36,12 @@ import Testing
             if chance(5) { timing.timeToRun = .milliseconds(350_000_001) }
             let (owner, attempt) = claimant(model.records[key])
             let operation: LedgerRequest.Operation
-            switch Int.random(in: 0..<23, using: &generator) {
+            switch Int.random(in: 0..<24, using: &generator) {
             case 0...4:
                 let kind: LedgerRequest.ClaimKind = chance(8) ? .existing : chance(3) ? .alone : .creating
-                operation = .claim(chance(3) ? owner : pick(owners), kind)
+                let due =
+                    chance(2) ? now + .microseconds(pick([number(-200_000...200_000), number(0...60_000_000)])) : nil
+                operation = .claim(chance(3) ? owner : pick(owners), kind, due: due)
             case 5...6:
                 operation = .renew(owner, attempt: attempt, recreatingWith: chance(2) ? failures() : nil)
             case 7: operation = .complete(owner, attempt: attempt, copies: number(0...3))
@@ -64,6 +66,7 @@ import Testing
                     pick(owners), attempt: attempt, delay: .microseconds(number(-10...9_000_000)))
             case 22: operation = .takeTurn(chance(2) ? owner : pick(owners))
             case 16...17: operation = .noteCopies(someCopies())
+            case 18: operation = .time
             default: operation = .status
             }
             return LedgerRequest(key: key, operation: operation, timing: timing)
@@ -113,7 +116,7 @@ import Testing
             var model = Model()
             var replies: [String: Int] = [:]
 
-            for round in 0..<800 {
+            for round in 0..<1_200 {
                 let now = clock.now
                 let before = model.lifetimes
                 var requests: [LedgerRequest] = []
@@ -145,7 +148,7 @@ import Testing
                 clock.advance(by: .microseconds(source.number(0...15_000_000)))
             }
             // Nothing was left out by the choice of requests.
-            #expect(replies.count == 16, "\(replies)")
+            #expect(replies.count == 18, "\(replies)")
             await ledger.close()
         }
     }

@@ -53,6 +53,9 @@ struct ProducerWorld {
         flush()
     }
 
+    private(set) var isTimeSettled = false
+    private(set) var clockChanges: [FleetClock.Change] = []
+
     mutating func flush() {
         var generator = SystemRandomNumberGenerator()
         if core.hasGathered { core.write(health: health, now: now, using: &generator) }
@@ -61,6 +64,8 @@ struct ProducerWorld {
             case .send(let commands): sent += commands
             case .stopWaiting(let write): stopped.append(write)
             case .ask(let requests, let question): asked.append((requests, question))
+            case .timeIsSettled: isTimeSettled = true
+            case .clocks(let change): clockChanges.append(change)
             case .answer(let id, let results): answers[id] = results
             case .answerRevocation(let id, let outcome): revocations[id] = outcome
             case .nodeIsSlow(let node): slowNodes.append(node)
@@ -97,7 +102,7 @@ struct ProducerWorld {
 
     mutating func answerLedger(_ replies: Result<LedgerReply, DelayQueueError>...) {
         let question = asked.removeFirst().question
-        core.ledgerAnswered(question, replies)
+        core.ledgerAnswered(question, replies, sentAt: now, now: now)
         flush()
     }
 

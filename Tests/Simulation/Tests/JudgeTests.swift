@@ -52,9 +52,13 @@ struct JudgeTests {
         judge.answered(operation, reply, job: job, now: second * Self.second)
     }
 
-    mutating func deliver(attempt: Int = 1, at second: Int64, clock: Int64? = nil) {
-        judge.delivered(
-            job, attempt: attempt, to: 1, clock: (clock ?? second) * Self.second, now: second * Self.second)
+    mutating func deliver(attempt: Int = 1, at second: Int64) {
+        deliver(
+            attempt: attempt, clock: second * Self.second, ledgerClock: second * Self.second, now: second * Self.second)
+    }
+
+    mutating func deliver(attempt: Int = 1, clock: Int64, ledgerClock: Int64, now: Int64) {
+        judge.delivered(job, attempt: attempt, to: 1, clock: clock, ledgerClock: ledgerClock, now: now)
     }
 
     @Test mutating func `a job that runs, is completed and cleared away is as promised`() {
@@ -75,10 +79,53 @@ struct JudgeTests {
         #expect(judge.loss(of: job, copies: 0) != nil)
     }
 
-    @Test mutating func `early is early by a microsecond`() {
-        claim(a, at: 9)
-        judge.delivered(job, attempt: 1, to: 1, clock: 10 * Self.second - 1, now: 9 * Self.second)
+    @Test mutating func `early is early by a microsecond more than 100 ms, by the ledger's clock`() {
+        claim(a, at: 10)
+        let date = 10 * Self.second
+        var wrongClock = self
+        wrongClock.deliver(clock: 0, ledgerClock: date - 100_000, now: date)
+        #expect(wrongClock.judge.violation == nil, "the consumer's own clock is behind")
+        deliver(clock: 2 * date, ledgerClock: date - 100_001, now: date)
         #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `a ledger that is far behind is outvoted by the consumer and the node together`() {
+        claim(a, at: 10)
+        let date = 10 * Self.second
+        var right = self
+        right.deliver(clock: date, ledgerClock: 0, now: date)
+        #expect(right.judge.violation != nil, "it is right")
+        judge.isLedgerClockBehind = true
+        var consumerAlone = self
+        consumerAlone.deliver(clock: date, ledgerClock: 0, now: date - 4 * Self.second)
+        #expect(consumerAlone.judge.violation != nil, "no node can have had it ready")
+        var nodeAlone = self
+        nodeAlone.deliver(clock: date - 100_001, ledgerClock: 0, now: date)
+        #expect(nodeAlone.judge.violation != nil)
+        deliver(clock: date, ledgerClock: 0, now: date)
+        #expect(judge.violation == nil)
+    }
+
+    @Test mutating func `nothing is called late by one clock`() {
+        let late = 10 * Self.second + judge.retention
+        var both = self
+        both.judge.calledLate(job, clock: late, ledgerClock: late)
+        #expect(both.judge.violation == nil)
+        var consumer = self
+        consumer.judge.calledLate(job, clock: late, ledgerClock: 11 * Self.second)
+        #expect(consumer.judge.violation != nil)
+        judge.calledLate(job, clock: 11 * Self.second, ledgerClock: late)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `nothing is late that nothing holds up`() {
+        judge.latestStart = 60 * Self.second
+        claim(a, at: 69)
+        var later = self
+        deliver(at: 70)
+        #expect(judge.violation == nil)
+        later.deliver(at: 71)
+        #expect(later.judge.violation != nil)
     }
 
     @Test mutating func `nothing runs without a lease`() {
@@ -155,11 +202,13 @@ struct JudgeTests {
         judge.answered(.claim(a), .granted(attempt: 1, failures: 0), job: other, now: 22 * Self.second)
         claim(a, .alone, attempt: 3, failures: Self.twice, at: 22)
         var beside = self
-        beside.judge.delivered(other, attempt: 1, to: 1, clock: 23 * Self.second, now: 23 * Self.second)
+        beside.judge.delivered(
+            other, attempt: 1, to: 1, clock: 23 * Self.second, ledgerClock: 23 * Self.second, now: 23 * Self.second)
         beside.deliver(attempt: 3, at: 23)
         #expect(beside.judge.violation != nil)
         deliver(attempt: 3, at: 23)
-        judge.delivered(other, attempt: 1, to: 1, clock: 23 * Self.second, now: 23 * Self.second)
+        judge.delivered(
+            other, attempt: 1, to: 1, clock: 23 * Self.second, ledgerClock: 23 * Self.second, now: 23 * Self.second)
         #expect(judge.violation != nil)
     }
 
@@ -360,7 +409,7 @@ struct JudgeTests {
         claim(b, at: 11)
         deliver(at: 11)
         #expect(judge.violation == nil)
-        judge.delivered(job, attempt: 1, to: 1, clock: 0, now: 12 * Self.second)
+        deliver(clock: 0, ledgerClock: 0, now: 12 * Self.second)
         #expect(judge.violation != nil)
     }
 

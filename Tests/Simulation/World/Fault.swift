@@ -1,9 +1,9 @@
 /// What can go wrong in a ``World``, besides messages that are late; and what only few runs would show.
 package enum Fault: Int, CaseIterable, Sendable {
-    case consumerCrash, consumerPause, consumerStop, clockJump
+    case consumerCrash, consumerPause, consumerStop, clockJump, clockDisagreement
     case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
-    case ledgerAway, ledgerHang, ledgerWipe, replyLost
+    case ledgerAway, ledgerHang, ledgerWipe, ledgerClockStep, replyLost
     case kick, replay, drop, revocation
     case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
     case leadLost, deleteByName, fetch, fetchAhead

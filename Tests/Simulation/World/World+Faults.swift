@@ -20,6 +20,13 @@ extension World {
             let at = options.consumersStartAfter * Int64(random.below(2)) + random.time(50_000_000)
             after(at) { [unowned self] in happen(kind, which: which, duration: duration) }
         }
+        if options.clocks.isLedgerWrong {
+            for _ in 0..<random.below(3) {
+                after(options.consumersStartAfter + random.time(45_000_000)) { [unowned self] in
+                    happen(.ledgerClockStep, which: 0, duration: 0)
+                }
+            }
+        }
         if options.ledgerForgets {
             after(random.time(45_000_000)) { [unowned self] in happen(.ledgerWipe, which: 0, duration: 0) }
         }
@@ -34,7 +41,9 @@ extension World {
         case .consumerStop: consumers[which % consumers.count].restart(within: duration)
         case .clockJump:
             count(.clockJump)
-            consumers[which % consumers.count].setClock(ahead: random.time(2_000_000) - 1_000_000)
+            consumers[which % consumers.count].setClock(
+                ahead: options.clocks.areConsumersWrong && random.chance(2)
+                    ? options.wrongConsumerClock(using: &random) : random.time(2_000_000) - 1_000_000)
         case .producerCrash: producer?.crash(for: duration)
         case .producerClose: producer?.close(within: min(duration, 5_000_000))
         case .producerPause: producer?.pause(for: duration)
@@ -71,13 +80,19 @@ extension World {
             note("ledger is back, empty")
             for job in ledger.wipe(now: now) { judge.wiped(job) }
             judge.wipedTurn()
+        case .ledgerClockStep:
+            count(.ledgerClockStep)
+            let step = random.time(200_000_000) - 100_000_000
+            note("the ledger's clock is set by \(step) µs")
+            for job in ledger.stepClock(by: step, now: now) { judge.ledgerClockStepped(job) }
+            judge.wipedTurn()
         case .kick:
             count(.kick)
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
-        case .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost, .deleteByName, .fetch,
-            .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
+        case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
+            .deleteByName, .fetch, .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
             break
         }
     }

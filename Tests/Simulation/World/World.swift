@@ -31,6 +31,8 @@ package final class World {
     let nodes: [SimulatedNode]
     let addresses: [BeanstalkNode]
     let ledger: SimulatedLedger
+    let consumerHosts: [Host]
+    let producerHost = Host()
     var gates: [NodeGate] = []
     var consumers: [SimulatedConsumer] = []
     var producer: SimulatedProducer?
@@ -71,11 +73,25 @@ package final class World {
         addresses = (0..<options.nodes).map {
             BeanstalkNode(address: .hostname("node", port: 11300 + $0), tube: .default)
         }
-        ledger = SimulatedLedger(clockOffset: random.time(6_000_000) - 3_000_000)
+        ledger = SimulatedLedger(clock: options.ledgerClock)
+        consumerHosts = (0..<options.consumers).map { _ in Host() }
+        for host in consumerHosts { host.clock = options.consumerClock(using: &random) }
+        producerHost.clock = options.producerClock
         judge = Judge(
             timing: WorldOptions.timing, isAtMostOnce: options.isAtMostOnce, latePolicy: options.latePolicy)
-        judge.isQuiet = options.faults == 0 && !options.ledgerForgets
+        judge.isQuiet = options.faults == 0 && !options.ledgerForgets && options.clocks == .none
         poisonLeft = options.hasPoison ? 2 : 0
+        judge.drift = options.ledgerClock.drift == 0 ? 0 : 20_000
+        judge.mayMissLateness = options.clocks.isLedgerWrong || options.clocks.areConsumersWrong
+        // A copy is ready a second ahead, and held for two.
+        judge.isLedgerClockBehind = options.clocks.isLedgerWrong || options.ledgerClock.offset < -900_000
+        judge.isProducerAhead = options.producerClock.offset > 0
+        if options.faults == 0, !options.isBusy, !options.hasPoison, options.consumersStartAfter == 0,
+            options.clocks != .all
+        {
+            // Producers are a minute slow; a ledger that is behind is believed for one, and again after each step.
+            judge.latestStart = options.clocks.isLedgerWrong ? 130_000_000 : 80_000_000
+        }
         self.random = random
         gates = nodes.map { NodeGate(server: $0, world: self) }
         consumers = (0..<options.consumers).map { SimulatedConsumer(index: $0, world: self) }

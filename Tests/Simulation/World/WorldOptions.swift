@@ -21,6 +21,10 @@ struct WorldOptions {
     var hasForeignRecord = false
     /// Some jobs end their process, until they are dead.
     var hasPoison = false
+    var clocks = WrongClocks.none
+    /// Up to 3 s off where it is not wrong.
+    var ledgerClock = SimulatedClock()
+    var producerClock = SimulatedClock()
     /// Faults come for a minute from when consumers start; then the world is left alone.
     static let troubleLasts: Int64 = 60_000_000
     /// So long after the trouble everything must have come to rest.
@@ -47,6 +51,38 @@ struct WorldOptions {
         copyMode = random.chance(4) ? .together : .standby
         hasPoison = random.chance(4)
         if hasPoison, random.chance(3) { faults = 0 }
+        chooseClocks(using: &random)
+    }
+
+    private mutating func chooseClocks(using random: inout SeededGenerator) {
+        ledgerClock.offset = random.time(6_000_000) - 3_000_000
+        guard random.chance(3) else { return }
+        clocks = WrongClocks.allCases[random.below(WrongClocks.allCases.count)]
+        // Each new process believes such a ledger for a minute again, and the world ends some time.
+        if clocks.isLedgerWrong { hasPoison = false }
+        if clocks != .none, random.chance(2) { faults = 0 }
+        if clocks.isProducerWrong {
+            // One that is slow and cannot ask writes jobs that are late by as much, and the world ends some time.
+            producerClock.offset = random.chance(3) ? -60_000_000 : abs(random.wrongClock())
+            producerClock.drift = random.drift()
+        }
+        if clocks.isLedgerWrong {
+            ledgerClock.offset = random.wrongClock()
+            ledgerClock.drift = random.drift()
+            // Producers follow it, and where it is behind their jobs are late by as much.
+            if ledgerClock.offset < 0 { producerHasLedger = false }
+        }
+    }
+
+    func consumerClock(using random: inout SeededGenerator) -> SimulatedClock {
+        guard clocks.areConsumersWrong, random.chance(2) else { return SimulatedClock() }
+        return SimulatedClock(offset: wrongConsumerClock(using: &random), drift: random.drift())
+    }
+
+    func wrongConsumerClock(using random: inout SeededGenerator) -> Int64 {
+        let offset = random.wrongClock()
+        // Where the ledger is behind too, nobody would call a job due.
+        return ledgerClock.offset < -3_000_000 ? abs(offset) : offset
     }
 
     /// Short enough that every limit is reached within a run, and in the proportions of the defaults.
@@ -61,7 +97,24 @@ struct WorldOptions {
     }()
 }
 
+/// Whose clocks are set wrong, by an hour or by more days than records last.
+enum WrongClocks: CaseIterable {
+    case none, consumers, producer, ledger, all
+
+    var areConsumersWrong: Bool { self == .consumers || self == .all }
+    var isProducerWrong: Bool { self == .producer || self == .all }
+    var isLedgerWrong: Bool { self == .ledger || self == .all }
+}
+
 extension SeededGenerator {
+    mutating func wrongClock() -> Int64 {
+        let lengths: [Int64] = [60_000_000, 3_600_000_000, 8 * 86_400_000_000]
+        return lengths[below(3)] * (chance(2) ? 1 : -1)
+    }
+
+    /// In parts of a million.
+    mutating func drift() -> Int64 { time(200) - 100 }
+
     mutating func below(_ limit: Int) -> Int {
         Int(truncatingIfNeeded: (next() >> 33) % UInt64(max(limit, 1)))
     }

@@ -173,7 +173,7 @@ extension ConsumerCore {
     /// Whether a standby that was never given back is to be taken now.
     private func isDueSoon(_ record: JobRecord, now: Moment) -> Bool {
         guard record.role.isStandby, let fireTime = record.fireTime else { return false }
-        let wait = now.wall.duration(to: fireTime)
+        let wait = clock.time(now).duration(to: fireTime)
         return wait <= settings.holdHorizon && wait > .zero - .seconds(StandbyDelay.seconds)
     }
 

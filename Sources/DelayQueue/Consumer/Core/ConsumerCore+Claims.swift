@@ -7,7 +7,7 @@ extension ConsumerCore {
     /// Claims a held job whose time has come, if the application will take it soon and its reservation is certain.
     mutating func claimIfDue(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id] else { return }
-        let readiness = job.readiness(now: now)
+        let readiness = job.readiness(at: clock.time(now), now: now.uptime)
         guard readiness != .notNow else { return }
         // The suspect is claimed once nothing else runs here.
         if isRunningAlone, solo?.job == id { return }
@@ -29,10 +29,11 @@ extension ConsumerCore {
     }
 
     mutating func claim(_ id: HeldJobID, _ kind: LedgerRequest.ClaimKind) {
+        guard let job = jobs[id] else { return }
         // A claim whose answer was lost is repeated under its owner, and is then granted again if it was before.
-        let owner = jobs[id]?.unansweredOwner ?? makeOwner()
+        let owner = job.unansweredOwner ?? makeOwner()
         jobs.enter(.claiming(owner: owner), id)
-        ask(.claim(owner, kind), id)
+        ask(.claim(owner, kind, due: job.isDueByOwnClock ? nil : job.fireTime), id)
     }
 
     mutating func touchAll(of id: HeldJobID) {
@@ -66,6 +67,8 @@ extension ConsumerCore {
             park(id, for: parkDelay(tries: tries, leaseRemaining: remaining), tries: tries + 1, now: now)
         case .success(.waiting(let remaining)):
             wait(id, for: remaining, now: now)
+        case .success(.early(let remaining)):
+            waitForDate(id, for: remaining, now: now)
         case .success(.finished(.done)), .success(.finished(.revoked)):
             deleteCopies(of: id, now: now)
         case .success(.finished(.dead)):
@@ -138,7 +141,7 @@ extension ConsumerCore {
         // Its lead waits elsewhere for the same time, and is to run then, unless it may be out of reach.
         let isStandbyOnly = !isAnyNodeInDoubt && job.copies.allSatisfy(\.isStandby)
         let remaining = isStandbyOnly ? remaining + .seconds(StandbyDelay.seconds) : remaining
-        job.due = now.wall + remaining
+        job.due = clock.time(now) + remaining
         if isDraining || isRunningAlone || remaining > holdLimit {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else {

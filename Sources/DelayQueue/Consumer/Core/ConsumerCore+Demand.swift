@@ -8,7 +8,7 @@ extension ConsumerCore {
     package mutating func setDemand(_ demand: Int, now: Moment) {
         self.demand = max(0, demand)
         while unmetDemand > 0, let id = jobs.popQueued(), let job = jobs[id] {
-            if job.due > now.wall {
+            if job.due > clock.time(now) {
                 // The clock was set back.
                 dueHeap.insert(DueJob(due: job.due, job: id))
             } else {

@@ -3,10 +3,12 @@ import Beanstalk
 // A late job is one whose ledger record, if it ever had one, may have run out by now, so that nobody can tell whether
 // it ran before.
 extension ConsumerCore {
-    /// Whether the record of this job may have run out since it was done.
+    /// Whether the record of this job may have run out since it was done: both this machine's clock and the fleet's say
+    /// so, as one of them may be wrong by any time.
     func isLateBeyondRetention(_ record: JobContents, now: Moment) -> Bool {
         let limit = record.copies == 0 ? latestOfUnknownCopies : latestOfKnownCopies
-        let (lateness, overflow) = now.wall.microseconds.subtractingReportingOverflow(record.fireTime.microseconds)
+        let (lateness, overflow) = min(now.wall, clock.time(now)).microseconds
+            .subtractingReportingOverflow(record.fireTime.microseconds)
         return overflow || lateness > limit
     }
 
@@ -21,13 +23,18 @@ extension ConsumerCore {
     mutating func metNoRecord(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id], let copy = job.copies.first(where: { $0.isFresh(now.uptime) }) ?? job.copies.first
         else { return }
+        guard clock.hasEstimate, isLateBeyondRetention(job.shared, now: now) else {
+            // The ledger has not told its time yet, or has since the claim, and this machine's clock was wrong.
+            park(id, for: .milliseconds(clock.hasEstimate ? 0 : 500), now: now)
+            return
+        }
         guard settings.latePolicy == .deliver else {
             // A person who kicks a copy wants it to run.
             jobs.enter(.inspecting(copy: copy.id, link: copy.link), id)
             send(.inspect(copy.id), to: copy.link, for: id)
             return
         }
-        effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), .deliver))
+        effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: clock.time(now)), .deliver))
         jobs[id]?.mayRunWithoutRecord = true
         jobs.enter(.holding, id)
         claimIfDue(id, now: now)
@@ -44,7 +51,7 @@ extension ConsumerCore {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: link, for: nil)
             case .discard: send(.delete(copy, index: nil), to: link, for: nil)
             }
-            effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: now.wall), settings.latePolicy))
+            effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: clock.time(now)), settings.latePolicy))
         }
         if jobs[id]?.copies.isEmpty ?? true { jobs.remove(id) } else { claimIfDue(id, now: now) }
     }

@@ -49,12 +49,12 @@ extension ConsumerCore {
         }
     }
 
-    /// Asks the ledger something that changes nothing.
-    mutating func askForLedger() {
+    /// Asks the ledger something that changes nothing: its time.
+    mutating func askForLedger(now: Moment) {
         guard !isLedgerProbed else { return }
         isLedgerProbed = true
-        let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
-        ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .status))
+        timeAskedAt = nil
+        askTime(now: now)
     }
 
     mutating func ledgerProbed(isAnswering: Bool, now: Moment) {
@@ -63,7 +63,8 @@ extension ConsumerCore {
         isLedgerAnswering = true
         // Where it comes to nothing, it is asked again.
         ledgerRetryAt = now.uptime + ledgerRetryDelay
-        guard let next = jobs.first(where: { $0.job.isParked && solo?.job != $0.id && $0.job.due <= now.wall }) else {
+        let time = clock.time(now)
+        guard let next = jobs.first(where: { $0.job.isParked && solo?.job != $0.id && $0.job.due <= time }) else {
             return
         }
         jobs.enter(.holding, next.id)

@@ -147,6 +147,8 @@ extension ConsumerCore {
         if isLost {
             lost(link: link, unanswered: Array(batch.calls.dropFirst(replies.count)), now: now)
         }
+        // A consumer that waits for jobs looks at the clock as well.
+        if batch.block != nil { askTime(now: now) }
         return isRefusedWait(batch, link: link, replies.last, after: now.uptime - sentAt.uptime)
             ? Self.pauseAfterRefusedWait : nil
     }
@@ -227,24 +229,30 @@ extension ConsumerCore {
             return
         }
         if isCutOff(now), !isLedgerAnswering {
-            let delay = PutDelay.releaseSeconds(until: fireTime, now: now.wall)
-            send(.release(id, priority: copy.priority, delay: delay), to: link, for: nil)
+            send(
+                .release(id, priority: copy.priority, delay: earlyDelay(until: fireTime, now: now)), to: link, for: nil)
             return
         }
-        let remaining = now.wall.duration(to: fireTime)
-        if remaining > holdLimit, !links[link].isDegraded {
-            let untilDue = PutDelay.releaseSeconds(until: fireTime, now: now.wall)
-            let delay = copy.isStandby ? StandbyDelay.after(untilDue) : untilDue
-            send(.release(id, priority: copy.priority, delay: delay), to: link, for: nil)
-            return
+        let time = clock.time(now)
+        var due = fireTime
+        if time.duration(to: due) > holdLimit {
+            if isLedgerOutvoted(of: fireTime, now: now) {
+                due = due + now.wall.duration(to: time)
+            } else if !links[link].isDegraded {
+                let untilDue = earlyDelay(until: fireTime, now: now)
+                let delay = copy.isStandby ? StandbyDelay.after(untilDue) : untilDue
+                send(.release(id, priority: copy.priority, delay: delay), to: link, for: nil)
+                return
+            }
         }
         pace.step(now)
         let shared = JobContents(name: name, queue: settings.queue, record: record, fireTime: fireTime)
-        let heldID = jobs.insert(shared, copy, due: fireTime)
+        let heldID = jobs.insert(shared, copy, due: due)
+        if due != fireTime { jobs[heldID]?.isDueByOwnClock = true }
         note(summary.role, of: heldID)
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
-        if remaining > .zero {
-            dueHeap.insert(DueJob(due: fireTime, job: heldID))
+        if due > time {
+            dueHeap.insert(DueJob(due: due, job: heldID))
         } else {
             claimIfDue(heldID, now: now)
         }
@@ -275,9 +283,9 @@ extension ConsumerCore {
 
     /// A job that waits with standbys only does so for longer than its lead would, where that may come; here it is.
     private mutating func leadJoined(_ id: HeldJobID, _ copy: HeldCopy, now: Moment) {
-        guard let job = jobs[id], case .holding = job.phase, !copy.isStandby,
+        guard let job = jobs[id], case .holding = job.phase, !copy.isStandby, !job.isDueByOwnClock,
             job.copies.count(where: { !$0.isStandby }) == 1,
-            job.due > now.wall
+            job.due > clock.time(now)
         else { return }
         job.due = max(job.fireTime, job.due + (.zero - .seconds(StandbyDelay.seconds)))
         dueHeap.insert(DueJob(due: job.due, job: id))

@@ -65,9 +65,11 @@ extension ConsumerCore {
         var isAway = false
         for index in 0..<min(calls.count, results.count) {
             switch results[index] {
-            case .success:
+            case .success(.time(let time)):
                 // That nothing was changed does not show that something can be.
-                if ledgerFailures == 0 || calls[index].operation != .status { isReached = true }
+                if ledgerFailures == 0 { isReached = true }
+                timeTold(time, sentAt: sentAt, now: now)
+            case .success: isReached = true
             case .failure(let error):
                 let call = calls[index]
                 // A login may well be confined to this library's keys: then only go-queue's records cannot be run.
@@ -80,19 +82,21 @@ extension ConsumerCore {
         if isReached { ledgerIsReached() } else if isAway { ledgerIsAway(askedAt: sentAt, now: now) }
         for (call, result) in zip(calls, results) {
             switch call.operation {
-            case .claim(let owner, _), .endLease(let owner, _, _):
+            case .claim(let owner, _, _), .endLease(let owner, _, _):
                 claimAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .takeTurn(let owner):
                 turnAnswered(owner, result, sentAt: sentAt, now: now)
-            case .status:
-                ledgerProbed(isAnswering: (try? result.get()) != nil, now: now)
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
             case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
             case .bury(let owner, _, let report):
                 settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
-            case .forget, .noteCopies, .replay, .revoke:
+            case .time:
+                let isAnswering = (try? result.get()) != nil
+                if !isAnswering { timeNotTold(now: now) }
+                ledgerProbed(isAnswering: isAnswering, now: now)
+            case .forget, .noteCopies, .replay, .revoke, .status:
                 // Nothing is done about failures here. A failed forget only keeps a record for longer, and the ledger
                 // is told where a dead job's copy lies when that copy comes back the next time.
                 break
@@ -161,7 +165,7 @@ extension ConsumerCore {
     /// A job to be run again after a delay: short waits are held here, long ones go back to the nodes.
     private mutating func hold(_ id: HeldJobID, for delay: Duration, now: Moment) {
         guard let job = jobs[id] else { return }
-        job.due = now.wall + delay
+        job.due = clock.time(now) + delay
         jobs.enter(.holding, id)
         guard !job.copies.isEmpty else {
             if delay > settings.holdHorizon { jobs.remove(id) } else { fetchStandby(of: id) }

@@ -6,7 +6,8 @@ extension ConsumerCore {
 
     /// Whatever is due by now: held jobs, parked copies, heartbeats.
     package mutating func tick(now: Moment) {
-        while let next = dueHeap.min, next.due <= now.wall {
+        let time = clock.time(now)
+        while let next = dueHeap.min, next.due <= time {
             dueHeap.removeMin()
             claimIfDue(next.job, now: now)
         }
@@ -21,10 +22,11 @@ extension ConsumerCore {
         look(now: now)
         if let retry = ledgerRetryAt, retry <= now.uptime {
             ledgerRetryAt = nil
-            if !isDraining { askForLedger() }
+            if !isDraining { askForLedger(now: now) }
         }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             beat(now: now)
+            askTime(now: now)
             dropExpired(now.uptime, now: now)
             nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + heartbeatInterval
         }
@@ -33,7 +35,7 @@ extension ConsumerCore {
     /// How long until ``tick(now:)`` has something to do; nil while nothing is held.
     package func timeUntilTick(now: Moment) -> Duration? {
         var wait: Duration?
-        if let next = dueHeap.min { wait = max(now.wall.duration(to: next.due), .zero) }
+        if let next = dueHeap.min { wait = max(clock.time(now).duration(to: next.due), .zero) }
         let ledgerRetry = isDraining ? nil : ledgerRetryAt
         for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 })
         {
@@ -57,7 +59,7 @@ extension ConsumerCore {
             askAgain(id, now: now)
         case .parked:
             jobs.enter(.holding, id)
-            if job.due > now.wall {
+            if job.due > clock.time(now) {
                 // The clock was set back.
                 dueHeap.insert(DueJob(due: job.due, job: id))
             } else {

@@ -84,6 +84,10 @@ package struct ConsumerCore: ~Copyable {
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
         case warning(Warning, JobID?, node: Int?, DelayQueueError?)
+        /// The ledger told its time; the wall clock is ahead of it by so much.
+        case timeTold(skew: Duration)
+        /// The wall clock and the ledger's do not agree, or agree again.
+        case clocks(FleetClock.Change)
     }
 
     /// What somebody should know of, as the log words it.
@@ -127,6 +131,10 @@ package struct ConsumerCore: ~Copyable {
     var links: [Link]
     var jobs: HeldJobs
     var finishedJobs = FinishedJobs()
+    /// By which it is decided what is due.
+    package var clock = FleetClock()
+    /// When the ledger was asked for its time.
+    var timeAskedAt: Uptime?
     var dueHeap: Heap<DueJob> = []
     var lastDelivery: Uptime?
     var pace: GatheringPace
@@ -207,7 +215,7 @@ package struct ConsumerCore: ~Copyable {
     }
 
     /// Begins to reserve, and asks the ledger something at once: a wrong password is to be known before the first job.
-    package mutating func resume() {
+    package mutating func resume(now: Moment) {
         isDraining = false
         ledgerIsReached()
         for link in links.indices {
@@ -215,7 +223,7 @@ package struct ConsumerCore: ~Copyable {
             links[link].isBehind = false
         }
         isLedgerProbed = false
-        askForLedger()
+        askForLedger(now: now)
     }
 
     /// Nothing is held, and nothing is on its way.
@@ -269,7 +277,7 @@ package struct ConsumerCore: ~Copyable {
     }
 
     func secondsUntilDue(_ job: HeldJob, now: Moment) -> UInt32 {
-        PutDelay.releaseSeconds(until: job.due, now: now.wall)
+        PutDelay.releaseSeconds(until: job.due, now: clock.time(now))
     }
 
     /// Gives every copy of a job back to its node and lets go of the job.

@@ -10,10 +10,11 @@ extension HeldJob {
         case stale
     }
 
-    func readiness(now: Moment) -> Readiness {
+    /// - Parameter time: by the fleet's clock.
+    func readiness(at time: Timestamp, now: Uptime) -> Readiness {
         // Where no copy is left one of them is on its way, or the job is let go of.
-        guard case .holding = phase, due <= now.wall, !copies.isEmpty else { return .notNow }
-        return hasFreshCopy(now.uptime) ? .ready : .stale
+        guard case .holding = phase, due <= time, !copies.isEmpty else { return .notNow }
+        return hasFreshCopy(now) ? .ready : .stale
     }
 
     func hasFreshCopy(_ now: Uptime) -> Bool {

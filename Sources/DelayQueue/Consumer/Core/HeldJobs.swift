@@ -11,7 +11,7 @@ final class HeldJob {
     fileprivate(set) var phase = HeldPhase.holding
     /// Due, and waiting for the application to want one more.
     fileprivate(set) var isQueued = false
-    /// When it may be claimed, by the wall clock: the fire date, or the end of a wait the ledger told of.
+    /// When it may be claimed, by the fleet's clock: the fire date, or the end of a wait the ledger told of.
     var due: Timestamp
     /// When it is to be looked at again; alarms for other instants are of what it waited for before.
     var alarmAt: Uptime?
@@ -27,6 +27,8 @@ final class HeldJob {
     var standbysTried = 0
     /// The ledger said that it may be a job that ends its process.
     var isSuspect = false
+    /// Whether the ledger's clock, which is far behind, is not asked about its date.
+    var isDueByOwnClock = false
     /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 

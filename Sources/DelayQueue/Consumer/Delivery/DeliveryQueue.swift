@@ -18,6 +18,7 @@ final class DeliveryQueue: Sendable {
         var lastWaiter: UInt64 = 0
         var ending: Ending?
         var meter = DemandMeter()
+        var clock = FleetClock()
         var lastTaken = Uptime(microseconds: 0)
     }
 
@@ -75,7 +76,7 @@ final class DeliveryQueue: Sendable {
 
     private static func take(from state: inout State, now: Moment) -> Taken {
         while let job = state.ready.popFirst() {
-            guard job.handle.deliver(at: now.wall) else { continue }
+            guard job.handle.deliver(at: state.clock.time(now)) else { continue }
             state.meter.took(now: now.uptime)
             state.lastTaken = now.uptime
             return .job(job, refill: state.ready.count <= state.meter.horizon(now: now.uptime) / 2)
@@ -117,6 +118,11 @@ final class DeliveryQueue: Sendable {
 
     // MARK: Engine
 
+    /// By this clock jobs are told how late they are.
+    func setClock(_ clock: FleetClock) {
+        state.withLockedValue { $0.clock = clock }
+    }
+
     /// Hands jobs over, first to the tasks that wait.
     func push(_ jobs: [Job]) {
         let now = Moment.now()
@@ -127,7 +133,9 @@ final class DeliveryQueue: Sendable {
                     state.ready.append(job)
                     continue
                 }
-                guard job.handle.deliver(at: now.wall), let next = state.waiters.popFirst() else { continue }
+                guard job.handle.deliver(at: state.clock.time(now)), let next = state.waiters.popFirst() else {
+                    continue
+                }
                 state.meter.took(now: now.uptime)
                 state.lastTaken = now.uptime
                 served.append((next.waiter, job))

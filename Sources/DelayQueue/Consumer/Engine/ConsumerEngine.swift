@@ -236,6 +236,11 @@ actor ConsumerEngine {
                 hasFinished = true
                 deliveries.end(throwing: error)
                 core.drain(now: .now())
+            case .timeTold(let skew):
+                metrics.clockSkew.record(skew / .seconds(1))
+                deliveries.setClock(core.clock)
+            case .clocks(let change):
+                change.log(to: logger)
             case .warning(let warning, let job, let node, let error):
                 var metadata: Logger.Metadata = [:]
                 if let job { metadata[LogKey.job] = "\(job)" }
@@ -246,7 +251,7 @@ actor ConsumerEngine {
         }
         if !jobs.isEmpty {
             metrics.delivered.increment(by: jobs.count)
-            let now = Timestamp.now()
+            let now = core.clock.time(.now())
             for job in jobs { metrics.lateness.record(duration: job.handle.fireTime.duration(to: now)) }
             deliveries.push(jobs)
         }
@@ -314,7 +319,7 @@ actor ConsumerEngine {
     // MARK: Life
 
     private func start() {
-        if runner == nil || core.isDraining { core.resume() }
+        if runner == nil || core.isDraining { core.resume(now: .now()) }
         if runner != nil {
             if isEnding { mustRestart = true }
             return

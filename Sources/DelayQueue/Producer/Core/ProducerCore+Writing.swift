@@ -104,7 +104,7 @@ extension ProducerCore {
         let puts = puts.map { place in
             let job = write.entries[place.job].job
             // Checked when the job was prepared; the delay has only become shorter since.
-            let delay = (try? PutDelay.seconds(until: job.fireTime, now: now.wall)) ?? 0
+            let delay = (try? PutDelay.seconds(until: job.fireTime, now: clock.time(now))) ?? 0
             let leadNode = tube == .main ? node : write.fanOut.leadNode(of: place.job)
             let role = write.fanOut.role(of: place, leadOn: leadNode.flatMap { generations[$0]?.serverID })
             return NodeCommands.Put(

@@ -22,8 +22,12 @@ package struct ProducerCore {
         /// End the waits for a write's puts. They are answered with what has come by now; replies that still come are
         /// told by ``arrivedLate(_:at:_:)``.
         case stopWaiting(WriteID)
-        /// Ask the ledger, and answer by ``ledgerAnswered(_:_:)``.
+        /// Ask the ledger, and answer by ``ledgerAnswered(_:_:sentAt:now:)``.
         case ask([LedgerRequest], Question)
+        /// The time is known as well as it can be, for now.
+        case timeIsSettled
+        /// The wall clock and the ledger's do not agree, or agree again.
+        case clocks(FleetClock.Change)
         case answer(CallID, [Result<Receipt, DelayQueueError>])
         case answerRevocation(CallID, Result<RevokeOutcome, DelayQueueError>)
         /// The node is not waited for until it answers.
@@ -36,6 +40,8 @@ package struct ProducerCore {
         /// Whether the jobs of ids that may have been used before are done, revoked or dead.
         case ids(CallID)
         case removal(RemovalID)
+        /// What time it is. Nobody waits for the answer when the producer is closed.
+        case time
     }
 
     struct Call {
@@ -75,6 +81,12 @@ package struct ProducerCore {
     var generations: [ConnectionGeneration?]
     /// Graces in the order they end, numbered for each write.
     private var graces: Deque<(end: Uptime, write: WriteID, number: Int)> = []
+    /// By which dates and delays are reckoned.
+    package private(set) var clock = FleetClock()
+    private var nextTimeRequest: Uptime?
+    /// Until then callers wait for the ledger to tell its time; nil before the first of them, and once it is settled.
+    private var timeWaitEnds: Uptime?
+    private var isTimeSettled = false
     private(set) var isClosed = false
     private var lastID: UInt64 = 0
     var actions: [Action] = []
@@ -150,12 +162,56 @@ package struct ProducerCore {
     /// Takes no more calls; those under way go on.
     package mutating func close() {
         isClosed = true
+        timeSettled()
+    }
+
+    // MARK: The time
+
+    /// How long the first callers wait for the ledger's time, and how often it is asked for.
+    private static let timeWait = Duration.milliseconds(250)
+    private static let timeIntervals = (afterAnswer: Duration.seconds(60), afterFailure: Duration.seconds(5))
+
+    /// A caller is about to reckon with the time.
+    ///
+    /// - Returns: whether it is known as well as it can be; else ``Action/timeIsSettled`` will say when.
+    package mutating func settleTime(now: Moment) -> Bool {
+        if isTimeSettled || !hasLedger || isClosed { return true }
+        if timeWaitEnds == nil {
+            timeWaitEnds = now.uptime + Self.timeWait
+            askTime(now: now)
+        }
+        return false
+    }
+
+    private mutating func askTime(now: Moment) {
+        nextTimeRequest = now.uptime + Self.timeIntervals.afterAnswer
+        let key = LedgerKey(queue: queue, id: JobID(unchecked: "-"))
+        actions.append(
+            .ask([LedgerRequest(key: key, operation: .time, timing: configuration.timing)], .time))
+    }
+
+    private mutating func timeAnswered(_ result: Result<LedgerReply, DelayQueueError>?, sentAt: Moment, now: Moment) {
+        if case .success(.time(let time))? = result {
+            clock.learn(time, sentAt: sentAt.uptime, now: now.uptime)
+            if let change = clock.compare(now) { actions.append(.clocks(change)) }
+        } else {
+            nextTimeRequest = now.uptime + Self.timeIntervals.afterFailure
+        }
+        timeSettled()
+    }
+
+    private mutating func timeSettled() {
+        timeWaitEnds = nil
+        if !isTimeSettled { actions.append(.timeIsSettled) }
+        isTimeSettled = true
     }
 
     // MARK: The ledger
 
     /// - Parameter results: a reply for each request, in its place.
-    package mutating func ledgerAnswered(_ question: Question, _ results: [Result<LedgerReply, DelayQueueError>]) {
+    package mutating func ledgerAnswered(
+        _ question: Question, _ results: [Result<LedgerReply, DelayQueueError>], sentAt: Moment, now: Moment
+    ) {
         var results = results
         if isClosed {
             // Only closing the producer has ended these waits, so that is what the callers are told.
@@ -168,6 +224,7 @@ package struct ProducerCore {
         switch question {
         case .ids(let call): idsAnswered(call, results)
         case .removal(let removal): removalAnswered(removal, results)
+        case .time: timeAnswered(results.first, sentAt: sentAt, now: now)
         }
     }
 
@@ -222,6 +279,7 @@ package struct ProducerCore {
     package mutating func write(
         health: [NodeChoice.Health], now: Moment, using generator: inout some RandomNumberGenerator
     ) {
+        if let next = nextTimeRequest, next <= now.uptime { askTime(now: now) }
         let waiting = gathered
         gathered.removeAll(keepingCapacity: true)
         var health = health
@@ -253,10 +311,12 @@ package struct ProducerCore {
     /// When ``tick(now:)`` is to come; nil where nothing waits for a time.
     package mutating func nextTick() -> Uptime? {
         while let grace = graces.first, writes[grace.write]?.fanOut.graceNumber != grace.number { graces.removeFirst() }
-        return graces.first?.end
+        guard let end = timeWaitEnds else { return graces.first?.end }
+        return min(end, graces.first?.end ?? end)
     }
 
     package mutating func tick(now: Moment) {
+        if let end = timeWaitEnds, end <= now.uptime { timeSettled() }
         while let grace = graces.first, grace.end <= now.uptime {
             graces.removeFirst()
             if writes[grace.write]?.fanOut.graceNumber == grace.number { graceOver(grace.write, now: now) }

@@ -1,5 +1,6 @@
 import Beanstalk
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import PipelinedTransport
@@ -18,6 +19,7 @@ actor ProducerEngine {
         case cancel(ProducerCore.CallID)
         case revoke(
             ProducerCore.CallID, Receipt, CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>)
+        case settleTime(CheckedContinuation<Void, Never>)
     }
 
     nonisolated let unownedExecutor: UnownedSerialExecutor
@@ -31,6 +33,8 @@ actor ProducerEngine {
     /// Whether jobs go to both tubes of each node.
     private nonisolated let choosesTube: Bool
     private nonisolated let logger: Logger
+    /// The core's clock, as callers see it; nil until it is settled.
+    private nonisolated let settledClock: NIOLockedValueBox<FleetClock?>
 
     private var core: ProducerCore
     private var callers: [ProducerCore.CallID: CheckedContinuation<Results, Never>] = [:]
@@ -39,8 +43,11 @@ actor ProducerEngine {
     /// The tasks that wait for nodes or the ledger; for puts with the write they are of.
     private var tasks: [UInt64: (task: Task<Void, Never>, write: ProducerCore.WriteID?)] = [:]
     private var lastTask: UInt64 = 0
+    /// The one that asks the ledger for its time.
+    private var timeTask: UInt64 = 0
     /// Puts that wait for an answer without a task.
     private var posted: [(write: ProducerCore.WriteID, tube: CopyTube, node: Int, id: UInt64)] = []
+    private var timeWaiters: [CheckedContinuation<Void, Never>] = []
     private var timer = TickTimer()
     private var closers: [CheckedContinuation<Void, Never>] = []
     /// Closing has reached its limit, and nothing is waited for any more.
@@ -64,11 +71,22 @@ actor ProducerEngine {
         self.metrics = ProducerMetrics(queue: "\(queue)")
         self.choosesTube = configuration.copyMode == .standby
         self.logger = logger
+        self.settledClock = NIOLockedValueBox(ledger == nil ? FleetClock() : nil)
         self.core = ProducerCore(
             nodes: nodes, queue: queue, configuration: configuration, hasLedger: ledger != nil)
     }
 
     // MARK: From any thread
+
+    /// The time by which dates and delays are reckoned; nil while it should be waited for with ``settleTime()``.
+    nonisolated var settledTime: Timestamp? {
+        settledClock.withLockedValue { $0?.time(.now()) }
+    }
+
+    /// Waits, not for long, until the ledger has told its time.
+    nonisolated func settleTime() async {
+        await withCheckedContinuation { waiter in post(.settleTime(waiter)) }
+    }
 
     /// Writes jobs, as many as ``WriteSize`` allows.
     ///
@@ -118,6 +136,8 @@ actor ProducerEngine {
             case .revoke(let id, let receipt, let waiter):
                 revokers[id] = waiter
                 core.revoke(id, receipt)
+            case .settleTime(let waiter):
+                if core.settleTime(now: now) { waiter.resume() } else { timeWaiters.append(waiter) }
             }
         }
         flush(now: now)
@@ -162,6 +182,14 @@ actor ProducerEngine {
             for batch in posted where batch.write == write { connections[batch.node].abandonSoon(batch.id) }
         case .ask(let requests, let question):
             start(for: nil) { await self.ask(requests, question) }
+            if case .time = question { timeTask = lastTask }
+        case .timeIsSettled:
+            settledClock.withLockedValue { $0 = core.clock }
+            let waiters = timeWaiters
+            timeWaiters = []
+            for waiter in waiters { waiter.resume() }
+        case .clocks(let change):
+            change.log(to: logger)
         case .answer(let id, let results):
             metrics.record(results)
             callers.removeValue(forKey: id)?.resume(returning: results)
@@ -294,15 +322,18 @@ actor ProducerEngine {
     // MARK: Ledger
 
     private nonisolated func ask(_ requests: [LedgerRequest], _ question: ProducerCore.Question) async {
+        let sentAt = Moment.now()
         let results = await ledger?.perform(requests) ?? []
-        await ledgerAnswered(question, results)
+        await ledgerAnswered(question, results, sentAt: sentAt)
     }
 
     private func ledgerAnswered(
-        _ question: ProducerCore.Question, _ results: [Result<LedgerReply, DelayQueueError>]
+        _ question: ProducerCore.Question, _ results: [Result<LedgerReply, DelayQueueError>], sentAt: Moment
     ) {
-        core.ledgerAnswered(question, results)
-        flush(now: .now())
+        let now = Moment.now()
+        core.ledgerAnswered(question, results, sentAt: sentAt, now: now)
+        if case .time = question { settledClock.withLockedValue { $0 = core.clock } }
+        flush(now: now)
     }
 
     // MARK: Time
@@ -330,6 +361,8 @@ actor ProducerEngine {
     /// Takes no more calls, waits for those under way, and closes the connections.
     func close(within limit: Duration) async {
         core.close()
+        flush(now: .now())
+        tasks[timeTask]?.task.cancel()
         let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
             self.onLoop { $0.cutShort() }
         }

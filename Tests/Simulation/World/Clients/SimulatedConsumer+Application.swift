@@ -15,9 +15,14 @@ extension SimulatedConsumer {
             case .leaseLost(let id):
                 guard let run = runs[id] else { continue }
                 world.judge.toldLeaseLost(run.job, attempt: run.attempt, consumer: identity)
-            case .lateJob(let jobID, _, .discard):
-                if let job = world.jobNumbers[jobID] { world.judge.discarded(job) }
-            case .recall, .buried, .foreignJob, .lateJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning:
+            case .lateJob(let jobID, _, let policy):
+                guard let job = world.jobNumbers[jobID] else { continue }
+                world.judge.calledLate(job, clock: latestReading, ledgerClock: world.ledger.latestReading(world.now))
+                if policy == .discard { world.judge.discarded(job) }
+            case .clocks(let change):
+                world.count(.clockDisagreement)
+                world.note("consumer \(index): clocks \(change)")
+            case .recall, .buried, .foreignJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning, .timeTold:
                 break
             }
         }
@@ -34,7 +39,8 @@ extension SimulatedConsumer {
                 "attempt \(attempt) of job \(run.job) runs on beside attempt \(run.attempt), and was not told")
         }
         world.judge.delivered(
-            run.job, attempt: run.attempt, to: identity, clock: latestReading, now: world.now)
+            run.job, attempt: run.attempt, to: identity, clock: latestReading,
+            ledgerClock: world.ledger.latestReading(world.now), now: world.now)
         runs[id] = run
         let work =
             world.random.chance(7)

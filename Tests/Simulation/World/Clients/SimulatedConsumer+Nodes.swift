@@ -158,6 +158,7 @@ extension SimulatedConsumer {
         case .probe:
             return .using(.default)
         case .release(let id, let priority, let delay):
+            world.note("consumer \(index) gives \(id) back to node \(node(of: link)) for \(delay) s")
             return server.release(
                 id, priority: priority, delay: Int64(delay) * 1_000_000, by: connection, now: world.now)
         case .touch(let id):

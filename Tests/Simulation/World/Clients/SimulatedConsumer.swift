@@ -70,12 +70,14 @@ final class SimulatedConsumer: SimulatedProcess {
         policy.maximumFailures = WorldOptions.maximumFailures
         retryPolicy = policy
         super.init(world: world, identity: identity)
+        host = world.consumerHosts[index]
     }
 
     // MARK: Life
 
     func start() {
         isAlive = true
+        core.resume(now: moment)
         turn()
     }
 

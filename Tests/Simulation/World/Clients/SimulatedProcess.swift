@@ -39,7 +39,8 @@ class SimulatedProcess {
         didSet { if !isAlive { forgetExchanges() } }
     }
     private var pausedUntil: Int64 = 0
-    private var clockOffset: Int64 = 0
+    /// The machine it runs on, whose clock it reads.
+    var host = Host()
     /// The latest time its clock ever showed.
     private var latestClock: Int64 = 0
     private var lastRequest: Int64 = 0
@@ -61,7 +62,7 @@ class SimulatedProcess {
 
     /// Reads both clocks.
     var moment: Moment {
-        let wall = world.now + clockOffset
+        let wall = host.clock.time(world.now)
         latestClock = max(latestClock, wall)
         return Moment(wall: Timestamp(microseconds: wall), uptime: Uptime(microseconds: world.now))
     }
@@ -71,7 +72,7 @@ class SimulatedProcess {
     func setClock(ahead offset: Int64) {
         world.note("clock of process \(identity) is \(offset) µs ahead")
         _ = moment
-        clockOffset = offset
+        host.clock.offset = offset
     }
 
     /// It notices nothing until it goes on; what arrives meanwhile waits.
@@ -172,6 +173,7 @@ class SimulatedProcess {
                 world.note("process \(identity) \(request.operation): \(reply)")
                 return .success(reply)
             }
+            if case .time = request.operation { return .success(.time(world.ledger.time(world.now))) }
             guard let job = world.ledger.number(of: request.key) else { return .success(.absent) }
             let reply = world.ledger.perform(
                 request, job: job, now: world.now, judge: &world.judge)

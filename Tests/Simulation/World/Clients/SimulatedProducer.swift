@@ -46,6 +46,7 @@ final class SimulatedProducer: SimulatedProcess {
             hasLedger: world.options.producerHasLedger)
         links = world.nodes.map { _ in Link() }
         super.init(world: world)
+        host = world.producerHost
         isAlive = true
     }
 
@@ -99,6 +100,8 @@ final class SimulatedProducer: SimulatedProcess {
     }
 
     private func takeMessages() {
+        // The first callers wait for the time.
+        guard core.settleTime(now: moment) else { return }
         let messages = inbox
         inbox = []
         if messages.count > 1 { world.count(.gathering) }
@@ -204,8 +207,9 @@ final class SimulatedProducer: SimulatedProcess {
                 }
             }
         case .ask(let requests, let question):
+            let sentAt = moment
             ask(requests) { [self] results in
-                core.ledgerAnswered(question, results)
+                core.ledgerAnswered(question, results, sentAt: sentAt, now: moment)
                 flush()
             }
             if isCutShort { endAsking() }
@@ -227,7 +231,14 @@ final class SimulatedProducer: SimulatedProcess {
             // It may be marked or not.
             case .failure: world.judge.revoked(job, nil)
             }
-        case .nodeIsSlow:
+        case .timeIsSettled:
+            world.after(1) { [self] in
+                act { [self] in
+                    takeMessages()
+                    flush()
+                }
+            }
+        case .nodeIsSlow, .clocks:
             break
         case .leadsLost(let count, let node):
             world.count(.leadLost)
@@ -241,7 +252,7 @@ final class SimulatedProducer: SimulatedProcess {
         switch result {
         case .success(let receipt):
             world.note("job \(job.number) is accepted")
-            world.judge.accepted(job.number, by: writers[job.number] ?? 0)
+            world.judge.accepted(job.number, by: writers[job.number] ?? 0, now: world.now)
             world.accepted(receipt, job: job.number)
         case .failure(let error) where error.code == .jobFinished:
             world.judge.foundFinished(job.number)

@@ -7,7 +7,7 @@ extension Judge {
         let known = jobs[job]
         switch known.state {
         case .claimed(_, attempt, let leaseEnd):
-            if leaseEnd > now, !known.isForgottenByLedger {
+            if leaseEnd > now + drift, !known.isForgottenByLedger {
                 fail("the lease of \(known.name) was counted as ended before its end")
             }
             jobs[job].failures = JobFailures(
@@ -64,7 +64,7 @@ extension Judge {
             }
         }
         guard known.isAlone, !isTurnForgotten else { return }
-        guard let turn, turn.end > now, turn.owner.description.hasPrefix("c\(consumer).") else {
+        guard let turn, turn.end > now - drift, turn.owner.description.hasPrefix("c\(consumer).") else {
             return fail("\(known.name) runs alone in its process, which has not the queue's turn")
         }
     }
@@ -74,7 +74,7 @@ extension Judge {
     package mutating func answeredTurn(_ operation: LedgerRequest.Operation, _ reply: LedgerReply, now: Int64) {
         switch (operation, reply) {
         case (.takeTurn(let owner), .granted):
-            if let turn, turn.owner != owner, turn.end > now { fail("two processes have the queue's turn") }
+            if let turn, turn.owner != owner, turn.end > now + drift { fail("two processes have the queue's turn") }
             turn = (owner, now + lease)
             isTurnForgotten = false
         case (.release(let owner, _), .settled):
@@ -83,6 +83,7 @@ extension Judge {
         }
     }
 
+    /// The ledger has lost who has it, or ends it sooner or later, as its clock was set.
     mutating func wipedTurn() {
         turn = nil
         isTurnForgotten = true

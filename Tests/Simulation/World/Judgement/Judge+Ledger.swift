@@ -6,7 +6,7 @@ extension Judge {
         _ operation: LedgerRequest.Operation, _ reply: LedgerReply, job: Int, now: Int64
     ) {
         switch (operation, reply) {
-        case (.claim(let owner, let kind), .granted(let attempt, let failures)):
+        case (.claim(let owner, let kind, _), .granted(let attempt, let failures)):
             granted(
                 job, owner, attempt: attempt, failures: failures, isAlone: kind == .alone && failures.endedLeases > 1,
                 now: now)
@@ -32,7 +32,7 @@ extension Judge {
         case (.revoke, .revoked):
             revoke(job, now: now)
         case (.revoke, .running):
-            guard case .claimed(_, _, let leaseEnd) = jobs[job].state, leaseEnd > now else {
+            guard case .claimed(_, _, let leaseEnd) = jobs[job].state, leaseEnd > now - drift else {
                 if jobs[job].isForgottenByLedger { return }
                 return fail("\(jobs[job].name) was said to be running while nobody had a lease")
             }
@@ -72,16 +72,18 @@ extension Judge {
         case .claimed(_, _, let leaseEnd):
             if isRepeat { break }
             fail(
-                leaseEnd > now
+                leaseEnd > now + drift
                     ? "\(known.name) was claimed by two owners inside one lease"
                     : "\(known.name) was claimed though the end of its last lease was not counted")
         case .waiting(_, let until):
-            if until > now { fail("\(known.name) was claimed \(until - now) µs before its wait was over") }
+            if until > now + drift { fail("\(known.name) was claimed \(until - now) µs before its wait was over") }
         case .done, .revoked:
             // A node that restores a delete it had acknowledged is covered for the grace, not longer.
             let isUndeleted = known.undeletedAt.map { now > $0 + grace } ?? false
             // Later than records last, a person's word counts, or the policy that asks for a second run.
-            let isLate = now > known.lastWord + retention && (known.isKicked || latePolicy == .deliver)
+            let isLate =
+                now > known.lastWord + retention
+                && (known.isKicked || latePolicy == .deliver || mayMissLateness)
             if isUndeleted || isLate {
                 jobs[job].isForgottenByLedger = true
             } else {
@@ -147,7 +149,7 @@ extension Judge {
         let known = jobs[job]
         if !known.isForgottenByLedger {
             if case .done = known.state, known.hasRecord { fail("\(known.name) was revoked after it was completed") }
-            if case .claimed(_, _, let leaseEnd) = known.state, leaseEnd > now {
+            if case .claimed(_, _, let leaseEnd) = known.state, leaseEnd > now + drift {
                 fail("\(known.name) was revoked inside a valid lease")
             }
         }

@@ -6,12 +6,22 @@ package import DelayQueue
 /// part of the program whether that was right. Times are the simulation's, in microseconds.
 package struct Judge {
     let lease: Int64
-    let retention: Int64
+    package let retention: Int64
     let grace: Int64
     /// Jobs are completed before they are delivered, and delivered once.
     let isAtMostOnce: Bool
     let latePolicy: LateJobPolicy
     let minimumWritten = 2
+    /// A job later than records last may pass for one that is not: one clock is enough to say so.
+    package var mayMissLateness = false
+    /// The ledger's clock may be so far behind that it is outvoted.
+    package var isLedgerClockBehind = false
+    /// By how much a lease or a wait may be shorter because the ledger's clock is too fast.
+    package var drift: Int64 = 0
+    /// Nodes have copies ready too early.
+    package var isProducerAhead = false
+    /// How late a job may begin to run, where nothing holds it up but clocks; nil where that is not judged.
+    package var latestStart: Int64?
     package private(set) var violation: Violation?
     package var jobs: [JudgedJob] = []
     /// Nothing goes wrong but by jobs.
@@ -56,7 +66,8 @@ package struct Judge {
         jobs[job].stored[call, default: 0] += 1
     }
 
-    package mutating func accepted(_ job: Int, by call: Int) {
+    package mutating func accepted(_ job: Int, by call: Int, now: Int64 = 0) {
+        jobs[job].acceptedAt = now
         let stored = jobs[job].stored[call] ?? 0
         if stored < minimumWritten { fail("\(jobs[job].name) was accepted with \(stored) copies stored") }
         jobs[job].isAccepted = true
@@ -98,11 +109,15 @@ package struct Judge {
 
     // MARK: Consumers
 
-    /// - Parameter clock: the latest reading the consumer's own clock ever gave.
-    package mutating func delivered(_ job: Int, attempt: Int, to consumer: Int, clock: Int64, now: Int64) {
+    /// - Parameters:
+    ///   - clock: the latest reading the consumer's own clock ever gave.
+    ///   - ledgerClock: the latest reading of the ledger's.
+    package mutating func delivered(
+        _ job: Int, attempt: Int, to consumer: Int, clock: Int64, ledgerClock: Int64, now: Int64
+    ) {
         let known = jobs[job]
         jobs[job].deliveries += 1
-        if clock < known.fireTime { fail("\(known.name) was delivered \(known.fireTime - clock) µs early") }
+        judgeTime(known, clock: clock, ledgerClock: ledgerClock, now: now)
         if known.isForgottenByLedger { return }
         // Without a mark in the ledger, a copy runs that its node brings back after it had acknowledged the delete.
         let mayComeBack = known.undeletedAt != nil
@@ -120,6 +135,31 @@ package struct Judge {
         }
         checkAlone(job, consumer: consumer, now: now)
         jobs[job].runs.append(.init(consumer: consumer, attempt: attempt, leaseEnd: leaseEnd))
+    }
+
+    private mutating func judgeTime(_ known: JudgedJob, clock: Int64, ledgerClock: Int64, now: Int64) {
+        let earliness = known.fireTime - ledgerClock
+        // Against a ledger that is far behind stand the consumer's clock and the node's, together.
+        // Copies are ready a second ahead, and standbys are brought forward by two.
+        let isWitnessed = now > known.fireTime - 3_200_000 || isProducerAhead
+        if earliness > 100_000, !isLedgerClockBehind || clock < known.fireTime - 100_000 || !isWitnessed {
+            fail("\(known.name) was delivered \(earliness) µs early")
+        }
+        guard let latestStart, known.deliveries == 0, known.isAccepted else { return }
+        let lateness = now - max(known.fireTime, known.acceptedAt)
+        if lateness > latestStart { fail("\(known.name) was delivered \(lateness) µs late with nothing in its way") }
+    }
+
+    /// The policy for late jobs was applied.
+    package mutating func calledLate(_ job: Int, clock: Int64, ledgerClock: Int64) {
+        let lateness = min(clock, ledgerClock) - jobs[job].fireTime
+        // Somewhat early, as ever.
+        if lateness < retention * 4 / 5 { fail("\(jobs[job].name) was called late, which it is not by both clocks") }
+    }
+
+    /// Leases and waits end by a clock that was set: for those of this job nothing is promised any more.
+    package mutating func ledgerClockStepped(_ job: Int) {
+        jobs[job].isForgottenByLedger = true
     }
 
     /// A run was told that its lease is over.

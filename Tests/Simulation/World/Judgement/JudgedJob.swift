@@ -39,6 +39,7 @@ package struct JudgedJob {
     /// A node brought back a copy whose delete it had acknowledged at that time.
     var undeletedAt: Int64?
     var isAccepted = false
+    var acceptedAt: Int64 = 0
     /// How many of its copies were ever stored, by the call that wrote them.
     var stored: [Int: Int] = [:]
     /// The calls that were told so.

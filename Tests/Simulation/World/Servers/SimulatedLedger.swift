@@ -12,15 +12,32 @@ final class SimulatedLedger {
     private var numbers: [LedgerKey: Int] = [:]
     /// Who may run a suspect.
     private var turn: LedgerRecord?
-    /// How far its clock is ahead of the simulation's; consumers must not care.
-    let clockOffset: Int64
+    private(set) var clock: SimulatedClock
+    private var latestClock: Int64 = 0
     var isUp = true
     var isHung = false
     /// What was sent to it while it hung.
     var inbox: [() -> Void] = []
 
-    init(clockOffset: Int64) {
-        self.clockOffset = clockOffset
+    init(clock: SimulatedClock) {
+        self.clock = clock
+    }
+
+    func time(_ now: Int64) -> Timestamp { Timestamp(microseconds: clock.time(now)) }
+
+    /// The latest time its clock ever showed.
+    func latestReading(_ now: Int64) -> Int64 { max(latestClock, clock.time(now)) }
+
+    /// - Returns: the jobs with leases or waits, which end by this clock.
+    func stepClock(by step: Int64, now: Int64) -> [Int] {
+        latestClock = latestReading(now)
+        clock.offset += step
+        return records.indices.filter { job in
+            switch records[job]?.record {
+            case .claimed, .waiting: true
+            default: false
+            }
+        }
     }
 
     func add(_ key: LedgerKey, number: Int) {
@@ -40,7 +57,7 @@ final class SimulatedLedger {
         }
         let before = records[job]
         let transition = LedgerRecord.apply(
-            request, to: before?.record, now: Timestamp(microseconds: now + clockOffset))
+            request, to: before?.record, now: time(now))
         if let record = transition.record {
             guard let expiresAt = transition.expiresIn.map({ now + $0.wholeMicroseconds }) ?? before?.expiresAt else {
                 judge.fail("the record of \(request.key) would last for ever")
@@ -55,8 +72,7 @@ final class SimulatedLedger {
     }
 
     func performTurn(_ request: LedgerRequest, now: Int64, judge: inout Judge) -> LedgerReply {
-        let time = Timestamp(microseconds: now + clockOffset)
-        let transition = LedgerRecord.apply(request, to: turn, now: time)
+        let transition = LedgerRecord.apply(request, to: turn, now: time(now))
         turn = transition.record
         judge.answeredTurn(request.operation, transition.reply, now: now)
         return transition.reply
