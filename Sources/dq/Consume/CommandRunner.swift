@@ -41,14 +41,12 @@ struct CommandRunner: Sendable {
             "DQ_FIRE_DATE": DateText.string(of: job.fireDate),
         ])
         let body = try BodyFile.open([UInt8](job.body.readableBytesView))
-        let watch = watch
         let ending: (command: ProcessIdentifier, status: TerminationStatus)
         do {
             let result = try await Subprocess.run(
-                .path("/bin/sh"), arguments: ["-c", command], environment: environment, platformOptions: options,
-                input: .fileDescriptor(body, closeAfterSpawningProcess: true), output: output,
-                error: .currentStandardError
-            ) { execution in watch.began(execution.processIdentifier) }
+                .path("/bin/sh"), arguments: watch.arguments(for: command), environment: environment,
+                platformOptions: options, input: .fileDescriptor(body, closeAfterSpawningProcess: true),
+                output: output, error: .currentStandardError)
             ending = (result.processIdentifier, result.terminationStatus)
         } catch let error as SubprocessError where !Task.isCancelled {
             throw CommandNotStarted(reason: error)

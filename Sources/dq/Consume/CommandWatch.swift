@@ -1,4 +1,5 @@
 import CommandSupport
+import Foundation
 import Subprocess
 
 #if canImport(System)
@@ -10,44 +11,54 @@ import Subprocess
 /// Ends the commands of a consumer that was killed, and so could not end them itself: the next attempts of their jobs
 /// would run beside them.
 ///
-/// A shell of a process group of its own reads which groups of commands run, from a pipe that ends with this process,
-/// however that ends. What is left then is ended as a cancelled command is: SIGTERM, and SIGKILL after 2 seconds.
-/// A process killed between the start of a command and the line that tells of it leaves that command running.
+/// Each command writes its number into a directory before it begins. A shell of a process group of its own waits for the end
+/// of a pipe, which ends with this process, however that ends. Then it takes the directory away, so that no command
+/// begins any more, and ends those that are there as a cancelled command is: SIGTERM, and SIGKILL after 2 seconds.
 struct CommandWatch: Sendable {
-    private let lines: AsyncStream<String>
-    private let tell: AsyncStream<String>.Continuation
+    private let directory: String
 
     private static let script = """
         trap '' HUP INT QUIT TERM
+        read -r end
+        mv "$1" "$1.ended" || exit
         left=
-        while read -r what group; do
-            case $what in
-            +) left="$left $group" ;;
-            -) rest=
-                for other in $left; do [ "$other" = "$group" ] || rest="$rest $other"; done
-                left=$rest ;;
-            esac
-        done
-        [ -n "$left" ] || exit 0
-        for group in $left; do kill -s TERM -- "-$group" 2>/dev/null; done
-        sleep 2
-        for group in $left; do kill -s KILL -- "-$group" 2>/dev/null; done
+        for file in "$1.ended"/*; do [ -e "$file" ] && left="$left ${file##*/}"; done
+        for group in $left; do kill -s TERM -- "-$group"; done
+        [ -z "$left" ] || sleep 2
+        for group in $left; do kill -s KILL -- "-$group"; done
+        rm -rf "$1.ended"
         """
 
     init() {
-        (lines, tell) = AsyncStream.makeStream()
+        directory =
+            FileManager.default.temporaryDirectory.appendingPathComponent(
+                "dq-\(ProcessInfo.processInfo.processIdentifier)-\(UInt64.random(in: .min ... .max)).commands"
+            ).path
     }
 
-    /// A command runs, and leads a process group.
-    func began(_ command: ProcessIdentifier) { tell.yield("+ \(command.value)\n") }
+    /// What `/bin/sh` is to be given to run a command that is watched, in a process group that it leads.
+    func arguments(for command: String) -> Arguments {
+        ["-c", #": >"$1/$$" && exec /bin/sh -c "$2""#, "sh", directory, command]
+    }
 
     /// The command has ended, and nothing of its group is to be ended any more.
-    func ended(_ command: ProcessIdentifier) { tell.yield("- \(command.value)\n") }
+    func ended(_ command: ProcessIdentifier) {
+        try? FileManager.default.removeItem(atPath: "\(directory)/\(command.value)")
+    }
 
     /// Does the work of a consumer with the shell beside it, which is gone when this returns. The work's cancellation
     /// does not end the shell: commands may take a while to end.
+    ///
+    /// - Throws: what the work does; `CommandNotStarted` where there is no room for the directory.
     func during(_ work: () async throws -> Void) async throws {
-        let shell = Task { await run() }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw CommandNotStarted(reason: error)
+        }
+        let (end, tell) = AsyncStream<Never>.makeStream()
+        let shell = Task { await run(until: end) }
         let result: Result<Void, any Error>
         do {
             try await work()
@@ -57,18 +68,20 @@ struct CommandWatch: Sendable {
         }
         tell.finish()
         await shell.value
+        // Where the shell is not there to do it.
+        try? FileManager.default.removeItem(atPath: directory)
         try result.get()
     }
 
-    private func run() async {
+    private func run(until end: AsyncStream<Never>) async {
         var options = PlatformOptions()
         options.processGroupID = 0
         do {
             _ = try await Subprocess.run(
-                .path("/bin/sh"), arguments: ["-c", Self.script, "dq consume: ends commands left behind"],
+                .path("/bin/sh"), arguments: ["-c", Self.script, "dq consume: ends commands left behind", directory],
                 platformOptions: options, input: .inputWriter, output: .discarded, error: .discarded
             ) { execution in
-                for await line in lines { _ = try await execution.standardInputWriter.write(line) }
+                for await _ in end {}
                 try await execution.standardInputWriter.finish()
             }
         } catch {
