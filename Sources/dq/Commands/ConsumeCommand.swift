@@ -81,9 +81,11 @@ struct ConsumeCommand: AsyncParsableCommand {
         let consumer = try Consumer(
             nodes: nodes, ledger: ledger, configuration: configuration, logger: cluster.logger(label: "dq.consumer"))
         var concurrency = concurrency
+        var openFiles = 0
         if command != nil {
             let wanted = concurrency
-            let limit = DescriptorLimit.raise()
+            let limit: Int
+            (limit, openFiles) = DescriptorLimit.raise()
             concurrency = try DescriptorLimit.commands(wanted: wanted, nodes: nodes.count, limit: limit)
             if concurrency < wanted {
                 StandardStream.error.note(
@@ -93,7 +95,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         }
         let session = ConsumeSession(
             consumer: consumer, concurrency: concurrency, maximum: maximum,
-            action: JobAction(command: command, isJSON: json, printsTimestamps: timestamps))
+            action: JobAction(command: command, openFiles: openFiles, isJSON: json, printsTimestamps: timestamps))
         let probe = QueueProbe(
             nodes: nodes,
             dead: try DeadJobs(

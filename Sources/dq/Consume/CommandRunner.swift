@@ -15,6 +15,8 @@ struct CommandRunner: Sendable {
     let command: String
     /// Where the command's standard output goes.
     let output: FileDescriptorOutput
+    /// How many files a command may have open.
+    let openFiles: Int
     /// Ends the commands where this process can not.
     let watch = CommandWatch()
 
@@ -41,11 +43,15 @@ struct CommandRunner: Sendable {
             "DQ_FIRE_DATE": DateText.string(of: job.fireDate),
         ])
         let body = try BodyFile.open([UInt8](job.body.readableBytesView))
+        let place = watch.makePlace()
+        var hasBegun = false
+        defer { if !hasBegun { _ = watch.ended(at: place) } }
         let ending: (command: ProcessIdentifier, status: TerminationStatus)
         do {
             let result = try await Subprocess.run(
-                .path("/bin/sh"), arguments: watch.arguments(for: command), environment: environment,
-                platformOptions: options, input: .fileDescriptor(body, closeAfterSpawningProcess: true),
+                .path("/bin/sh"), arguments: watch.arguments(for: command, at: place, openFiles: openFiles),
+                environment: environment, platformOptions: options,
+                input: .fileDescriptor(body, closeAfterSpawningProcess: true),
                 output: output, error: .currentStandardError)
             ending = (result.processIdentifier, result.terminationStatus)
         } catch let error as SubprocessError where !Task.isCancelled {
@@ -54,7 +60,10 @@ struct CommandRunner: Sendable {
         // What the command started may have outlived it. The group's number cannot mean another group as long as a
         // process is left in it, and with none left there is nothing to kill: numbers are not given out again so soon.
         if Task.isCancelled { kill(-ending.command.value, SIGKILL) }
-        watch.ended(ending.command)
+        hasBegun = watch.ended(at: place)
+        guard hasBegun || ending.status.isSuccess || Task.isCancelled else {
+            throw CommandNotStarted(reason: CommandFailure(outcome: CommandOutcome(status: ending.status)))
+        }
         return CommandOutcome(status: ending.status)
     }
 }

@@ -11,7 +11,7 @@ import Subprocess
 /// Ends the commands of a consumer that was killed, and so could not end them itself: the next attempts of their jobs
 /// would run beside them.
 ///
-/// Each command writes its number into a directory before it begins. A shell of a process group of its own waits for the end
+/// Each command writes its number into a file of a directory before it begins. A shell of a process group of its own waits for the end
 /// of a pipe, which ends with this process, however that ends. Then it takes the directory away, so that no command
 /// begins any more, and ends those that are there as a cancelled command is: SIGTERM, and SIGKILL after 2 seconds.
 struct CommandWatch: Sendable {
@@ -22,7 +22,7 @@ struct CommandWatch: Sendable {
         read -r end
         mv "$1" "$1.ended" || exit
         left=
-        for file in "$1.ended"/*; do [ -e "$file" ] && left="$left ${file##*/}"; done
+        for file in "$1.ended"/*; do [ -s "$file" ] && left="$left $(cat "$file")"; done
         for group in $left; do kill -s TERM -- "-$group"; done
         [ -z "$left" ] || sleep 2
         for group in $left; do kill -s KILL -- "-$group"; done
@@ -36,14 +36,25 @@ struct CommandWatch: Sendable {
             ).path
     }
 
+    /// Where a command is to write its number.
+    func makePlace() -> String { "\(directory)/\(UInt64.random(in: .min ... .max))" }
+
     /// What `/bin/sh` is to be given to run a command that is watched, in a process group that it leads.
-    func arguments(for command: String) -> Arguments {
-        ["-c", #": >"$1/$$" && exec /bin/sh -c "$2""#, "sh", directory, command]
+    ///
+    /// - Parameter openFiles: how many files the command may have open.
+    func arguments(for command: String, at place: String, openFiles: Int) -> Arguments {
+        [
+            "-c", #"ulimit -S -n "$3"; echo $$ >"$1" && exec /bin/sh -c "$2""#, "sh", place, command, "\(openFiles)",
+        ]
     }
 
-    /// The command has ended, and nothing of its group is to be ended any more.
-    func ended(_ command: ProcessIdentifier) {
-        try? FileManager.default.removeItem(atPath: "\(directory)/\(command.value)")
+    /// Nothing of the command's group is to be ended any more.
+    ///
+    /// - Returns: whether it had begun.
+    func ended(at place: String) -> Bool {
+        let size = try? FileManager.default.attributesOfItem(atPath: place)[.size] as? Int
+        try? FileManager.default.removeItem(atPath: place)
+        return (size ?? 0) > 0
     }
 
     /// Does the work of a consumer with the shell beside it, which is gone when this returns. The work's cancellation
@@ -58,6 +69,7 @@ struct CommandWatch: Sendable {
             throw CommandNotStarted(reason: error)
         }
         let (end, tell) = AsyncStream<Never>.makeStream()
+        // A task of its own: the cancellation of what it stands beside is not to end it. Awaited below.
         let shell = Task { await run(until: end) }
         let result: Result<Void, any Error>
         do {
@@ -86,7 +98,7 @@ struct CommandWatch: Sendable {
             }
         } catch {
             StandardStream.error.note(
-                "nothing ends running commands should this process be killed: the shell that would has ended (\(error))"
+                "nothing ends running commands should this process be killed: no shell could be started for that (\(error))"
             )
         }
     }

@@ -12,15 +12,15 @@ enum DescriptorLimit {
 
     /// Allows as many open files as the system lets this process have.
     ///
-    /// - Returns: the limit from now on.
-    static func raise() -> Int {
+    /// - Returns: the limit from now on, and the one before, which commands are to have.
+    static func raise() -> (own: Int, commands: Int) {
         var limit = rlimit()
         #if canImport(Glibc)
             let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #else
             let files = RLIMIT_NOFILE
         #endif
-        guard getrlimit(files, &limit) == 0 else { return 256 }
+        guard getrlimit(files, &limit) == 0 else { return (256, 256) }
         var raised = limit
         #if canImport(Darwin)
             raised.rlim_cur = min(limit.rlim_max, rlim_t(OPEN_MAX))
@@ -28,7 +28,8 @@ enum DescriptorLimit {
             raised.rlim_cur = limit.rlim_max
         #endif
         let isRaised = setrlimit(files, &raised) == 0
-        return Int(clamping: isRaised ? raised.rlim_cur : limit.rlim_cur)
+        let before = Int(clamping: limit.rlim_cur)
+        return (isRaised ? Int(clamping: raised.rlim_cur) : before, before)
     }
 
     /// - Throws: `CommandError` where not even one command could run.

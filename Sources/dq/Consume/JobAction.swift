@@ -10,10 +10,12 @@ struct JobAction: Sendable {
     var printsTimestamps: Bool
     private let output = StandardStream.output
 
-    init(command: String?, isJSON: Bool, printsTimestamps: Bool) {
+    /// - Parameter openFiles: how many files a command may have open.
+    init(command: String?, openFiles: Int, isJSON: Bool, printsTimestamps: Bool) {
         // A line per job is all a program finds on standard output; what commands say goes where people look.
         runner = command.map {
-            CommandRunner(command: $0, output: isJSON ? .currentStandardError : .currentStandardOutput)
+            CommandRunner(
+                command: $0, output: isJSON ? .currentStandardError : .currentStandardOutput, openFiles: openFiles)
         }
         self.isJSON = isJSON
         self.printsTimestamps = printsTimestamps

@@ -177,6 +177,38 @@ struct SuspectTests {
         }
     }
 
+    @Test func `a process that finds no room for its suspect goes on, and others have the turn`() throws {
+        let world = try CoreWorld()
+        world.records[try key("suspect")] = try waiting(ended: 2)
+        try reserve("endless", 1, in: world)
+        settleDown(world)
+        try reserve("suspect", 3, in: world)
+        settleDown(world)
+        #expect(world.unmetDemand == 0, "the process makes room")
+        for _ in 0..<Int(world.core.settings.lease.components.seconds) {
+            world.advance(by: .seconds(1))
+            settleDown(world)
+        }
+        #expect(world.unmetDemand > 0, "it takes jobs again")
+        #expect(world.calls(on: 0).contains(.release(BeanstalkJobID(3), priority: 7, delay: 1)))
+        guard case .waiting? = world.records[Self.turn] else {
+            Issue.record("the turn was kept: \(String(describing: world.records[Self.turn]))")
+            return
+        }
+        // It leaves suspects to others for a while, and is more patient then.
+        world.answer(node: 0)
+        try reserve("suspect", 4, in: world)
+        settleDown(world)
+        #expect(world.unmetDemand > 0)
+        for _ in 0..<Int((world.core.settings.lease * 4).components.seconds) {
+            world.advance(by: .seconds(1))
+            settleDown(world)
+            world.answer(node: 0)
+        }
+        settleDown(world)
+        #expect(world.unmetDemand == 0)
+    }
+
     @Test func `a suspect whose turn is over before it could be claimed is not run on it`() throws {
         let world = try CoreWorld()
         world.records[try key("suspect")] = try waiting(ended: 2)

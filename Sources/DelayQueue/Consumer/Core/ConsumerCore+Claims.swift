@@ -44,7 +44,12 @@ extension ConsumerCore {
         _ id: HeldJobID, owner: ClaimOwner, _ result: Result<LedgerReply, DelayQueueError>, sentAt: Moment, now: Moment
     ) {
         guard jobs[id]?.isClaiming(by: owner) == true else { return }
-        if case .success = result { jobs[id]?.unansweredOwner = nil } else { jobs[id]?.unansweredOwner = owner }
+        // What was refused for good was not granted.
+        if case .failure(let error) = result, error.isRetriable {
+            jobs[id]?.unansweredOwner = owner
+        } else {
+            jobs[id]?.unansweredOwner = nil
+        }
         if !result.isGranted, jobs[id]?.copies.isEmpty ?? true {
             // The copies went with their connection while the claim was under way. Without the ledger's word it may well be
             // this consumer that is to run the job.

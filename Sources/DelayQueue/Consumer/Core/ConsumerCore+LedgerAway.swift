@@ -33,7 +33,9 @@ extension ConsumerCore {
 
     /// - Parameter sentAt: when it was asked what it did not answer.
     mutating func ledgerIsAway(askedAt sentAt: Moment, now: Moment) {
-        ledgerAwaySince = min(ledgerAwaySince ?? sentAt.uptime, sentAt.uptime)
+        // Others of its batches may have been answered meanwhile.
+        let since = max(sentAt.uptime, ledgerReachedAt ?? sentAt.uptime)
+        ledgerAwaySince = min(ledgerAwaySince ?? since, since)
         ledgerFailures += 1
         ledgerRetryAt = now.uptime + ledgerRetryDelay
         isLedgerAnswering = false

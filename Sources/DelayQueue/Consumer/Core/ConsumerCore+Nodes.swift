@@ -113,7 +113,7 @@ extension ConsumerCore {
         }
         // While the ledger is away nothing is reserved. Once it says that it is back, a claim finds out whether it
         // serves: of a job that is held, or of one copy that is reserved for it.
-        return isLedgerAnswering && unmetDemand > 0 && jobs.isEmpty ? 1 : 0
+        return isLedgerAnswering && unmetDemand > 0 && jobs.allSatisfy(\.job.isForeign) ? 1 : 0
     }
 
     /// How many of the jobs that are wanted one node is asked for. Nodes that bring leads bring different jobs, so each

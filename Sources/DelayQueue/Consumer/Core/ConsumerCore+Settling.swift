@@ -79,7 +79,12 @@ extension ConsumerCore {
                 if error.isRetriable { isAway = true } else { isReached = true }
             }
         }
-        if isReached { ledgerIsReached() } else if isAway { ledgerIsAway(askedAt: sentAt, now: now) }
+        if isReached {
+            ledgerReachedAt = sentAt.uptime
+            ledgerIsReached()
+        } else if isAway {
+            ledgerIsAway(askedAt: sentAt, now: now)
+        }
         for (call, result) in zip(calls, results) {
             switch call.operation {
             case .claim(let owner, _, _), .endLease(let owner, _, _):

@@ -9,18 +9,23 @@ struct SoloRun {
     var turnEnd: Uptime?
     var renewAt = Uptime.distantFuture
     var isAsking = true
-    /// The suspect was claimed, so its run is under way, or over.
-    var hasClaimed = false
+    /// When this process gives up waiting for room.
+    var roomEnd = Uptime.distantFuture
+    /// When the suspect was claimed last; its run is under way then, or over, unless that was not answered.
+    var claimedAt: Uptime?
 }
 
 // A lease that ended says that its process died or fell silent, not why. So it is counted, and the job waits. After the
 // second one the job is a suspect. It runs where nothing else does, so that it harms no other job; if its lease ends then,
 // nothing else can be blamed. One process of the queue at a time does so, and the others run on: that is the turn, a lease
 // in the ledger. Who has it hands on what it had fetched, lets end what it runs, and takes nothing before the suspect has
-// ended.
+// ended. If what it runs does not end in time, it goes on as before, and others have the turn.
 extension ConsumerCore {
     /// How often suspects ask that wait for others.
     static let suspectsWait = Duration.seconds(1)
+
+    /// How long a process waits for room: longer after each time in vain, as its jobs may all be long.
+    private var roomLimit: Duration { settings.lease * (1 << min(turnTries, 6)) }
 
     private var turnKey: LedgerKey { LedgerKey(suspectsOf: settings.queue) }
 
@@ -94,7 +99,7 @@ extension ConsumerCore {
             solo?.renewAt = .distantFuture
         case .success:
             solo = nil
-            nextTurnAt = now.uptime + Self.suspectsWait
+            nextTurnAt = sentAt.uptime + Self.suspectsWait
         case .failure:
             // Asked again when the suspect is looked at, or with the next heartbeat.
             if solo?.turnEnd != nil { solo?.renewAt = now.uptime }
@@ -110,6 +115,8 @@ extension ConsumerCore {
     /// Nothing is taken from now on, and what was fetched goes to others; what runs is awaited.
     private mutating func makeRoom(now: Moment) {
         guard let job = solo?.job else { return }
+        let roomEnd = now.uptime + roomLimit
+        solo?.roomEnd = roomEnd
         isRunningAlone = true
         handOn(but: job, now: now)
         effects.append(.recall)
@@ -149,9 +156,15 @@ extension ConsumerCore {
         default: return
         }
         guard let end = run.turnEnd else { return }
-        // A claim that was not answered is asked for again, as it may have been granted.
-        guard now.uptime < end, !run.hasClaimed || job.unansweredOwner != nil else {
-            endSolo(now: now)
+        if let claimedAt = run.claimedAt {
+            // A claim that was not answered is asked for again, as it may have been granted.
+            guard now.uptime < end, job.unansweredOwner != nil else {
+                endSolo(now: now)
+                return
+            }
+            guard now.uptime - claimedAt >= Self.suspectsWait else { return }
+        } else if now.uptime >= min(end, run.roomEnd) {
+            giveWay(now: now)
             return
         }
         guard demand > 0, claimsUnderway + jobsInHand + settlementsUnderway == 0, ledgerFailures == 0 else { return }
@@ -159,8 +172,18 @@ extension ConsumerCore {
             touchAll(of: run.job)
             return
         }
-        solo?.hasClaimed = true
+        solo?.claimedAt = now.uptime
         claim(run.job, .alone)
+    }
+
+    /// What runs here takes long, or the application wants no job: another process may have room sooner.
+    private mutating func giveWay(now: Moment) {
+        guard let job = solo?.job else { return }
+        let rest = roomLimit * 4
+        turnTries += 1
+        releaseAll(job, delay: 1)
+        endSolo(now: now)
+        nextTurnAt = now.uptime + rest
     }
 
     /// Others may have the turn, and this process takes jobs again.
@@ -168,8 +191,13 @@ extension ConsumerCore {
         guard let run = solo else { return }
         solo = nil
         isRunningAlone = false
-        if run.turnEnd != nil { endTurn(run.owner) }
-        guard let job = jobs[run.job], job.isParked else { return }
-        park(run.job, for: Self.suspectsWait, now: now)
+        if run.claimedAt != nil { turnTries = 0 }
+        // Also where it was asked for and not answered.
+        endTurn(run.owner)
+        guard let job = jobs[run.job], !job.copies.isEmpty else { return }
+        switch job.phase {
+        case .parked, .holding: park(run.job, for: Self.suspectsWait, now: now)
+        default: break
+        }
     }
 }

@@ -154,10 +154,14 @@ package struct ConsumerCore: ~Copyable {
     var isRunningAlone = false
     /// Before that the queue's turn is not asked for again.
     var nextTurnAt: Uptime?
+    /// How often this process had the turn in vain, since it last had room.
+    var turnTries = 0
     /// How often in a row the ledger did not answer. While it is away, nothing is reserved.
     var ledgerFailures = 0
     /// When it was asked first what it did not answer.
     var ledgerAwaySince: Uptime?
+    /// When it was asked last what it answered.
+    var ledgerReachedAt: Uptime?
     var ledgerRetryAt: Uptime?
     /// It is asked now whether it is back.
     var isLedgerProbed = false
