@@ -11,9 +11,10 @@ import Subprocess
 /// Ends the commands of a consumer that was killed, and so could not end them itself: the next attempts of their jobs
 /// would run beside them.
 ///
-/// Each command writes its number into a file of a directory before it begins. A shell of a process group of its own waits for the end
-/// of a pipe, which ends with this process, however that ends. Then it takes the directory away, so that no command
-/// begins any more, and ends those that are there as a cancelled command is: SIGTERM, and SIGKILL after 2 seconds.
+/// Each command writes its number into a file of a directory before it begins. A shell of a process group of its own
+/// waits for the end of a pipe, which ends with this process, however that ends. Then it takes the directory away, so
+/// that no command begins any more, and ends those that are there as a cancelled command is: SIGTERM, and SIGKILL after
+/// 2 seconds.
 struct CommandWatch: Sendable {
     private let directory: String
 
