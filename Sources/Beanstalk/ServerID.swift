@@ -14,13 +14,10 @@ public struct ServerID: Hashable, Sendable {
 
 extension ServerID: LosslessStringConvertible {
     /// How many digits the text has.
-    package static let length = 16
+    package static let length = HexDigits.length
 
     /// 16 lower-case digits.
-    public var description: String {
-        let digits = String(rawValue, radix: 16)
-        return String(repeating: "0", count: Self.length - digits.count) + digits
-    }
+    public var description: String { HexDigits.text(rawValue) }
 
     /// - Returns: nil for anything but 16 lower-case hexadecimal digits.
     public init?(_ description: String) {
@@ -30,15 +27,7 @@ extension ServerID: LosslessStringConvertible {
     }
 
     package init?(digits: UnsafeRawBufferPointer) {
-        guard digits.count == Self.length else { return nil }
-        var value: UInt64 = 0
-        for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-            default: return nil
-            }
-        }
+        guard let value = HexDigits.value(digits) else { return nil }
         rawValue = value
     }
 }

@@ -5,6 +5,9 @@ package struct Envelope: Sendable, Hashable {
     package var id: JobID
     package var fireTime: Timestamp
 
+    /// Nil in the records of generated ids, and of a producer without a ledger.
+    package var edition: JobEdition?
+
     /// This copy's index; below `copies` unless that is 0.
     package var copy: Int
 
@@ -21,11 +24,12 @@ package struct Envelope: Sendable, Hashable {
     package var body: ByteBuffer
 
     package init(
-        id: JobID, fireTime: Timestamp, copy: Int, copies: Int, role: CopyRole = .alone, timeToRun: UInt32,
-        priority: UInt32, headers: JobHeaders, body: ByteBuffer
+        id: JobID, fireTime: Timestamp, edition: JobEdition? = nil, copy: Int, copies: Int, role: CopyRole = .alone,
+        timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer
     ) {
         self.id = id
         self.fireTime = fireTime
+        self.edition = edition
         self.copy = copy
         self.copies = copies
         self.role = role
@@ -52,7 +56,8 @@ extension Envelope {
         }
         guard let common, let headers = JobHeaders(reading: &rest) else { return nil }
         return Envelope(
-            id: common.id, fireTime: common.fireTime, copy: common.copy, copies: common.copies,
-            role: common.role, timeToRun: common.timeToRun, priority: common.priority, headers: headers, body: rest)
+            id: common.id, fireTime: common.fireTime, edition: common.edition, copy: common.copy,
+            copies: common.copies, role: common.role, timeToRun: common.timeToRun, priority: common.priority,
+            headers: headers, body: rest)
     }
 }

@@ -5,6 +5,9 @@ package struct EnvelopeLine: Sendable, Hashable {
     package var id: JobID
     package var fireTime: Timestamp
 
+    /// Nil in the records of generated ids, and of a producer without a ledger.
+    package var edition: JobEdition?
+
     /// This copy's index; below `copies` unless that is 0.
     package var copy: Int
 
@@ -20,10 +23,11 @@ package struct EnvelopeLine: Sendable, Hashable {
 }
 
 extension EnvelopeLine {
-    /// Reads five fields strictly: id, fire time, copy and copies with the copy's role, time to run, priority.
+    /// Reads five fields strictly: id, fire time with the edition, copy and copies with the copy's role, time to run,
+    /// priority.
     init?(reading fields: inout RecordFields) {
         guard let id = fields.next(), (1...JobID.maximumLength).contains(id.count), id.allSatisfy(\.isVisibleASCII),
-            let micros = fields.next().flatMap({ Int64(decimal: $0) }), micros <= Timestamp.latest.microseconds,
+            let time = fields.next().flatMap({ Self.time($0) }), time.micros <= Timestamp.latest.microseconds,
             let counts = fields.next(), let slash = counts.index(of: UInt8(ascii: "/"), from: 0),
             case let roleStart = CopyRole.start(in: counts), slash < roleStart,
             let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,
@@ -34,12 +38,26 @@ extension EnvelopeLine {
             let priority = fields.next().flatMap({ UInt32(decimal: $0) })
         else { return nil }
         self.id = JobID(unchecked: String(decoding: id, as: UTF8.self))
-        fireTime = Timestamp(microseconds: micros)
+        fireTime = Timestamp(microseconds: time.micros)
+        edition = time.edition
         self.copy = copy
         self.copies = copies
         self.role = role
         self.timeToRun = timeToRun
         self.priority = priority
+    }
+
+    /// What separates the fire time from the edition.
+    static let editionMark: StaticString = ":"
+
+    private static func time(_ field: UnsafeRawBufferPointer) -> (micros: Int64, edition: JobEdition?)? {
+        guard let mark = field.index(of: editionMark.utf8Start.pointee, from: 0) else {
+            return Int64(decimal: field).map { ($0, nil) }
+        }
+        guard let micros = Int64(decimal: UnsafeRawBufferPointer(rebasing: field[..<mark])),
+            let edition = JobEdition(digits: UnsafeRawBufferPointer(rebasing: field[(mark + 1)...]))
+        else { return nil }
+        return (micros, edition)
     }
 }
 

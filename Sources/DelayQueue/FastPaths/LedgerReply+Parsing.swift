@@ -19,8 +19,12 @@ extension LedgerReply {
                 reply = .lost
             } else if word.isText("held") {
                 reply = fields.number().map { .held(for: .microseconds($0)) }
+            } else if word.isText("same") {
+                reply = fields.next().flatMap { JobEdition(digits: $0) }.map { .same($0) }
+            } else if word.isText("full") {
+                reply = .full
             } else {
-                reply = word.isText("time") ? fields.number().flatMap { time($0) } : nil
+                reply = word.isText("time") ? fields.time().map { .time($0) } : nil
             }
         case 5:
             if word.isText("ended") {
@@ -29,7 +33,10 @@ extension LedgerReply {
             } else {
                 reply =
                     word.isText("noted")
-                    ? .noted : word.isText("early") ? fields.number().map { .early(for: .microseconds($0)) } : nil
+                    ? .noted
+                    : word.isText("early")
+                        ? fields.number().map { .early(for: .microseconds($0)) }
+                        : word.isText("taken") ? fields.time().map { .taken(until: $0) } : nil
             }
         case 6: reply = word.isText("absent") ? .absent : nil
         case 7:
@@ -53,18 +60,19 @@ extension LedgerReply {
             reply =
                 word.isText("finished")
                 ? fields.next().flatMap { Finish(rawValue: String(decoding: $0, as: UTF8.self)) }.map { .finished($0) }
-                : word.isText("replayed") ? .replayed : nil
-        case 9: reply = word.isText("forgotten") ? .forgotten : nil
+                : word.isText("replayed") ? .replayed : word.isText("intended") ? .intended : nil
+        case 9:
+            reply =
+                word.isText("forgotten")
+                ? .forgotten
+                : word.isText("confirmed")
+                    ? .confirmed
+                    : word.isText("withdrawn")
+                        ? .withdrawn : word.isText("scheduled") ? fields.time().map { .scheduled($0) } : nil
         case 11: reply = word.isText("alreadyDone") ? .alreadyDone : nil
         default: reply = nil
         }
         return fields.isAtEnd ? reply : nil
-    }
-
-    /// Nil for what no record can hold.
-    private static func time(_ microseconds: Int64) -> LedgerReply? {
-        let time = Timestamp(microseconds: microseconds)
-        return time <= .latest ? .time(time) : nil
     }
 }
 
@@ -72,6 +80,11 @@ extension RecordFields {
     /// - Returns: the next field as a number; nil where it is none.
     fileprivate mutating func number() -> Int64? {
         next().flatMap { Int64(decimal: $0) }
+    }
+
+    /// - Returns: the next field as a time; nil for what no record can hold.
+    fileprivate mutating func time() -> Timestamp? {
+        number().map { Timestamp(microseconds: $0) }.flatMap { $0 <= .latest ? $0 : nil }
     }
 
     fileprivate mutating func failures() -> JobFailures? {

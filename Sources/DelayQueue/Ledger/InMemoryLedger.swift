@@ -6,11 +6,12 @@ package import Beanstalk
 /// when the process ends, so jobs that were done then may run again.
 public actor InMemoryLedger: JobLedger, LedgerCarrier {
     private struct Entry {
-        var record: LedgerRecord
+        var value: LedgerValue
         var expiry: Timestamp
     }
 
     private let clock: @Sendable () -> Timestamp
+    /// By keys that name no edition.
     private var entries: [LedgerKey: Entry] = [:]
     private var sizeToSweepAt = 1024
     private var isClosed = false
@@ -44,8 +45,12 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
     ) throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {
         guard !isClosed else { throw DelayQueueError(.closed, "the ledger was closed") }
         let now = clock()
-        let dead = entries.filter { $0.value.expiry > now && $0.value.record.isDead(in: queue, $0.key) }
-        return dead.map { ($0.key, $0.value.record) }
+        return entries.compactMap { key, entry in
+            guard entry.expiry > now, let record = entry.value.record(of: nil), record.isDead(in: queue, key) else {
+                return nil
+            }
+            return (key, record)
+        }
     }
 
     /// Lets go of every record. Requests after it fail with `closed`.
@@ -58,22 +63,26 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
     package var count: Int { entries.count }
 
     /// The record of a key, unless it has run out.
-    package func record(of key: LedgerKey) -> LedgerRecord? {
+    package func record(of key: LedgerKey) -> LedgerRecord? { value(of: key)?.record(of: key.edition) }
+
+    /// What is under a key, unless it has run out.
+    package func value(of key: LedgerKey) -> LedgerValue? {
         let now = clock()
-        return entries[key].flatMap { $0.expiry > now ? $0.record : nil }
+        return entries[key.ofAnyEdition].flatMap { $0.expiry > now ? $0.value : nil }
     }
 
     /// How long a record lasts from now; nil where there is none.
     package func lifetime(of key: LedgerKey) -> Duration? {
         let now = clock()
-        return entries[key].flatMap { $0.expiry > now ? now.duration(to: $0.expiry) : nil }
+        return entries[key.ofAnyEdition].flatMap { $0.expiry > now ? now.duration(to: $0.expiry) : nil }
     }
 
     private func perform(_ request: LedgerRequest, now: Timestamp) -> LedgerReply {
-        let before = entries[request.key].flatMap { $0.expiry > now ? $0.record : nil }
-        let transition = LedgerRecord.apply(request, to: before, now: now)
-        if let record = transition.record, let lifetime = transition.expiresIn {
-            entries[request.key] = Entry(record: record, expiry: now + lifetime)
+        let key = request.key.ofAnyEdition
+        let before = entries[key].flatMap { $0.expiry > now ? $0.value : nil }
+        let transition = LedgerValue.apply(request, to: before, now: now)
+        if let value = transition.value, let lifetime = transition.expiresIn {
+            entries[key] = Entry(value: value, expiry: now + lifetime)
             if entries.count >= sizeToSweepAt { sweep(now) }
         }
         return transition.reply

@@ -1,14 +1,25 @@
 package import Beanstalk
 
-/// The name of a job's record in the ledger.
+/// The name of a job in the ledger: the key of its record, and which edition is meant where the record has several.
 package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
     private static let prefix = "dq:"
 
     /// The Redis key.
     package let description: String
 
+    /// Nil for a job with a generated id, for copies that tell none, and for whichever edition is the id's at present.
+    package var edition: JobEdition?
+
+    /// The same key, whichever edition is the id's at present.
+    package var ofAnyEdition: LedgerKey {
+        var key = self
+        key.edition = nil
+        return key
+    }
+
     /// A job of this library: `dq:<queue>:<id>`. A queue's name has no colon, so no two jobs share a key.
-    package init(queue: TubeName, id: JobID) {
+    package init(queue: TubeName, id: JobID, edition: JobEdition? = nil) {
+        self.edition = edition
         description = "\(Self.prefix)\(queue.rawValue):\(id.description)"
     }
 

@@ -3,6 +3,7 @@
 // 1 done <owner> <deleted>
 // 1 revoked <fireMicros> <deleted>
 // 1 dead <owner> <attempt> <failures> <diedMicros> <queue or -> <consumer> <reason> <copies or ->
+// 1 withdrawn
 extension LedgerRecord {
     private static let version = "1"
 
@@ -26,6 +27,7 @@ extension LedgerRecord {
         case .dead(let owner, let attempt, let failures, let time, let report):
             ([Self.version, "dead", "\(owner)", "\(attempt)", "\(failures)", "\(time.microseconds)"] + report.words)
                 .joined(separator: " ")
+        case .withdrawn: "\(Self.version) withdrawn"
         }
     }
 
@@ -49,11 +51,12 @@ extension LedgerRecord {
         return !digits.isEmpty && text.utf8.dropFirst(digits.count).first == UInt8(ascii: " ")
     }
 
-    private static func parse(_ text: String) -> LedgerRecord? {
+    static func parse(_ text: String) -> LedgerRecord? {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count >= 4, words[0] == version else { return nil }
+        guard words.count >= 2, words[0] == version else { return nil }
         let fields = words[2...].map(String.init)
         switch (words[1], fields.count) {
+        case ("withdrawn", 0): return .withdrawn
         case ("claimed", 4), ("alone", 4), ("waiting", 4):
             guard let owner = try? ClaimOwner(fields[0]), let attempt = count(fields[1]),
                 let failures = failures(fields[2]), let time = time(fields[3])
@@ -89,7 +92,7 @@ extension LedgerRecord {
         return text.withUTF8 { JobFailures(parsing: UnsafeRawBufferPointer($0)) }
     }
 
-    private static func time(_ text: String) -> Timestamp? {
+    static func time(_ text: some StringProtocol) -> Timestamp? {
         guard let microseconds = Int64(decimal: text.utf8), microseconds <= Timestamp.latest.microseconds else {
             return nil
         }

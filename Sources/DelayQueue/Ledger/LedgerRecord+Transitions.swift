@@ -28,7 +28,7 @@ extension LedgerRecord {
                 return Transition(record: record, expiresIn: nil, reply: .suspect(failures))
             }
             return grant(attempt: attempt + 1, failures: failures)
-        case .done, .revoked, .dead:
+        case .done, .revoked, .dead, .withdrawn:
             return nil
         }
     }
@@ -55,7 +55,7 @@ extension LedgerRecord {
         switch record {
         case nil, .waiting, .claimed(owner, _, _, _, _): break
         case .claimed(_, _, _, let leaseEnd, _) where leaseEnd <= now: break
-        case .claimed, .done, .revoked, .dead: return nil
+        case .claimed, .done, .revoked, .dead, .withdrawn: return nil
         }
         return Transition(
             record: .claimed(owner, attempt: 1, failures: 0, leaseEnd: bounded(now + timing.lease)),
@@ -171,6 +171,8 @@ extension LedgerRecord {
             return Transition(record: record, expiresIn: nil, reply: .running)
         case .done:
             return Transition(record: record, expiresIn: nil, reply: .alreadyDone)
+        case .withdrawn:
+            return Transition(record: record, expiresIn: nil, reply: .revoked)
         case .revoked(let known, let gone):
             fireTime = max(fireTime, known)
             deleted = gone

@@ -24,6 +24,10 @@ package enum LedgerRecord: Hashable, Sendable {
     /// revoked.
     case dead(ClaimOwner, attempt: Int, failures: JobFailures, at: Timestamp, DeathReport)
 
+    /// The job was never its id's: its call took it back or was refused; or another edition took its place. Its copies
+    /// are to go unrun.
+    case withdrawn
+
     /// The outcome of a request.
     package struct Transition: Hashable, Sendable {
         /// The record afterwards.
@@ -68,7 +72,8 @@ package enum LedgerRecord: Hashable, Sendable {
                 revoke((try? Timestamp(fireDate)) ?? .latest, copies, record, request.timing, now)
             case .forget(let deleted, let copies):
                 forget(deleted, of: copies, record, request.timing, now)
-            case .status:
+            case .status, .intend, .confirm, .withdraw:
+                // Those of editions are JobEditions' to carry out.
                 nil as Transition?
             case .time:
                 Transition(record: record, expiresIn: nil, reply: .time(bounded(now)))
@@ -92,6 +97,7 @@ package enum LedgerRecord: Hashable, Sendable {
         case .done: .finished(.done)
         case .revoked: .finished(.revoked)
         case .dead: .finished(.dead)
+        case .withdrawn: .finished(.withdrawn)
         }
     }
 }

@@ -59,6 +59,29 @@ package enum LedgerReply: Sendable, Hashable {
     /// There is no record.
     case absent
 
+    /// The edition's copies may be written.
+    case intended
+
+    /// The edition is the id's.
+    case confirmed
+
+    /// The edition will not run.
+    case withdrawn
+
+    /// The id's edition has the same date and content, and waits.
+    case same(JobEdition)
+
+    /// The id's edition has another date or content, and waits.
+    ///
+    /// - Parameter until: its date; 1970 where that is not known.
+    case taken(until: Timestamp)
+
+    /// The id had so many editions that the ledger remembers no more.
+    case full
+
+    /// The job waits for its date, and never ran.
+    case scheduled(Timestamp)
+
     /// The ledger's clock shows this.
     case time(Timestamp)
 
@@ -69,6 +92,8 @@ package enum LedgerReply: Sendable, Hashable {
         case revoked
         /// It was given up; its copies go on lying on their nodes.
         case dead
+        /// It never became its id's, or another one took its place.
+        case withdrawn
 
         package var description: String { rawValue }
     }
@@ -95,6 +120,13 @@ extension LedgerReply: CustomStringConvertible {
         case .noted: "noted"
         case .replayed: "replayed"
         case .absent: "absent"
+        case .intended: "intended"
+        case .confirmed: "confirmed"
+        case .withdrawn: "withdrawn"
+        case .same(let edition): "same \(edition)"
+        case .taken(let date): "taken \(date.microseconds)"
+        case .full: "full"
+        case .scheduled(let date): "scheduled \(date.microseconds)"
         case .time(let time): "time \(time.microseconds)"
         }
     }

@@ -2,7 +2,7 @@ extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
         case claim, endLease, takeTurn, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget,
-            status, time
+            intend, confirm, withdraw, status, time
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
@@ -15,12 +15,18 @@ extension LedgerRequest.Operation {
             case .noted: self == .noteCopies
             case .replayed: self == .replay
             case .time: self == .time
+            case .intended: self == .intend
+            case .confirmed: self == .confirm
+            case .withdrawn: self == .withdraw
+            case .same, .taken: self == .intend || self == .confirm
+            case .full: self == .intend
+            case .scheduled: self == .status
             case .settled: self == .complete || self == .retry || self == .release || self == .bury
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.
             case .absent, .held, .waiting, .finished:
                 self == .claim || self == .endLease || self == .takeTurn || self == .noteCopies || self == .replay
-                    || self == .forget || self == .status
+                    || self == .forget || self == .intend || self == .confirm || self == .withdraw || self == .status
             }
         }
     }
@@ -39,6 +45,9 @@ extension LedgerRequest.Operation {
         case .replay: .replay
         case .revoke: .revoke
         case .forget: .forget
+        case .intend: .intend
+        case .confirm: .confirm
+        case .withdraw: .withdraw
         case .status: .status
         case .time: .time
         }

@@ -6,7 +6,8 @@ extension RedisLedger {
         let values = try await values(of: keys)
         var records: [LedgerRecord?] = []
         for (key, text) in zip(keys, values) {
-            try records.append(text.map { text throws(DelayQueueError) in try LedgerRecord(parsing: text, key: key) })
+            let value = try text.map { text throws(DelayQueueError) in try LedgerValue(parsing: text, key: key) }
+            records.append(value?.record(of: key.edition))
         }
         return records
     }
@@ -21,7 +22,7 @@ extension RedisLedger {
             cursor = page.next
             for (key, text) in zip(page.keys, try await values(of: page.keys)) {
                 // A record that this version cannot read is left out, as nothing can be told of its job.
-                guard let text, let record = try? LedgerRecord(parsing: text, key: key),
+                guard let text, let record = try? LedgerValue(parsing: text, key: key).record(of: nil),
                     record.isDead(in: queue, key)
                 else { continue }
                 found[key] = record

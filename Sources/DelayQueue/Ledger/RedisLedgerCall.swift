@@ -18,78 +18,79 @@ enum RedisLedgerCall {
     static func append(
         _ request: LedgerRequest, _ timing: LedgerTimingWords, time: Timestamp?, to batch: inout RedisBatch
     ) {
-        func begin(_ script: RedisLedgerScript, arguments: Int) {
+        func begin(_ script: RedisLedgerScript) {
             batch.begin(
-                script: script.rawValue, key: request.key.description, arguments: arguments + (time == nil ? 0 : 1),
+                script: script.rawValue, key: request.key.description,
+                arguments: script.arguments + (request.key.edition == nil ? 0 : 1) + (time == nil ? 0 : 1),
                 tag: request.operation.kind.rawValue)
         }
         switch request.operation {
         case .claim(let owner, let kind, let due):
-            begin(.claim, arguments: 5)
+            begin(.claim)
             batch.append(owner.description)
             batch.append(kind.rawValue)
             batch.append(due.map { LedgerRecord.bounded($0).microseconds } ?? 0)
             batch.append(timing.leaseAndRetention)
         case .endLease(let owner, let attempt, let delay):
             let delay = max(delay, .zero)
-            begin(.endLease, arguments: 4)
+            begin(.endLease)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             batch.append(LedgerTimingWords.microseconds(delay))
             batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
         case .takeTurn(let owner):
-            begin(.takeTurn, arguments: 3)
+            begin(.takeTurn)
             batch.append(owner.description)
             batch.append(timing.leaseAndRetention)
         case .renew(let owner, let attempt, let failures):
-            begin(.renew, arguments: 5)
+            begin(.renew)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             append(failures, to: &batch)
             batch.append(timing.leaseAndRetention)
         case .complete(let owner, let attempt, let copies):
-            begin(.complete, arguments: 3)
+            begin(.complete)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
         case .retry(let owner, let attempt, let delay):
             let delay = max(delay, .zero)
-            begin(.postpone, arguments: 5)
+            begin(.postpone)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             batch.append(LedgerTimingWords.microseconds(delay))
             batch.append(1)
             batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
         case .release(let owner, let attempt):
-            begin(.postpone, arguments: 5)
+            begin(.postpone)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             batch.append(0)
             batch.append(0)
             batch.append(timing.retention)
         case .bury(let owner, let attempt, let report):
-            begin(.bury, arguments: 4)
+            begin(.bury)
             batch.append(owner.description)
             append(count: attempt, to: &batch)
             batch.append(report.words.joined(separator: " "))
             batch.append(retentionOfDeadJobs)
         case .noteCopies(let copies):
-            begin(.noteCopies, arguments: 3)
+            begin(.noteCopies)
             batch.append(copies.map(\.description).joined(separator: ","))
             batch.append(Int64(DeathReport.maximumCopies))
             batch.append(retentionOfDeadJobs)
         case .replay(let owner):
-            begin(.replay, arguments: 2)
+            begin(.replay)
             batch.append(owner.description)
             batch.append(timing.retention)
         case .revoke(let fireDate, let copies):
             let fireTime = (try? Timestamp(fireDate)) ?? .latest
-            begin(.revoke, arguments: 4)
+            begin(.revoke)
             batch.append(max(fireTime.microseconds, 0))
             append(count: copies, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
             batch.append(timing.grace)
-        case .forget(let deleted, let copies) where deleted.coversAll(of: copies):
+        case .forget(let deleted, let copies) where deleted.coversAll(of: copies) && request.key.edition == nil:
             // Nothing is left to be written down, and this costs the server a fifth of what a script does. (A script
             // that does it to 64 keys at once costs it a fifth more than 64 of these.)
             batch.begin(command: expiry, key: request.key.description, arguments: 1, tag: expiryTag)
@@ -97,16 +98,33 @@ enum RedisLedgerCall {
             batch.end()
             return
         case .forget(let deleted, let copies):
-            begin(.forget, arguments: 4)
+            begin(.forget)
             batch.append(deleted.description)
             append(count: copies, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
             batch.append(timing.grace)
+        case .intend(let content, let isReplacing, let wait):
+            begin(.intend)
+            append(content, to: &batch)
+            batch.append(isReplacing ? 1 : 0)
+            batch.append(LedgerTimingWords.microseconds(wait))
+            batch.append(timing.retention)
+            batch.append(timing.retention(ofCopies: 0))
+        case .confirm(let content, let isReplacing):
+            begin(.confirm)
+            append(content, to: &batch)
+            batch.append(isReplacing ? 1 : 0)
+            batch.append(timing.retention)
+        case .withdraw(let content):
+            begin(.withdraw)
+            append(content, to: &batch)
+            batch.append(timing.retention)
         case .status:
-            begin(.status, arguments: 0)
+            begin(.status)
         case .time:
-            begin(.time, arguments: 0)
+            begin(.time)
         }
+        if let edition = request.key.edition { batch.append(edition.description) }
         if let time { batch.append(time.microseconds) }
         batch.end()
     }
@@ -127,6 +145,11 @@ enum RedisLedgerCall {
         case .integer(let count): count > 0 ? .forgotten : .absent
         default: nil
         }
+    }
+
+    private static func append(_ content: JobContent, to batch: inout RedisBatch) {
+        batch.append(LedgerRecord.bounded(content.date).microseconds)
+        batch.append(content.digest)
     }
 
     /// Appends failures, `-` for none to restore.

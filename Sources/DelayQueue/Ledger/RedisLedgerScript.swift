@@ -6,7 +6,20 @@
 /// is, in this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
-    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, status, time
+    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, intend, confirm,
+        withdraw, status, time
+
+    /// How many arguments it has before those that any script may have: the edition, and the time in tests.
+    var arguments: Int {
+        switch self {
+        case .status, .time: 0
+        case .replay: 2
+        case .takeTurn, .complete, .noteCopies, .withdraw: 3
+        case .endLease, .bury, .revoke, .forget, .confirm: 4
+        case .claim, .renew, .postpone: 5
+        case .intend: 6
+        }
+    }
 
     /// What time the scripts decide by.
     enum Clock {
@@ -22,22 +35,32 @@ enum RedisLedgerScript: Int, CaseIterable {
     }
 
     private func source(clock: Clock) -> String {
-        let timed = Self.looking + Self.reading + (clock == .server ? Self.serverTime : Self.argumentTime)
+        let time = clock == .server ? Self.serverTime : Self.argumentTime
+        let edition =
+            clock == .server
+            ? "ARGV[\(arguments + 1)]" : "#ARGV > \(arguments + 1) and ARGV[\(arguments + 1)] or nil"
+        let looking = Self.looking + "local edition = \(edition)\n" + Self.opening
+        let read = looking + Self.reading
+        let timed = read + "if kind ~= 'done' then\n" + time + "end\n"
+        let writing = Self.joining(time) + Self.writing
         return switch self {
-        case .claim: timed + Self.claiming + Self.writing + Self.describing
-        case .endLease: timed + Self.endingLease + Self.writing + Self.describing
-        case .takeTurn: timed + Self.takingTurn + Self.writing + Self.describing
-        case .renew: timed + Self.checkingClaim + Self.renewing + Self.writing
+        case .claim: timed + Self.claimingEdition + Self.claiming + writing + Self.describing
+        case .endLease: timed + Self.endingLease + writing + Self.describing
+        case .takeTurn: timed + Self.takingTurn + writing + Self.describing
+        case .renew: timed + Self.checkingClaim + Self.renewing + writing
         case .complete:
-            Self.looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + Self.writing
-        case .postpone: timed + Self.checkingClaim + Self.postponing + Self.writing
-        case .bury: timed + Self.checkingClaim + Self.burying + Self.writing
-        case .noteCopies: timed + Self.noting + Self.writing + Self.describing
-        case .replay: timed + Self.replaying + Self.writing + Self.describing
-        case .revoke: timed + Self.uniting + Self.revoking + Self.writing
-        case .forget: timed + Self.uniting + Self.forgetting + Self.writing + Self.describing
-        case .status: timed + Self.describing
-        case .time: clock == .server ? Self.tellingServerTime : Self.tellingArgumentTime
+            looking + Self.completingAtOnce + Self.reading + Self.checkingClaim + Self.completing + writing
+        case .postpone: timed + Self.checkingClaim + Self.postponing + writing
+        case .bury: timed + Self.checkingClaim + Self.burying + writing
+        case .noteCopies: timed + Self.noting + writing + Self.describing
+        case .replay: timed + Self.replaying + writing + Self.describing
+        case .revoke: timed + Self.uniting + Self.revoking + writing
+        case .forget: timed + Self.uniting + Self.forgetting + writing + Self.describing
+        case .intend: read + time + Self.refusing + Self.intending + writing
+        case .confirm: read + time + Self.refusing + Self.confirming + writing
+        case .withdraw: read + time + Self.withdrawing + writing + Self.describing
+        case .status: timed + Self.tellingSchedule + Self.describing
+        case .time: "local now\n" + time + Self.tellingTime
         }
     }
 
@@ -54,6 +77,47 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
+    /// Where the value has editions, or an edition is asked about: leaves them in `entries`, each as its four fields; in
+    /// `own` the one that is meant, nil where it is not known, and in `current` the one that is the id's; and in `value`
+    /// the record of the own one. `stored` is what was found.
+    private static let opening = """
+        local stored, entries, own, current, isOther, date = value
+        if edition or value and string.sub(value, 1, 2) == '2\\n' then
+          entries = {}
+          if value and string.sub(value, 1, 2) ~= '2\\n' then
+            entries[1], isOther = {'-', '0', '-', value}, true
+          elseif value then
+            for line in string.gmatch(string.sub(value, 3) .. '\\n', '([^\\n]*)\\n') do
+              local name, date, digest, state = string.match(line, '^(%S+) (%d+) (%S+) (%S.*)$')
+              if not name or name ~= '-' and (#name ~= 16 or string.find(name, '[^0-9a-f]'))
+                or date + 0 > 9007199254740992
+              then
+                return 'unreadable'
+              end
+              local till = string.match(state, '^intended (%d+)$')
+              if till and till + 0 > 9007199254740992
+                or not till and state ~= 'scheduled' and string.sub(state, 1, 2) ~= '1 '
+              then
+                return 'unreadable'
+              end
+              entries[#entries + 1] = {name, date, digest, state}
+            end
+            value = nil
+          end
+          local ranks = {claimed = 4, alone = 4, waiting = 3, scheduled = 2, done = 1, revoked = 1, dead = 1}
+          local greatest = 0
+          for index = 1, #entries do
+            local entry = entries[index]
+            local rank = ranks[string.match(entry[4], '^1 (%l+)') or entry[4]] or 0
+            if rank > greatest then current, greatest = entry, rank end
+            if entry[1] == edition then own = entry end
+          end
+          if not edition then own = current end
+          if own and string.sub(own[4], 1, 2) == '1 ' then value = own[4] end
+        end
+
+        """
+
     /// Leaves the record in local variables, `kind` nil where there is none, and declares what comes of it. What the
     /// failures have behind the errors is `marks`: nothing, or ended leases and those of them alone.
     private static let reading = """
@@ -61,7 +125,8 @@ enum RedisLedgerScript: Int, CaseIterable {
         local marks, ended, alone, isAlone = '', 0, 0, false
         if value then
           kind = string.match(value, '^1 (%l+) ')
-          local readable = false
+          local readable = value == '1 withdrawn'
+          if readable then kind = 'withdrawn' end
           if kind == 'alone' then kind, isAlone = 'claimed', true end
           if kind == 'claimed' or kind == 'waiting' then
             owner, attempt, failures, marks, till = string.match(value, '^1 %l+ ([!-~]+) (%d+) (%d+)(%S*) (%d+)$')
@@ -101,17 +166,15 @@ enum RedisLedgerScript: Int, CaseIterable {
             if string.sub(key, 1, 3) == 'dq:' or string.match(value, '^%d+ ') then return 'unreadable' end
             kind, owner, deleted = 'done', '', '-'
           end
+          if isOther then kind, isAlone, marks, ended, alone = nil, false, '', 0, 0 end
         end
         local now, record, ms, reply
 
         """
 
-    /// Reads the time, unless the job is done: then nothing is decided by it.
     private static let serverTime = """
-        if kind ~= 'done' then
-          local time = redis.call('TIME')
-          now = time[1] * 1000000 + time[2]
-        end
+        local time = redis.call('TIME')
+        now = time[1] * 1000000 + time[2]
 
         """
 
@@ -120,14 +183,39 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    private static let tellingServerTime = """
-        local time = redis.call('TIME')
-        return 'time ' .. time[1] .. string.format('%06d', time[2])
+    private static let tellingTime = """
+        return 'time ' .. string.format('%.0f', now)
         """
 
-    private static let tellingArgumentTime = """
-        return 'time ' .. ARGV[#ARGV]
+    /// Puts what is to be written into its place among the editions, and makes one text of them.
+    private static func joining(_ time: String) -> String {
         """
+        if record and entries then
+          if not now then
+        \(time)
+          end
+          if not own then
+            own = {edition or '-', date or string.format('%.0f', now), '-', ''}
+            entries[#entries + 1] = own
+          end
+          own[4] = record
+          if record == '1 withdrawn' then own[3] = '-' end
+          local latest, isDead, lines = now, false, {}
+          for index = 1, #entries do
+            local entry = entries[index]
+            if entry[2] + 0 > latest then latest = entry[2] + 0 end
+            if string.sub(entry[4], 1, 7) == '1 dead ' then isDead = true end
+            lines[index] = table.concat(entry, ' ')
+          end
+          record = '2\\n' .. table.concat(lines, '\\n')
+          ms = isDead and \(longest) or math.min(math.ceil((latest - now) / 1000) + ms, \(longest))
+          ms = string.format('%.0f', ms)
+        end
+
+        """
+    }
+
+    private static let longest = LedgerTimingWords.milliseconds(LedgerTiming.retentionOfDeadJobs)
 
     /// Writes the record, if there is one to write, and replies.
     ///
@@ -135,8 +223,8 @@ enum RedisLedgerScript: Int, CaseIterable {
     /// So where there was a record and `SET` is refused, the expiry is set first: only new records stay refused.
     private static let writing = """
         if record then
-          if not value or redis.pcall('SET', key, record, 'PX', ms).err then
-            if value then redis.call('PEXPIRE', key, ms) end
+          if not stored or redis.pcall('SET', key, record, 'PX', ms).err then
+            if stored then redis.call('PEXPIRE', key, ms) end
             redis.call('SET', key, record, 'PX', ms)
           end
           return reply
@@ -181,14 +269,28 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
+    /// Whether the edition may be claimed: confirmed, or so late that its call must be thought dead.
+    private static let claimingEdition = """
+        local isKnown
+        if entries then
+          if ARGV[3] ~= '0' then date = ARGV[3] end
+          isKnown = own and not value
+          local till = isKnown and string.match(own[4], '^intended (%d+)$')
+          if till and till + 0 > now then return 'waiting ' .. string.format('%.0f', till - now) end
+          if till and current then record, ms, reply = '1 withdrawn', ARGV[5], 'finished withdrawn' end
+        end
+
+        """
+
     /// Arguments: owner, 1 to create a record or 2 for a job that is to run alone, date in µs, lease in µs, retention in
     /// ms.
     private static let claiming = """
         local failed
-        if not kind then
+        if record then
+        elseif not kind then
           local rest = ARGV[3] - now
           if rest > 100000 then return 'early ' .. string.format('%.0f', rest) end
-          if ARGV[2] == '1' then attempt, failed = '1', '0' end
+          if ARGV[2] == '1' or isKnown then attempt, failed = '1', '0' end
         elseif kind == 'claimed' then
           if owner == ARGV[1] then
             failed = failures
@@ -249,9 +351,9 @@ enum RedisLedgerScript: Int, CaseIterable {
 
     /// Completes the job for the claimant, as nearly every completion does, without taking the record apart.
     private static let completingAtOnce = """
-        local own = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' '
-        if value and string.find(value, own, 1, true) == 1 then
-          local failures, till = string.match(value, '^(%d+) (%d+)$', #own + 1)
+        local claim = '1 claimed ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' '
+        if value and not entries and string.find(value, claim, 1, true) == 1 then
+          local failures, till = string.match(value, '^(%d+) (%d+)$', #claim + 1)
           if failures and failures + 0 <= 1000000000 and till + 0 <= 9007199254740992
             and not redis.pcall('SET', key, '1 done ' .. ARGV[1] .. ' -', 'PX', ARGV[3]).err
           then
@@ -328,6 +430,7 @@ enum RedisLedgerScript: Int, CaseIterable {
     private static let revoking = """
         if kind == 'claimed' and till > now then return 'running' end
         if kind == 'done' then return 'alreadyDone' end
+        if kind == 'withdrawn' then return 'revoked' end
         local fire = tonumber(ARGV[1])
         if kind == 'revoked' then fire = math.max(fire, till) end
         local all
@@ -352,6 +455,76 @@ enum RedisLedgerScript: Int, CaseIterable {
             if not all then ms = string.format('%.0f', math.ceil(math.max(till - now, 0) / 1000) + ARGV[3]) end
             record = '1 revoked ' .. string.format('%.0f', till) .. ' ' .. deleted
           end
+        end
+
+        """
+
+    private static let tellingSchedule = """
+        if own and own[4] == 'scheduled' then return 'scheduled ' .. own[2] end
+
+        """
+
+    /// Why an edition of the date, digest and choice in the first three arguments may not be the id's; nil where it may.
+    private static let refusing = """
+        local function refusal()
+          if not current then return nil end
+          local kind = string.match(current[4], '^1 (%l+) ')
+          if current[4] == 'scheduled' or kind == 'waiting' then
+            if current[1] ~= '-' and current[2] == ARGV[1] and current[3] == ARGV[2] then
+              return 'same ' .. current[1]
+            end
+            if ARGV[3] == '1' then return nil end
+            return 'taken ' .. current[2]
+          end
+          if kind == 'claimed' or kind == 'alone' then
+            return 'held ' .. string.format('%.0f', math.max(string.match(current[4], '%d+$') - now, 0))
+          end
+          return 'finished ' .. kind
+        end
+
+        """
+
+    /// Arguments: date in µs, digest, 1 to replace, wait in µs, retention in ms, retention of finished jobs in ms.
+    private static let intending = """
+        if own then return own[4] == '1 withdrawn' and 'finished withdrawn' or 'intended' end
+        local refused = refusal()
+        if refused then return refused end
+        local kept = {}
+        for index = 1, #entries do
+          local entry = entries[index]
+          local till = string.match(entry[4], '^intended (%d+)$')
+          local isOver = entry[4] == '1 withdrawn' or till and till + 0 <= now
+          if not isOver or entry[2] + ARGV[6] * 1000 >= now then kept[#kept + 1] = entry end
+        end
+        entries = kept
+        if #entries >= \(JobEditions.maximumCount) then return 'full' end
+        own = {edition, ARGV[1], ARGV[2], ''}
+        entries[#entries + 1] = own
+        record = 'intended ' .. string.format('%.0f', math.min(now + ARGV[4], 9007199254740992))
+        ms, reply = ARGV[5], 'intended'
+
+        """
+
+    /// Arguments: date in µs, digest, 1 to replace, retention in ms.
+    private static let confirming = """
+        local isWithdrawn = own and own[4] == '1 withdrawn'
+        if own and not isWithdrawn and string.sub(own[4], 1, 9) ~= 'intended ' then return 'confirmed' end
+        local refused = refusal()
+        if isWithdrawn then return refused or 'finished withdrawn' end
+        if not refused and current then current[3], current[4] = '-', '1 withdrawn' end
+        if not own then
+          own = {edition}
+          entries[#entries + 1] = own
+        end
+        own[2], own[3] = ARGV[1], ARGV[2]
+        record, ms, reply = refused and '1 withdrawn' or 'scheduled', ARGV[4], refused or 'confirmed'
+
+        """
+
+    /// Arguments: date in µs, digest, retention in ms.
+    private static let withdrawing = """
+        if not kind or kind == 'withdrawn' then
+          date, record, ms, reply = ARGV[1], '1 withdrawn', ARGV[3], 'withdrawn'
         end
 
         """

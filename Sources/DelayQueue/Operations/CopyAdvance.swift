@@ -65,7 +65,7 @@ extension JobRecord {
             case .goQueue(let record): (JobName(id: record.id, isGoQueue: true), GoQueueRecord.priority)
             case .foreign, .unverified: nil
             }
-        guard let known, known.name.ledgerKey(queue: queue) == key else { return nil }
+        guard let known, known.name.ledgerKey(queue: queue).ofAnyEdition == key.ofAnyEdition else { return nil }
         return known.priority
     }
 }

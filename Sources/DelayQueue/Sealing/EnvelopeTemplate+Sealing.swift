@@ -40,8 +40,8 @@
         /// - Parameter nonce: 12 bytes, for test vectors; random otherwise.
         /// - Throws: `invalidBody`, where the body cannot be encrypted.
         package init(
-            id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer,
-            sealedWith keyRing: KeyRing, queue: TubeName, nonce: [UInt8]? = nil
+            id: JobID, fireTime: Timestamp, edition: JobEdition? = nil, timeToRun: UInt32, priority: UInt32,
+            headers: JobHeaders, body: ByteBuffer, sealedWith keyRing: KeyRing, queue: TubeName, nonce: [UInt8]? = nil
         ) throws(DelayQueueError) {
             let key = keyRing.current
             var content = ByteBuffer()
@@ -49,10 +49,11 @@
             content.writeImmutableBuffer(body)
             if keyRing.mode == .encrypt {
                 let context = SealedEnvelope.jobContext(
-                    queue: queue, id: id, fireTime: fireTime, mode: keyRing.mode.value, keyID: key.id)
+                    queue: queue, id: id, fireTime: fireTime, edition: edition, mode: keyRing.mode.value, keyID: key.id)
                 content = try Self.encrypt(content, context: context, key: key, nonce: nonce)
             }
-            var text = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(fireTime.microseconds) ")
+            let time = SealedEnvelope.timeField(fireTime, edition)
+            var text = ByteBuffer(string: "\(SealedEnvelope.magic)\(id) \(time) ")
             let lengthBeforeCopy = text.readableBytes
             text.writeString(" \(timeToRun) \(priority) \(keyRing.mode) \(key.id) ")
             self.init(

@@ -18,14 +18,15 @@
             }
             return .success(
                 Envelope(
-                    id: line.id, fireTime: line.fireTime, copy: line.copy, copies: line.copies,
+                    id: line.id, fireTime: line.fireTime, edition: line.edition, copy: line.copy, copies: line.copies,
                     role: line.role, timeToRun: line.timeToRun, priority: line.priority, headers: headers, body: content
                 ))
         }
 
         private func decrypted(with key: SealingKey, queue: TubeName) -> ByteBuffer? {
             if mode == .sign { return payload }
-            let context = Self.jobContext(queue: queue, id: line.id, fireTime: line.fireTime, mode: mode, keyID: keyID)
+            let context = Self.jobContext(
+                queue: queue, id: line.id, fireTime: line.fireTime, edition: line.edition, mode: mode, keyID: keyID)
             let content = payload.withUnsafeReadableBytes { bytes in
                 try? AES.GCM.open(
                     AES.GCM.SealedBox(combined: bytes), using: key.encryptionKey(context: context),
@@ -38,10 +39,15 @@
 
         /// What all copies of a job have in common: the key of its payload is derived from it.
         static func jobContext(
-            queue: TubeName, id: JobID, fireTime: Timestamp, mode: SealMode, keyID: String
+            queue: TubeName, id: JobID, fireTime: Timestamp, edition: JobEdition?, mode: SealMode, keyID: String
         ) -> String {
             // A queue's name has no space in it, and neither has any other part, so no two jobs have the same context.
-            "\(queue) \(magic)\(id) \(fireTime.microseconds) \(mode.rawValue) \(keyID)"
+            "\(queue) \(magic)\(id) \(timeField(fireTime, edition)) \(mode.rawValue) \(keyID)"
+        }
+
+        /// As ``EnvelopeLine`` reads it.
+        static func timeField(_ fireTime: Timestamp, _ edition: JobEdition?) -> String {
+            "\(fireTime.microseconds)" + (edition.map { "\(EnvelopeLine.editionMark)\($0)" } ?? "")
         }
 
         /// What a seal covers: everything, and the queue's name.

@@ -9,15 +9,16 @@ import Testing
 /// The scripts against the rules they repeat: the same random requests must get the same replies and leave the same
 /// records for the same time.
 @Suite(.timeLimit(.minutes(5))) struct RedisLedgerDifferentialTests {
-    /// What `LedgerRecord` says, and how long each record was last given.
+    /// What `LedgerValue` says, and how long each value was last given, by keys of any edition.
     private struct Model {
-        var records: [LedgerKey: LedgerRecord] = [:]
+        var values: [LedgerKey: LedgerValue] = [:]
         var lifetimes: [LedgerKey: Duration] = [:]
 
         mutating func perform(_ request: LedgerRequest, now: Timestamp) -> LedgerReply {
-            let transition = LedgerRecord.apply(request, to: records[request.key], now: now)
-            records[request.key] = transition.record
-            if let lifetime = transition.expiresIn { lifetimes[request.key] = lifetime }
+            let key = request.key.ofAnyEdition
+            let transition = LedgerValue.apply(request, to: values[key], now: now)
+            values[key] = transition.value
+            if let lifetime = transition.expiresIn { lifetimes[key] = lifetime }
             return transition.reply
         }
     }
@@ -26,16 +27,22 @@ import Testing
     private struct RequestSource {
         var generator: SeededGenerator
         let keys: [LedgerKey]
+        /// Those of jobs with editions.
+        let ids: Set<LedgerKey>
         let owners: [ClaimOwner]
         let copies: [StoredCopy]
 
         mutating func next(_ model: Model, now: Timestamp) -> LedgerRequest {
-            let key = pick(keys)
+            var key = pick(keys)
+            if ids.contains(key), !chance(6) { key.edition = JobEdition(UInt64(number(1...5))) }
             var timing = LedgerTiming()
             if chance(5) { timing.lease = .seconds(200) }
             if chance(5) { timing.timeToRun = .milliseconds(350_000_001) }
-            let (owner, attempt) = claimant(model.records[key])
+            let (owner, attempt) = claimant(model.values[key.ofAnyEdition]?.record(of: key.edition))
             let operation: LedgerRequest.Operation
+            if key.edition != nil, chance(2) {
+                return LedgerRequest(key: key, operation: registration(now), timing: timing)
+            }
             switch Int.random(in: 0..<24, using: &generator) {
             case 0...4:
                 let kind: LedgerRequest.ClaimKind = chance(8) ? .existing : chance(3) ? .alone : .creating
@@ -59,7 +66,8 @@ import Testing
                 operation = .revoke(fireDate: due.date, copies: number(0...3))
             case 13...14:
                 let gone = (0..<number(0...3)).map { _ in number(0...3) }
-                operation = .forget(CopySet(gone) ?? [], of: number(0...3))
+                // The copies of an edition are not counted.
+                operation = .forget(CopySet(gone) ?? [], of: ids.contains(key.ofAnyEdition) ? 0 : number(0...3))
             case 15: operation = .replay(pick(owners))
             case 19...21:
                 operation = .endLease(
@@ -72,6 +80,19 @@ import Testing
             return LedgerRequest(key: key, operation: operation, timing: timing)
         }
 
+        private mutating func registration(_ now: Timestamp) -> LedgerRequest.Operation {
+            // Dates that mostly are the same ones, as long as a round of an hour lasts.
+            let hour = now.microseconds / 3_600_000_000
+            let content = JobContent(
+                date: Timestamp(microseconds: (hour + Int64(number(0...2))) * 3_600_000_000),
+                digest: String(repeating: pick(["0a", "b1"]), count: 16))
+            return switch number(0...6) {
+            case 0...2: .intend(content, isReplacing: chance(3), wait: .milliseconds(number(-1...30_000)))
+            case 3...5: .confirm(content, isReplacing: chance(3))
+            default: .withdraw(content)
+            }
+        }
+
         private mutating func claimant(_ record: LedgerRecord?) -> (ClaimOwner, Int) {
             guard !chance(5) else { return (pick(owners), number(0...4)) }
             switch record {
@@ -80,7 +101,7 @@ import Testing
                 return (owner, attempt)
             case .done(let owner, _):
                 return (owner, 1)
-            case .revoked, nil:
+            case .revoked, .withdrawn, nil:
                 return (pick(owners), 1)
             }
         }
@@ -107,10 +128,12 @@ import Testing
         try await withRedis { server in
             let ledger = try RedisLedger(server.url, fixedTime: { clock.now })
             let address = try BeanstalkNode("127.0.0.1:11300").address
+            let ids = (0..<6).map { LedgerKey(queue: .default, id: JobID(unchecked: "id:\($0)")) }
             var source = RequestSource(
                 generator: SeededGenerator(seed: seed),
-                keys: (0..<12).map { LedgerKey(queue: .default, id: JobID(unchecked: "job:\($0)")) }
+                keys: ids + (0..<12).map { LedgerKey(queue: .default, id: JobID(unchecked: "job:\($0)")) }
                     + (0..<2).map { LedgerKey(goQueue: JobID(unchecked: "0123456789abcdef0123456789abcde\($0)")) },
+                ids: Set(ids),
                 owners: (0..<3).map { _ in ClaimOwner.random() },
                 copies: (1...40).map { StoredCopy(address, BeanstalkJobID($0)) })
             var model = Model()
@@ -143,12 +166,12 @@ import Testing
                 if source.chance(10) {
                     let key = source.pick(source.keys)
                     _ = try await ledger.client.command("DEL", key.description)
-                    model.records[key] = nil
+                    model.values[key] = nil
                 }
                 clock.advance(by: .microseconds(source.number(0...15_000_000)))
             }
             // Nothing was left out by the choice of requests.
-            #expect(replies.count == 18, "\(replies)")
+            #expect(replies.count == 24, "\(replies)")
             await ledger.close()
         }
     }
@@ -163,8 +186,8 @@ import Testing
         }
         let results = try (0..<replies.count).map { try replies[$0].get() }
         for (key, (value, ttl)) in zip(keys, zip(results, results.dropFirst(keys.count))) {
-            #expect(value.string == model.records[key]?.text, "\(place), \(key)")
-            if let text = value.string { #expect(try LedgerRecord(parsing: text, key: key) == model.records[key]) }
+            #expect(value.string == model.values[key]?.text, "\(place), \(key)")
+            if let text = value.string { #expect(try LedgerValue(parsing: text, key: key) == model.values[key]) }
             guard let lifetime = model.lifetimes[key], let milliseconds = ttl.int else { continue }
             // Rounded up to the millisecond; less by as long as the way here took.
             #expect(
@@ -228,9 +251,9 @@ import Testing
                         _ = try await ledger.client.command("SET", key.description, value)
                         let request = LedgerRequest(key: key, operation: operation)
                         let answer = (await ledger.perform([request])).first
-                        let record: LedgerRecord
+                        let before: LedgerValue
                         do {
-                            record = try LedgerRecord(parsing: value, key: key)
+                            before = try LedgerValue(parsing: value, key: key)
                         } catch {
                             guard case .failure(let failure)? = answer else {
                                 Issue.record("\(key) \(value.debugDescription) \(operation): read as a record")
@@ -240,9 +263,9 @@ import Testing
                             #expect(try await ledger.client.command("GET", key.description).string == value)
                             continue
                         }
-                        let transition = LedgerRecord.apply(request, to: record, now: clock.now)
+                        let transition = LedgerValue.apply(request, to: before, now: clock.now)
                         #expect(try answer?.get() == transition.reply, "\(key) \(value.debugDescription) \(operation)")
-                        let expected = transition.expiresIn == nil ? value : transition.record?.text
+                        let expected = transition.expiresIn == nil ? value : transition.value?.text
                         #expect(try await ledger.client.command("GET", key.description).string == expected)
                     }
                 }

@@ -74,7 +74,7 @@ extension ConsumerCore {
             wait(id, for: remaining, now: now)
         case .success(.early(let remaining)):
             waitForDate(id, for: remaining, now: now)
-        case .success(.finished(.done)), .success(.finished(.revoked)):
+        case .success(.finished(.done)), .success(.finished(.revoked)), .success(.finished(.withdrawn)):
             deleteCopies(of: id, now: now)
         case .success(.finished(.dead)):
             sendBackDead(id, knownCopies: [], now: now)

@@ -1,0 +1,227 @@
+/// The record of an id that callers choose themselves: every edition that may have copies, and how each stands.
+///
+/// One of them at most is the id's, but where the ledger lost writes. An edition that the record does not know is
+/// treated as a job without a record: so lost writes may repeat jobs, and lose none.
+package struct JobEditions: Hashable, Sendable {
+    /// How many editions a record has at most. Each takes about 40 bytes of the ledger's memory; the record is read and
+    /// written as a whole.
+    package static let maximumCount = 100
+
+    package enum State: Hashable, Sendable {
+        /// It may be written, and is not confirmed. Until then its copies wait.
+        case intended(until: Timestamp)
+        /// It is the id's, and has not run.
+        case scheduled
+        case recorded(LedgerRecord)
+    }
+
+    package struct Entry: Hashable, Sendable {
+        /// Nil for copies that tell no edition.
+        package var edition: JobEdition?
+        package var date: Timestamp
+        /// Nil where it is not known, and no more of use.
+        package var digest: String?
+        package var state: State
+    }
+
+    package var entries: [Entry] = []
+
+    package init(entries: [Entry] = []) {
+        self.entries = entries
+    }
+
+    /// The edition that is the id's: where lost writes made it several, one that runs or waits first.
+    package var current: Int? {
+        entries.indices.max { (entries[$0].state.rank, -$0) < (entries[$1].state.rank, -$1) }
+            .flatMap { entries[$0].state.rank > 0 ? $0 : nil }
+    }
+
+    func index(of edition: JobEdition?) -> Int? {
+        guard let edition else { return current }
+        return entries.firstIndex { $0.edition == edition }
+    }
+
+    /// The record of an edition; nil where it never ran.
+    package func record(of edition: JobEdition?) -> LedgerRecord? {
+        index(of: edition).flatMap { entries[$0].state.record }
+    }
+}
+
+extension JobEditions.State {
+    package var record: LedgerRecord? { if case .recorded(let record) = self { record } else { nil } }
+
+    /// The greatest is the id's; 0 never is.
+    fileprivate var rank: Int {
+        switch self {
+        case .recorded(.claimed): 4
+        case .recorded(.waiting): 3
+        case .scheduled: 2
+        case .recorded(.done), .recorded(.revoked), .recorded(.dead): 1
+        case .intended, .recorded(.withdrawn): 0
+        }
+    }
+}
+
+// MARK: Requests
+
+extension JobEditions {
+    /// Carries a request out.
+    ///
+    /// - Returns: the reply, and how long the record lasts from now, counted on from the latest date an edition had; nil
+    ///   where nothing was written.
+    mutating func perform(_ request: LedgerRequest, now: Timestamp) -> (reply: LedgerReply, expiresIn: Duration?) {
+        let edition = request.key.edition
+        let live = request.timing.retentionOfLiveRecords
+        switch request.operation {
+        case .intend(let content, let isReplacing, let wait):
+            guard let edition else { break }
+            return intend(edition, content, isReplacing, until: now + wait, request.timing, now)
+        case .confirm(let content, let isReplacing):
+            guard let edition else { break }
+            return confirm(edition, content, isReplacing, request.timing, now)
+        case .withdraw(let content):
+            guard let edition else { break }
+            return withdraw(edition, content, now).map { ($0, nil) } ?? (.withdrawn, live)
+        case .status:
+            if let index = index(of: edition), entries[index].state == .scheduled {
+                return (.scheduled(entries[index].date), nil)
+            }
+        case .claim(_, _, _):
+            guard let index = index(of: edition), case .intended(let end) = entries[index].state else { break }
+            if end > now { return (.waiting(for: now.duration(to: end)), nil) }
+            guard current == nil else {
+                entries[index].withdraw()
+                return (.finished(.withdrawn), live)
+            }
+        default: break
+        }
+        return performOnRecord(request, now: now)
+    }
+
+    /// As for a job with a record of its own. One that is known, and never ran, needs none to be claimed.
+    private mutating func performOnRecord(
+        _ request: LedgerRequest, now: Timestamp
+    ) -> (reply: LedgerReply, expiresIn: Duration?) {
+        var request = request
+        let index = index(of: request.key.edition)
+        var due: Timestamp?
+        if case .claim(let owner, _, let date) = request.operation {
+            due = date
+            if let index, entries[index].state.record == nil {
+                request.operation = .claim(owner, .creating, due: date)
+            }
+        }
+        let transition = LedgerRecord.apply(request, to: index.flatMap { entries[$0].state.record }, now: now)
+        guard let record = transition.record, let lifetime = transition.expiresIn else {
+            return (transition.reply, nil)
+        }
+        if let index {
+            entries[index].state = .recorded(record)
+        } else {
+            entries.append(
+                Entry(
+                    edition: request.key.edition,
+                    date: due.map(LedgerRecord.bounded).flatMap { $0.microseconds > 0 ? $0 : nil }
+                        ?? LedgerRecord.bounded(now),
+                    digest: nil, state: .recorded(record)))
+        }
+        return (transition.reply, lifetime)
+    }
+
+    private mutating func intend(
+        _ edition: JobEdition, _ content: JobContent, _ isReplacing: Bool, until end: Timestamp,
+        _ timing: LedgerTiming, _ now: Timestamp
+    ) -> (reply: LedgerReply, expiresIn: Duration?) {
+        if let index = index(of: edition) {
+            return (entries[index].state.record == .withdrawn ? .finished(.withdrawn) : .intended, nil)
+        }
+        if let refusal = refusal(of: content, isReplacing, now) { return (refusal, nil) }
+        let retention = timing.retention(ofCopies: 0)
+        entries.removeAll { $0.state.isOver(by: now) && $0.date + retention < now }
+        guard entries.count < Self.maximumCount else { return (.full, nil) }
+        entries.append(Entry(edition, content, .intended(until: LedgerRecord.bounded(end))))
+        return (.intended, timing.retentionOfLiveRecords)
+    }
+
+    private mutating func confirm(
+        _ edition: JobEdition, _ content: JobContent, _ isReplacing: Bool, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> (reply: LedgerReply, expiresIn: Duration?) {
+        let index = index(of: edition)
+        switch index.map({ entries[$0].state }) {
+        case .scheduled, .recorded(.claimed), .recorded(.waiting), .recorded(.done), .recorded(.revoked),
+            .recorded(.dead):
+            return (.confirmed, nil)
+        case .recorded(.withdrawn):
+            return (refusal(of: content, isReplacing, now) ?? .finished(.withdrawn), nil)
+        case nil, .intended:
+            let refusal = refusal(of: content, isReplacing, now)
+            if refusal == nil, let current { entries[current].withdraw() }
+            var entry = Entry(edition, content, .scheduled)
+            if refusal != nil { entry.withdraw() }
+            if let index { entries[index] = entry } else { entries.append(entry) }
+            return (refusal ?? .confirmed, timing.retentionOfLiveRecords)
+        }
+    }
+
+    /// - Returns: why it is not; nil where it was withdrawn.
+    private mutating func withdraw(_ edition: JobEdition, _ content: JobContent, _ now: Timestamp) -> LedgerReply? {
+        guard let index = index(of: edition) else {
+            var entry = Entry(edition, content, .scheduled)
+            entry.withdraw()
+            entries.append(entry)
+            return nil
+        }
+        if let record = entries[index].state.record, record != .withdrawn {
+            return LedgerRecord.state(of: record, now: now)
+        }
+        entries[index].withdraw()
+        return nil
+    }
+
+    /// Why an edition may not become the id's; nil where it may.
+    private func refusal(of content: JobContent, _ isReplacing: Bool, _ now: Timestamp) -> LedgerReply? {
+        guard let current else { return nil }
+        let entry = entries[current]
+        switch entry.state {
+        case .scheduled, .recorded(.waiting):
+            if let edition = entry.edition, entry.date == content.date, entry.digest == content.digest {
+                return .same(edition)
+            }
+            return isReplacing ? nil : .taken(until: entry.date)
+        case .recorded(let record): return LedgerRecord.state(of: record, now: now)
+        case .intended: return nil
+        }
+    }
+
+    /// How long the record lasts: for so long after the latest date that an edition had, and for good with a dead job.
+    func lifetime(_ duration: Duration, now: Timestamp) -> Duration {
+        let latest = entries.lazy.map(\.date).max() ?? now
+        let isDead = entries.contains { if case .recorded(.dead) = $0.state { true } else { false } }
+        let longest = LedgerTiming.retentionOfDeadJobs
+        return isDead ? longest : min(max(now.duration(to: latest), .zero) + duration, longest)
+    }
+}
+
+extension JobEditions.Entry {
+    fileprivate init(_ edition: JobEdition, _ content: JobContent, _ state: JobEditions.State) {
+        self.init(
+            edition: edition, date: LedgerRecord.bounded(content.date), digest: content.digest, state: state)
+    }
+
+    /// Its name is all that is still of use.
+    fileprivate mutating func withdraw() {
+        state = .recorded(.withdrawn)
+        digest = nil
+    }
+}
+
+extension JobEditions.State {
+    /// Nothing but late copies can still ask for it.
+    fileprivate func isOver(by now: Timestamp) -> Bool {
+        switch self {
+        case .intended(let end): end <= now
+        case .recorded(.withdrawn): true
+        default: false
+        }
+    }
+}
