@@ -30,7 +30,8 @@ package struct JobEditions: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// The edition that is the id's: where lost writes made it several, one that runs or waits first.
+    /// The edition that is the id's: where lost writes made it several, one that runs or waits first, then one that an
+    /// operator has to decide about.
     package var current: Int? {
         entries.indices.max { (entries[$0].state.rank, -$0) < (entries[$1].state.rank, -$1) }
             .flatMap { entries[$0].state.rank > 0 ? $0 : nil }
@@ -53,10 +54,11 @@ extension JobEditions.State {
     /// The greatest is the id's; 0 never is.
     fileprivate var rank: Int {
         switch self {
-        case .recorded(.claimed): 4
-        case .recorded(.waiting): 3
-        case .scheduled: 2
-        case .recorded(.done), .recorded(.revoked), .recorded(.dead): 1
+        case .recorded(.claimed): 5
+        case .recorded(.waiting): 4
+        case .scheduled: 3
+        case .recorded(.dead): 2
+        case .recorded(.done), .recorded(.revoked): 1
         case .intended, .recorded(.withdrawn): 0
         }
     }
@@ -110,6 +112,9 @@ extension JobEditions {
             if let index, entries[index].state.record == nil {
                 request.operation = .claim(owner, .creating, due: date)
             }
+        }
+        if case .revoke(nil, let copies) = request.operation, let index, entries[index].state == .scheduled {
+            request.operation = .revoke(fireDate: entries[index].date.date, copies: copies)
         }
         let transition = LedgerRecord.apply(request, to: index.flatMap { entries[$0].state.record }, now: now)
         guard let record = transition.record, let lifetime = transition.expiresIn else {

@@ -162,9 +162,10 @@ extension LedgerRecord {
     }
 
     static func revoke(
-        _ fireTime: Timestamp, _ copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
-    ) -> Transition {
-        var fireTime = bounded(fireTime)
+        _ fireTime: Timestamp?, _ copies: Int, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        if record == nil, fireTime == nil { return nil }
+        var fireTime = bounded(fireTime ?? now)
         var deleted: CopySet = []
         switch record {
         case .claimed(_, _, _, let leaseEnd, _) where leaseEnd > now:

@@ -69,7 +69,8 @@ package enum LedgerRecord: Hashable, Sendable {
             case .replay(let owner):
                 replay(owner, record, request.timing, now)
             case .revoke(let fireDate, let copies):
-                revoke((try? Timestamp(fireDate)) ?? .latest, copies, record, request.timing, now)
+                revoke(
+                    fireDate.map { (try? Timestamp($0)) ?? .latest }, copies, record, request.timing, now)
             case .forget(let deleted, let copies):
                 forget(deleted, of: copies, record, request.timing, now)
             case .status, .intend, .confirm, .withdraw:

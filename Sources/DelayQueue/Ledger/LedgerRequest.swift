@@ -70,9 +70,10 @@ package struct LedgerRequest: Sendable, Hashable {
         /// The job shall not run: `revoked`, `running` or `alreadyDone`.
         ///
         /// - Parameters:
-        ///   - fireDate: the record lasts until the retention after it, so that copies that become ready then meet it.
+        ///   - fireDate: the record lasts until the retention after it, so that copies that become ready then meet it. Nil
+        ///     where it is not known: then a job without a record is left alone, `absent`.
         ///   - copies: how many copies the job has; 0 where that is unknown.
-        case revoke(fireDate: Date, copies: Int)
+        case revoke(fireDate: Date?, copies: Int)
 
         /// Copies were confirmed deleted: `forgotten` where the job is done or revoked; else the state, unchanged.
         ///

@@ -84,9 +84,12 @@ enum RedisLedgerCall {
             batch.append(owner.description)
             batch.append(timing.retention)
         case .revoke(let fireDate, let copies):
-            let fireTime = (try? Timestamp(fireDate)) ?? .latest
             begin(.revoke)
-            batch.append(max(fireTime.microseconds, 0))
+            if let fireDate {
+                batch.append(max(((try? Timestamp(fireDate)) ?? .latest).microseconds, 0))
+            } else {
+                batch.append("-")
+            }
             append(count: copies, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
             batch.append(timing.grace)

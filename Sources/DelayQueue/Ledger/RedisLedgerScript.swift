@@ -104,7 +104,7 @@ enum RedisLedgerScript: Int, CaseIterable {
             end
             value = nil
           end
-          local ranks = {claimed = 4, alone = 4, waiting = 3, scheduled = 2, done = 1, revoked = 1, dead = 1}
+          local ranks = {claimed = 5, alone = 5, waiting = 4, scheduled = 3, dead = 2, done = 1, revoked = 1}
           local greatest = 0
           for index = 1, #entries do
             local entry = entries[index]
@@ -426,12 +426,16 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Arguments: fire time in µs, copies, retention in ms, grace in ms.
+    /// Arguments: fire time in µs or `-`, copies, retention in ms, grace in ms.
     private static let revoking = """
         if kind == 'claimed' and till > now then return 'running' end
         if kind == 'done' then return 'alreadyDone' end
         if kind == 'withdrawn' then return 'revoked' end
         local fire = tonumber(ARGV[1])
+        if not fire then
+          if not kind and not (own and own[4] == 'scheduled') then return 'absent' end
+          fire = not kind and own[2] + 0 or now
+        end
         if kind == 'revoked' then fire = math.max(fire, till) end
         local all
         deleted, all = united(deleted or '-', '-', ARGV[2] + 0)

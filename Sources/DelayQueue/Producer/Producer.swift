@@ -65,7 +65,9 @@ public struct Producer: Sendable {
     /// - Returns: what ``revoke(_:)`` needs; it can be kept as one line of text.
     /// - Throws: `dateInPast`, `dateTooFar` (beyond 2^32−1 s), `bodyTooLarge`, `invalidHeader`, `invalidOption`,
     ///   `insufficientCopies` (`mayStillFire` says whether a copy may be left), `jobFinished` (the caller's own id is
-    ///   revoked, done or dead), `ledgerUnavailable` (a caller's own id could not be looked up), `cancelled`, `closed`.
+    ///   revoked, done or dead), `idTaken` (it is that of another job, which waits or runs), `ledgerUnavailable` (nothing
+    ///   was written, as a caller's own id could not be announced; or, with `mayStillFire`, it was not confirmed),
+    ///   `cancelled`, `closed`.
     @discardableResult
     public func at(
         _ date: Date, _ body: some JobBody, options: JobOptions = .init()
@@ -132,7 +134,38 @@ public struct Producer: Sendable {
     /// - Throws: `ledgerUnavailable` (the job may be marked or not, no copy was touched; try again),
     ///   `ledgerMisconfigured`, `closed`.
     public func revoke(_ receipt: Receipt) async throws(DelayQueueError) -> RevokeOutcome {
-        try await engine.revoke(receipt).get()
+        try await engine.revoke(.receipt(receipt)).get()
+    }
+
+    /// Takes back the job that an id of your own means at present, before it runs, whoever scheduled it.
+    ///
+    /// The ledger is told, which is enough: the job never runs, and each of its copies is deleted when it is due.
+    /// Cancellation does not interrupt it once it has begun.
+    ///
+    /// - Parameter id: an id that was given in ``JobOptions/id``. A job with a generated id has no record until it runs,
+    ///   and is revoked by its receipt.
+    /// - Returns: `revoked`, `alreadyRunning`, `alreadyDone`, or `unknown`.
+    /// - Throws: `invalidConfiguration` without a ledger; `ledgerUnavailable` (the job may be revoked or not; try again),
+    ///   `ledgerMisconfigured`, `ledgerRecordUnreadable`, `closed`.
+    public func revoke(_ id: JobID) async throws(DelayQueueError) -> RevokeOutcome {
+        try await engine.revoke(.id(id)).get()
+    }
+
+    /// Tells how the job of an id of your own stands. Asks the ledger only, and changes nothing.
+    ///
+    /// - Parameter id: an id that was given in ``JobOptions/id``. A job with a generated id is `unknown` until it runs.
+    /// - Throws: `invalidConfiguration` without a ledger; `ledgerUnavailable`, `ledgerMisconfigured`,
+    ///   `ledgerRecordUnreadable`, `cancelled`.
+    public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus {
+        guard let result = await engine.status(of: LedgerKey(queue: queue, id: id)) else {
+            throw DelayQueueError(
+                .invalidConfiguration, "without a ledger nobody knows how a job stands: give the producer one")
+        }
+        let reply = try result.get()
+        guard let status = JobStatus(reply) else {
+            throw DelayQueueError(.ledgerRecordUnreadable, "the ledger answered \(reply) where job \(id) was asked about")
+        }
+        return status
     }
 
     // MARK: Closing

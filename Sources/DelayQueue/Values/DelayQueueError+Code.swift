@@ -5,7 +5,7 @@ extension DelayQueueError {
             case invalidConfiguration, invalidJobID, invalidHeader, invalidOption, invalidBody
             case dateInPast, dateTooFar, bodyTooLarge
             case insufficientCopies, cancelled, closed
-            case jobFinished, claimLost, alreadySettled
+            case jobFinished, idTaken, claimLost, alreadySettled
             case ledgerUnavailable, ledgerMisconfigured, ledgerRecordUnreadable
             case malformedReceipt, decodingFailed
         }
@@ -36,6 +36,8 @@ extension DelayQueueError {
         public static let closed = Code(value: .closed)
         /// The job id was used before, and that job is done, revoked or dead; the message says which.
         public static let jobFinished = Code(value: .jobFinished)
+        /// The job id is that of another job, which runs, or waits and has another date or body; the message says which.
+        public static let idTaken = Code(value: .idTaken)
         /// The claim ended before the job was settled: somebody else may be running it.
         public static let claimLost = Code(value: .claimLost)
         /// The job was settled before, in another way.

@@ -2,8 +2,14 @@
 public struct JobOptions: Sendable {
     /// The job's id; nil makes a fresh one.
     ///
-    /// Scheduling again with the same id after a failure runs the job once, whatever the failed call left behind.
+    /// With a ledger an id means one job. Scheduling it again with the same date, headers and body is the same job, and
+    /// adds nothing: so a call that failed, or whose outcome nobody knows, is repeated as it was. Without a ledger each
+    /// call adds copies, which consumers tell by the id: the job runs once, with the date and body of whichever comes
+    /// first.
     public var id: JobID?
+
+    /// What to do where another job has the id already, and waits. An error by default.
+    public var idConflict: IDConflictPolicy
 
     /// Its place among jobs that are due at the same time; normal by default.
     public var priority: JobPriority
@@ -28,6 +34,7 @@ public struct JobOptions: Sendable {
 
     public init(
         id: JobID? = nil,
+        idConflict: IDConflictPolicy = .refuse,
         priority: JobPriority = .normal,
         timeToRun: Duration = .seconds(30),
         headers: JobHeaders = [:],
@@ -36,12 +43,30 @@ public struct JobOptions: Sendable {
         format: RecordFormat = .native
     ) {
         self.id = id
+        self.idConflict = idConflict
         self.priority = priority
         self.timeToRun = timeToRun
         self.headers = headers
         self.contentType = contentType
         self.pastDates = pastDates
         self.format = format
+    }
+
+    /// What becomes of a job whose id another one has.
+    public struct IDConflictPolicy: Hashable, Sendable, CustomStringConvertible {
+        enum Value: String, Sendable {
+            case refuse, replace
+        }
+
+        let value: Value
+
+        /// The call fails with `idTaken`, which tells the other one's date.
+        public static let refuse = IDConflictPolicy(value: .refuse)
+        /// The job takes the place of the other one, which does not run: so a job is moved, nearer or farther, or given
+        /// another body. One that runs at the moment, or is over, is not replaced. Needs a ledger.
+        public static let replace = IDConflictPolicy(value: .replace)
+
+        public var description: String { value.rawValue }
     }
 
     /// What becomes of a fire date that is past.
@@ -69,6 +94,9 @@ extension JobOptions {
     package func validate() throws(DelayQueueError) {
         guard Self.timeToRunRange.contains(timeToRun), timeToRun.components.attoseconds == 0 else {
             throw DelayQueueError(.invalidOption, "timeToRun is \(timeToRun), not whole seconds from 10 to 30")
+        }
+        guard idConflict == .refuse || id != nil else {
+            throw DelayQueueError(.invalidOption, "idConflict is replace, but there is no id: give the id of the job to move")
         }
         if format == .goQueue {
             var given: [String] = []

@@ -1,7 +1,7 @@
 import Beanstalk
 import PipelinedTransport
 
-// dqr1,<id>,<fireMicros>,<queue>,own|generated,native|goQueue,<copies>[,<placement>]...
+// dqr1,<id>,<fireMicros>,<queue>,own[:<edition>]|generated,native|goQueue,<copies>[,<placement>]...
 // A placement is <index>@<address>@<tube>@<beanstalkd id or ?>@<server id or ?>. Texts are percent-encoded.
 extension Receipt: LosslessStringConvertible {
     private static let version = "dqr1"
@@ -9,7 +9,7 @@ extension Receipt: LosslessStringConvertible {
     public var description: String {
         var text = """
             \(Self.version),\(PercentText.encode(jobID.description)),\(fireTime.microseconds),\
-            \(PercentText.encode(queue.rawValue)),\(hasOwnID ? "own" : "generated"),\(format),\(copies)
+            \(PercentText.encode(queue.rawValue)),\(Self.idKind(hasOwnID, edition)),\(format),\(copies)
             """
         for placement in placements {
             text += ",\(placement.index)@\(PercentText.encode(placement.node.address.description))"
@@ -17,6 +17,11 @@ extension Receipt: LosslessStringConvertible {
             text += "@\(placement.id?.description ?? "?")@\(placement.serverID?.description ?? "?")"
         }
         return text
+    }
+
+    private static func idKind(_ isOwn: Bool, _ edition: JobEdition?) -> String {
+        guard isOwn else { return "generated" }
+        return edition.map { "own:\($0)" } ?? "own"
     }
 
     public init?(_ description: String) {
@@ -39,11 +44,13 @@ extension Receipt: LosslessStringConvertible {
         guard let queue = PercentText.decode(fields[3]).flatMap({ try? TubeName(validating: $0) }) else {
             throw .malformed("the queue's name is invalid")
         }
-        let hasOwnID: Bool
-        switch fields[4] {
-        case "own": hasOwnID = true
-        case "generated": hasOwnID = false
-        default: throw .malformed("the id is neither own nor generated")
+        let hasOwnID = fields[4] != "generated"
+        var edition: JobEdition?
+        if fields[4].hasPrefix("own:") {
+            edition = JobEdition(String(fields[4].dropFirst("own:".count)))
+            guard edition != nil else { throw .malformed("the id's edition is not 16 hexadecimal digits") }
+        } else if hasOwnID, fields[4] != "own" {
+            throw .malformed("the id is neither own nor generated")
         }
         guard let format = RecordFormat.Value(rawValue: String(fields[5])) else {
             throw .malformed("the record format is unknown")
@@ -59,7 +66,7 @@ extension Receipt: LosslessStringConvertible {
             placements.append(placement)
         }
         self.init(
-            jobID: id, fireTime: Timestamp(microseconds: micros), queue: queue, hasOwnID: hasOwnID,
+            jobID: id, fireTime: Timestamp(microseconds: micros), queue: queue, hasOwnID: hasOwnID, edition: edition,
             format: RecordFormat(value: format), copies: copies, placements: placements)
     }
 }

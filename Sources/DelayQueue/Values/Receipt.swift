@@ -21,6 +21,14 @@ public struct Receipt: Sendable, Hashable {
     /// Whether the caller chose the id, so that copies of an earlier call may exist which this receipt does not know.
     public let hasOwnID: Bool
 
+    /// Which writing of an own id it is; nil for generated ids, and for a producer without a ledger.
+    package let edition: JobEdition?
+
+    /// Whether an earlier call had scheduled this very job, so that nothing was written. It then names no copies.
+    ///
+    /// Not part of the text form.
+    public let wasScheduledBefore: Bool
+
     public let format: RecordFormat
 
     /// How many copies the records declare; 0 where they cannot be counted: an own id, or go-queue's format.
@@ -57,6 +65,8 @@ public struct Receipt: Sendable, Hashable {
         fireTime: Timestamp,
         queue: TubeName,
         hasOwnID: Bool,
+        edition: JobEdition? = nil,
+        wasScheduledBefore: Bool = false,
         format: RecordFormat,
         copies: Int,
         placements: [Placement]
@@ -65,6 +75,8 @@ public struct Receipt: Sendable, Hashable {
         self.fireTime = fireTime
         self.queue = queue
         self.hasOwnID = hasOwnID
+        self.edition = edition
+        self.wasScheduledBefore = wasScheduledBefore
         self.format = format
         self.copies = copies
         self.placements = placements
@@ -75,6 +87,6 @@ public struct Receipt: Sendable, Hashable {
 
     /// The job's key in the ledger.
     package var ledgerKey: LedgerKey {
-        format == .goQueue ? LedgerKey(goQueue: jobID) : LedgerKey(queue: queue, id: jobID)
+        format == .goQueue ? LedgerKey(goQueue: jobID) : LedgerKey(queue: queue, id: jobID, edition: edition)
     }
 }

@@ -1,7 +1,7 @@
 /// What became of a job that was to be revoked.
 public struct RevokeOutcome: Hashable, Sendable, CustomStringConvertible {
     private enum Value: String, Sendable {
-        case revoked, alreadyRunning, alreadyDone, incomplete
+        case revoked, alreadyRunning, alreadyDone, incomplete, unknown
     }
 
     private let value: Value
@@ -17,6 +17,9 @@ public struct RevokeOutcome: Hashable, Sendable, CustomStringConvertible {
 
     /// There was no ledger to forbid it, and a copy was out of reach: it may still run.
     public static let incomplete = RevokeOutcome(value: .incomplete)
+
+    /// The ledger knows no job of this id: none was scheduled, or its record has run out, or the id was not the caller's own.
+    public static let unknown = RevokeOutcome(value: .unknown)
 
     public var description: String { value.rawValue }
 }

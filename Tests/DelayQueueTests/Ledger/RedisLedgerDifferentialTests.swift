@@ -63,7 +63,8 @@ import Testing
                         queue: chance(2) ? .default : nil, copies: someCopies()))
             case 12:
                 let due = now + .microseconds(number(-100_000_000...900_000_000))
-                operation = .revoke(fireDate: due.date, copies: number(0...3))
+                operation = .revoke(
+                    fireDate: chance(3) ? nil : due.date, copies: ids.contains(key.ofAnyEdition) ? 0 : number(0...3))
             case 13...14:
                 let gone = (0..<number(0...3)).map { _ in number(0...3) }
                 // The copies of an edition are not counted.

@@ -3,9 +3,10 @@ package enum Fault: Int, CaseIterable, Sendable {
     case consumerCrash, consumerPause, consumerStop, clockJump, clockDisagreement
     case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
-    case ledgerAway, ledgerHang, ledgerWipe, ledgerClockStep, replyLost
+    case ledgerAway, ledgerHang, ledgerWipe, ledgerLoss, ledgerClockStep, replyLost
     case kick, replay, drop, revocation
     case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
+    case idRefused, idReplaced, idSame, idRevoked
     case leadLost, deleteByName, fetch, fetchAhead
 }
 

@@ -29,6 +29,12 @@ extension World {
         }
         if options.ledgerForgets {
             after(random.time(45_000_000)) { [unowned self] in happen(.ledgerWipe, which: 0, duration: 0) }
+            for _ in 0..<random.below(4) {
+                let loss = random.time(2_000_000)
+                after(random.time(45_000_000)) { [unowned self] in
+                    happen(.ledgerLoss, which: 0, duration: loss)
+                }
+            }
         }
     }
 
@@ -80,6 +86,11 @@ extension World {
             note("ledger is back, empty")
             for job in ledger.wipe(now: now) { judge.wiped(job) }
             judge.wipedTurn()
+        case .ledgerLoss:
+            count(.ledgerLoss)
+            note("another ledger takes over, without the latest writes")
+            for job in ledger.loseWrites(since: now - duration % 2_000_000) { judge.wiped(job) }
+            judge.wipedTurn()
         case .ledgerClockStep:
             count(.ledgerClockStep)
             let step = random.time(200_000_000) - 100_000_000
@@ -92,7 +103,7 @@ extension World {
         case .replay: replayAll()
         case .drop: drop(which)
         case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
-            .deleteByName, .fetch, .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
+            .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
             break
         }
     }
@@ -123,6 +134,7 @@ extension World {
         switch (operation, reply) {
         case (.claim, .ended(_, let failures)): count(failures.endedAlone > 0 ? .endedAlone : .endedLease)
         case (.claim, .suspect): count(.suspect)
+        case (.confirm(_, isReplacing: true), .confirmed): count(.idReplaced)
         default: break
         }
     }

@@ -21,8 +21,33 @@ extension World {
         for _ in 0..<(random.chance(4) ? 2 + random.below(3) : 1) {
             let count = random.chance(4) ? 2 + random.below(2) : 1
             let format = random.below(8)
-            call((0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }, tries: 0)
+            let jobs = (0..<count).map { _ in makeJob(isOwnID: format < 2, isGoQueue: format == 2) }
+            call(jobs, tries: 0)
+            if format < 2, options.producerHasLedger, random.chance(2) { rivals(of: jobs[0]) }
         }
+    }
+
+    /// Others schedule a job under the same id: the same one again, another one, or one in its place; or take it back.
+    private func rivals(of job: ScheduledJob) {
+        for _ in 0..<(1 + random.below(3)) {
+            let at = random.chance(3) ? random.time(20_000) : random.time(15_000_000)
+            let kind = random.below(6)
+            after(at) { [unowned self] in
+                guard !isHealed else { return }
+                switch kind {
+                case 0: revoke(job)
+                case 1: call([rewritten(job)], tries: 0)
+                default: call([rewritten(job, fire: now + random.time(15_000_000), isReplacing: kind > 2)], tries: 0)
+                }
+            }
+        }
+    }
+
+    private func revoke(_ job: ScheduledJob) {
+        guard let producer, producer.isAlive else { return }
+        count(.idRevoked)
+        callsUnderway += 1
+        producer.revoke(job.job.id)
     }
 
     /// With all well, a new job is accepted, whatever producers remember of the trouble.
@@ -36,6 +61,7 @@ extension World {
         let fire = now + (random.chance(3) ? random.time(20_000_000) : random.time(3_000_000))
         let fireTime = Timestamp(microseconds: fire)
         let name = "job-\(judge.jobs.count)"
+        if isOwnID, options.producerHasLedger { return makeEdition(JobID(unchecked: name), fire: fire) }
         let job: PreparedJob
         if isGoQueue {
             let bytes = GoQueueRecord.encode(fireTime: fireTime, body: ByteBuffer(string: name))
@@ -53,15 +79,44 @@ extension World {
                         id: id, fireTime: fireTime, timeToRun: 10, priority: priority, headers: [:],
                         body: ByteBuffer())))
         }
-        let number = judge.add(name, fireTime: fire)
-        jobNumbers[job.id] = number
+        return add(job, name: name, fire: fire)
+    }
+
+    /// The same job as before, written anew; or another one under its id.
+    func rewritten(_ job: ScheduledJob, fire: Int64? = nil, isReplacing: Bool? = nil) -> ScheduledJob {
+        makeEdition(
+            job.job.id, fire: fire ?? job.job.fireTime.microseconds,
+            isReplacing: isReplacing ?? job.job.registration?.isReplacing ?? false)
+    }
+
+    private func makeEdition(_ id: JobID, fire: Int64, isReplacing: Bool = false) -> ScheduledJob {
+        let fireTime = Timestamp(microseconds: fire)
+        let edition = JobEdition(random.next())
+        let registration = PreparedJob.Registration(
+            JobContent(date: fireTime, digest: "0"), edition: edition, isReplacing: isReplacing)
+        let priority = DuePriority.encode(fireTime: fireTime, priority: .normal)
+        let job = PreparedJob(
+            id: id, isOwnID: true, registration: registration, fireTime: fireTime, timeToRun: 10, priority: priority,
+            bodySize: 0,
+            record: .native(
+                EnvelopeTemplate(
+                    id: id, fireTime: fireTime, edition: edition, timeToRun: 10, priority: priority, headers: [:],
+                    body: ByteBuffer())))
+        return add(job, name: "\(id) edition \(judge.jobs.count)", fire: fire)
+    }
+
+    private func add(_ job: PreparedJob, name: String, fire: Int64) -> ScheduledJob {
+        let number = judge.add(name, fireTime: fire, id: job.registration == nil ? nil : job.id)
         if poisonLeft > 0, !isHealed, random.chance(4) {
             poisonLeft -= 1
             judge.jobs[number].isPoison = true
         }
         failuresLeft.append(random.chance(8) ? 1 + random.below(5) : 0)
-        ledger.add(
-            isGoQueue ? LedgerKey(goQueue: job.id) : LedgerKey(queue: .default, id: job.id), number: number)
+        let key =
+            job.isNative
+            ? LedgerKey(queue: .default, id: job.id, edition: job.registration?.edition) : LedgerKey(goQueue: job.id)
+        jobNumbers[key] = number
+        ledger.add(key, number: number)
         return ScheduledJob(job: job, number: number)
     }
 

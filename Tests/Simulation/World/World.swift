@@ -49,7 +49,8 @@ package final class World {
     package private(set) var history: [String] = []
 
     // The workload's own books.
-    var jobNumbers: [JobID: Int] = [:]
+    /// By id and edition.
+    var jobNumbers: [LedgerKey: Int] = [:]
     var fireTimes: [Int64] = []
     var failuresLeft: [Int] = []
     /// How many more jobs may end their processes. Each is tried alone three times, one after the other.

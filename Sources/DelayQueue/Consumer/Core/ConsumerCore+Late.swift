@@ -34,7 +34,7 @@ extension ConsumerCore {
             send(.inspect(copy.id), to: copy.link, for: id)
             return
         }
-        effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: clock.time(now)), .deliver))
+        effects.append(.lateJob(job.key, lateness: job.fireTime.duration(to: clock.time(now)), .deliver))
         jobs[id]?.mayRunWithoutRecord = true
         jobs.enter(.holding, id)
         claimIfDue(id, now: now)
@@ -51,7 +51,7 @@ extension ConsumerCore {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: link, for: nil)
             case .discard: send(.delete(copy, index: nil), to: link, for: nil)
             }
-            effects.append(.lateJob(job.id, lateness: job.fireTime.duration(to: clock.time(now)), settings.latePolicy))
+            effects.append(.lateJob(job.key, lateness: job.fireTime.duration(to: clock.time(now)), settings.latePolicy))
         }
         if jobs[id]?.copies.isEmpty ?? true { jobs.remove(id) } else { claimIfDue(id, now: now) }
     }

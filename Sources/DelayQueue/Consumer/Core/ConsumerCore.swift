@@ -77,7 +77,7 @@ package struct ConsumerCore: ~Copyable {
         /// This was done with a record nobody here wrote.
         case foreignJob(node: Int, BeanstalkJobID, ForeignJobPolicy)
         /// A job without a record came later than records last, and this was done with it, or with one of its copies.
-        case lateJob(JobID, lateness: Duration, LateJobPolicy)
+        case lateJob(LedgerKey, lateness: Duration, LateJobPolicy)
         /// A copy that nothing proves to be a producer's was buried.
         case unverifiedJob(node: Int, BeanstalkJobID, SealProblem)
         case duplicateCopy

@@ -221,7 +221,7 @@ actor ConsumerEngine {
                 logger.warning(
                     "met a job later than ledger records last",
                     metadata: [
-                        LogKey.job: "\(job)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy)",
+                        LogKey.job: "\(job.jobID)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy)",
                     ])
             case .unverifiedJob(let node, let id, let problem):
                 metrics.unverifiedJobs.increment()

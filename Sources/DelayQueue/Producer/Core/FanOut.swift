@@ -339,9 +339,9 @@ package struct FanOut {
 
     /// A put was stored whose answer nobody waits for any more.
     ///
-    /// - Returns: whether the copy must go, as its job was refused.
+    /// - Returns: whether the copy must go, as its job was refused or withdrawn.
     package mutating func arrivedLate(_ put: Put, as id: BeanstalkJobID) -> Bool {
-        if jobs[put.job].fate == .refused { return true }
+        if jobs[put.job].fate == .refused || jobs[put.job].isWithdrawn { return true }
         if let index = jobs[put.job].copies.firstIndex(where: { $0.index == put.copy }) {
             if jobs[put.job].copies[index].answer == .unknown { jobs[put.job].copies[index].answer = .stored(id) }
         } else {

@@ -17,12 +17,28 @@ package struct JobRemoval {
     package struct Job: Sendable {
         package var id: JobID
         package var key: LedgerKey
-        package var fireTime: Timestamp
+        /// Nil where it is not known, and the job need not be marked where nothing is known of it at all.
+        package var fireTime: Timestamp?
         /// How many copies its records declare.
         package var declaredCopies: Int
         /// Nobody can have used the id before, or will again.
         package var hasFreshID: Bool
+        /// That of an edition, which is withdrawn where another job would be marked as revoked.
+        package var content: JobContent?
         package var copies: [FanOut.Copy]
+
+        package init(
+            id: JobID, key: LedgerKey, fireTime: Timestamp?, declaredCopies: Int, hasFreshID: Bool,
+            content: JobContent? = nil, copies: [FanOut.Copy]
+        ) {
+            self.id = id
+            self.key = key
+            self.fireTime = fireTime
+            self.declaredCopies = declaredCopies
+            self.hasFreshID = hasFreshID
+            self.content = content
+            self.copies = copies
+        }
     }
 
     /// Carried out and answered one after the other.
@@ -97,29 +113,34 @@ package struct JobRemoval {
         if stage == .forgetting {
             stage = .over
             // Only saves memory: with all copies known deleted, the mark itself may go.
-            let forgettable = jobs.indices.filter { states[$0].isMarked && !states[$0].deleted.isEmpty }
+            let forgettable = jobs.indices.filter {
+                states[$0].isMarked && !states[$0].deleted.isEmpty && jobs[$0].key.edition == nil
+            }
             if !forgettable.isEmpty { return .ask(forgettable.map(forgetting)) }
         }
         return nil
     }
 
-    /// A withdrawal marks only where a copy may be left; and never an id that can come again: the caller's own, or
-    /// go-queue's, which is a hash of the job.
+    /// A withdrawal marks only where a copy may be left; and never an id that can come again: the caller's own without an
+    /// edition, or go-queue's, which is a hash of the job. An edition is always withdrawn, as it was announced.
     private func mayBeMarked(_ job: Int) -> Bool {
         switch rule {
         case .revocation: true
         case .withdrawal:
-            jobs[job].hasFreshID && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
+            jobs[job].content != nil
+                || jobs[job].hasFreshID && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
         }
     }
 
     /// A revocation does not tell whether the job was claimed before, which a withdrawal must tell, so that is asked
     /// first; for a claim to come and go between the two requests there is no time.
     private func marking(_ job: Int) -> [LedgerRequest] {
-        let mark = request(.revoke(fireDate: jobs[job].fireTime.date, copies: jobs[job].declaredCopies), of: job)
+        let mark = request(.revoke(fireDate: jobs[job].fireTime?.date, copies: jobs[job].declaredCopies), of: job)
         switch rule {
         case .revocation: return [mark]
-        case .withdrawal: return [request(.status, of: job), mark]
+        case .withdrawal:
+            if let content = jobs[job].content { return [request(.withdraw(content), of: job)] }
+            return [request(.status, of: job), mark]
         }
     }
 
@@ -136,10 +157,8 @@ package struct JobRemoval {
         guard stage == .deleting else { return }
         switch rule {
         case .withdrawal:
-            for (position, job) in asked.enumerated() {
-                let isAnswered = results.count >= position * 2 + 2
-                marked(job, isAnswered ? (results[position * 2], results[position * 2 + 1]) : nil)
-            }
+            var answers = results[...]
+            for job in asked { marked(job, answers.popFirst(), jobs[job].content == nil ? answers.popFirst() : nil) }
         case .revocation:
             for (position, job) in asked.enumerated() {
                 let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer")
@@ -148,14 +167,20 @@ package struct JobRemoval {
         }
     }
 
+    /// - Parameter first: what was answered to the withdrawal of an edition, or else to the question for the status.
     private mutating func marked(
-        _ job: Int,
-        _ replies: (status: Result<LedgerReply, DelayQueueError>, mark: Result<LedgerReply, DelayQueueError>)?
+        _ job: Int, _ first: Result<LedgerReply, DelayQueueError>?, _ mark: Result<LedgerReply, DelayQueueError>?
     ) {
         states[job].mayHaveBegun = true
-        guard case .success(.revoked) = replies?.mark else { return }
-        states[job].isMarked = true
-        if case .success(.absent) = replies?.status { states[job].mayHaveBegun = false }
+        switch (first, mark) {
+        case (.success(.withdrawn), nil):
+            states[job].isMarked = true
+            states[job].mayHaveBegun = false
+        case (.success(let status), .success(.revoked)):
+            states[job].isMarked = true
+            states[job].mayHaveBegun = status != .absent
+        default: break
+        }
     }
 
     private mutating func revoked(_ job: Int, _ answer: Result<LedgerReply, DelayQueueError>) {
@@ -165,6 +190,7 @@ package struct JobRemoval {
             return
         case .success(.running): refusal = .success(.alreadyRunning)
         case .success(.alreadyDone): refusal = .success(.alreadyDone)
+        case .success(.absent): refusal = .success(.unknown)
         case .success(let reply):
             refusal = .failure(
                 DelayQueueError(.ledgerRecordUnreadable, "the ledger answered \(reply) to a revocation"))

@@ -30,7 +30,7 @@ package struct NodeCommands: Sendable {
         /// Deletes copies that their node stored but cannot queue; what it had answered before comes with it.
         case clearing(ProducerCore.WriteID, CopyTube, PutReplies)
         /// Deletes copies of jobs that a write did not get accepted.
-        case withdrawal(ProducerCore.RemovalID, of: ProducerCore.WriteID)
+        case withdrawal(ProducerCore.RemovalID, of: ProducerCore.WriteID?)
         case revocation(ProducerCore.RemovalID, of: ProducerCore.CallID)
         /// Asks which size the nodes allow, to tell it to the caller of a job that was too large.
         case sizeLimit(ProducerCore.RemovalID)

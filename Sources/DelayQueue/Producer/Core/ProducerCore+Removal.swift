@@ -7,7 +7,7 @@ extension ProducerCore {
         enum Reason {
             /// Copies of jobs that a write did not get accepted; whoever scheduled them is told when it is over. Nobody
             /// is told of copies that were stored after their job had been withdrawn.
-            case withdrawal(WriteID, [Refusal])
+            case withdrawal(WriteID?, [Refusal])
             /// An accepted job.
             case revocation(CallID)
         }
@@ -38,7 +38,8 @@ extension ProducerCore {
     }
 
     /// - Parameter refusals: what callers are told in the end. There are none for copies that were stored after their
-    ///   jobs were withdrawn: the withdrawal tells the callers, and marks the jobs where it can.
+    ///   jobs were withdrawn: the withdrawal tells the callers, and marks the jobs where it can. An edition is withdrawn
+    ///   again, which changes nothing.
     mutating func remove(
         _ copies: [(job: Int, [FanOut.Copy])], of write: Write, _ id: WriteID, refusals: [Removal.Refusal]
     ) {
@@ -46,11 +47,21 @@ extension ProducerCore {
             let job = write.entries[index].job
             return JobRemoval.Job(
                 id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: write.declaredCopies(of: index),
-                hasFreshID: job.hasFreshID, copies: copies)
+                hasFreshID: job.hasFreshID && !refusals.isEmpty, content: job.registration?.content, copies: copies)
         }
-        let steps = JobRemoval(
-            jobs, .withdrawal, hasLedger: hasLedger && !refusals.isEmpty, timing: configuration.timing)
+        let steps = JobRemoval(jobs, .withdrawal, hasLedger: hasLedger, timing: configuration.timing)
         advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, refusals)))
+    }
+
+    /// Takes back editions whose callers are told already, or need not be.
+    mutating func removeWithdrawn(_ jobs: [(PreparedJob, [FanOut.Copy])]) {
+        let jobs = jobs.map { job, copies in
+            JobRemoval.Job(
+                id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: 0, hasFreshID: false,
+                content: job.registration?.content, copies: copies)
+        }
+        let steps = JobRemoval(jobs, .withdrawal, hasLedger: hasLedger, timing: configuration.timing)
+        advance(makeID(), Removal(steps: steps, reason: .withdrawal(nil, [])))
     }
 
     mutating func beginRevocation(of receipt: Receipt, for call: CallID) {
@@ -71,9 +82,18 @@ extension ProducerCore {
         advance(makeID(), Removal(steps: steps, reason: .revocation(call)))
     }
 
+    /// - Parameter job: nothing is known of its copies, whose consumers learn of it from the ledger.
+    mutating func beginRevocation(ofID job: JobID, for call: CallID) {
+        let job = JobRemoval.Job(
+            id: job, key: LedgerKey(queue: queue, id: job), fireTime: nil, declaredCopies: 0, hasFreshID: false,
+            copies: [])
+        let steps = JobRemoval([job], .revocation, hasLedger: hasLedger, timing: configuration.timing)
+        advance(makeID(), Removal(steps: steps, reason: .revocation(call)))
+    }
+
     // MARK: Steps
 
-    private mutating func advance(_ id: RemovalID, _ removal: Removal) {
+    mutating func advance(_ id: RemovalID, _ removal: Removal) {
         var removal = removal
         guard let step = removal.steps.next() else { return askLimits(id, removal) }
         switch step {

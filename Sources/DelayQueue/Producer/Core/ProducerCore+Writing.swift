@@ -19,6 +19,8 @@ extension ProducerCore {
         var bodyTooLarge: Set<Int> = []
         /// Calls that were cancelled before enough nodes had answered.
         var cancelled: Set<CallID> = []
+        /// Jobs that were stored often enough, of which the ledger was asked for the last word.
+        var confirming: Set<Int> = []
         /// Nodes that may still answer puts whose wait is over.
         var late = PerNode<LateNode>()
 
@@ -233,8 +235,10 @@ extension ProducerCore {
             return
         }
         conclude(write.entries.indices, of: &write, id)
-        // Without a refused job whatever is stored late stays, and nothing needs to be known for that.
-        if !write.late.isEmpty, write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused }) {
+        // Where no job is refused, or may yet be, whatever is stored late stays, and nothing needs to be known for that.
+        if !write.late.isEmpty, !write.confirming.isEmpty
+            || write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused })
+        {
             lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
         }
     }
@@ -242,6 +246,7 @@ extension ProducerCore {
     /// Answers for the accepted ones, and takes the refused ones back; once for each.
     private mutating func conclude(_ decided: some Sequence<Int>, of write: inout Write, _ id: WriteID) {
         var refused: [Int] = []
+        var confirming: [Int] = []
         // Neighbours are mostly of one call, which is taken out to be changed in place.
         var current: (id: CallID, call: Call)?
         var toldBefore: CallID?
@@ -249,6 +254,10 @@ extension ProducerCore {
             let entry = write.entries[index]
             guard write.fanOut.fate(of: index) == .accepted else {
                 if !write.fanOut.isWithdrawn(index) { refused.append(index) }
+                continue
+            }
+            if entry.job.registration != nil {
+                if write.confirming.insert(index).inserted { confirming.append(index) }
                 continue
             }
             if toldBefore == entry.call { continue }
@@ -263,6 +272,7 @@ extension ProducerCore {
             current?.call.unanswered -= 1
         }
         putBack(current)
+        if !confirming.isEmpty { confirm(confirming, of: write, id) }
         if !refused.isEmpty { withdraw(refused, of: &write, id) }
     }
 
@@ -283,6 +293,7 @@ extension ProducerCore {
         }
         return Receipt(
             jobID: job.id, fireTime: job.fireTime, queue: queue, hasOwnID: job.isOwnID,
+            edition: job.registration?.edition,
             format: job.isNative ? .native : .goQueue, copies: write.declaredCopies(of: index), placements: placements)
     }
 

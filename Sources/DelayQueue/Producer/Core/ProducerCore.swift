@@ -14,6 +14,7 @@ package struct ProducerCore {
     package typealias CallID = UInt64
     package typealias WriteID = UInt64
     package typealias RemovalID = UInt64
+    package typealias ConfirmationID = UInt64
 
     /// What is to be done. The order counts.
     package enum Action {
@@ -37,8 +38,10 @@ package struct ProducerCore {
     }
 
     package enum Question: Sendable {
-        /// Whether the jobs of ids that may have been used before are done, revoked or dead.
-        case ids(CallID)
+        /// Whether jobs may be written whose ids may have been used before: those of the call that are not fresh.
+        case ids(CallID, [PreparedJob])
+        /// Whether what was written is the job of its id.
+        case confirmation(ConfirmationID)
         case removal(RemovalID)
         /// What time it is. Nobody waits for the answer when the producer is closed.
         case time
@@ -50,6 +53,8 @@ package struct ProducerCore {
         var unanswered: Int
         /// The write its jobs are in; nil before that.
         var write: WriteID?
+        /// The ledger has been told of those jobs of it whose ids are the caller's own.
+        var isRegistered = false
 
         init(_ jobs: [PreparedJob]) {
             self.jobs = jobs
@@ -70,11 +75,13 @@ package struct ProducerCore {
     let hasLedger: Bool
     var calls: [CallID: Call] = [:]
     /// Calls whose jobs are to be written, in the order they came.
-    private var gathered: [CallID] = []
+    var gathered: [CallID] = []
     var writes: [WriteID: Write] = [:]
     /// Writes that are over, of which answers may still come.
     var lateWrites: [WriteID: LateWrite] = [:]
     var removals: [RemovalID: Removal] = [:]
+    /// Jobs that were stored often enough, of which the ledger has the last word.
+    var confirmations: [ConfirmationID: [Confirmation]] = [:]
     /// Nodes that missed a grace, and have not answered since.
     var isSlow: [Bool]
     /// The connection to each node, as its last answer told of it.
@@ -128,16 +135,17 @@ package struct ProducerCore {
             return
         }
         calls[id] = Call(jobs)
-        let requests = hasLedger ? jobs.lazy.filter { !$0.hasFreshID }.map(statusRequest) : []
-        if requests.isEmpty { gathered.append(id) } else { actions.append(.ask(requests, .ids(id))) }
-    }
-
-    private func statusRequest(of job: PreparedJob) -> LedgerRequest {
-        LedgerRequest(key: key(of: job), operation: .status, timing: configuration.timing)
+        let used = hasLedger ? jobs.filter { !$0.hasFreshID } : []
+        if used.isEmpty {
+            gathered.append(id)
+        } else {
+            actions.append(.ask(used.map(registration), .ids(id, used)))
+        }
     }
 
     func key(of job: PreparedJob) -> LedgerKey {
-        job.isNative ? LedgerKey(queue: queue, id: job.id) : LedgerKey(goQueue: job.id)
+        job.isNative
+            ? LedgerKey(queue: queue, id: job.id, edition: job.registration?.edition) : LedgerKey(goQueue: job.id)
     }
 
     /// The caller waits no more: its jobs are refused, unless enough nodes have stored them already. Jobs of others
@@ -147,16 +155,34 @@ package struct ProducerCore {
         if let write = call.write { return cancel(id, in: write, now: now) }
         calls[id] = nil
         answers.append(.answer(id, call.results.map { $0 ?? .failure(.cancelledUnwritten) }))
+        if call.isRegistered { withdrawUnwritten(zip(call.jobs, call.results).filter { $1 == nil }.map(\.0)) }
     }
 
     /// Takes an accepted job back.
     package mutating func revoke(_ id: CallID, _ receipt: Receipt) {
-        if isClosed {
-            return actions.append(
-                .answerRevocation(id, .failure(DelayQueueError(.closed, "the producer is closed; nothing was revoked")))
-            )
-        }
+        if isClosed { return refuseRevocation(id) }
         beginRevocation(of: receipt, for: id)
+    }
+
+    /// Takes back whichever job an id of somebody's own means.
+    package mutating func revoke(_ id: CallID, _ jobID: JobID) {
+        if isClosed { return refuseRevocation(id) }
+        guard hasLedger else {
+            return actions.append(
+                .answerRevocation(
+                    id,
+                    .failure(
+                        DelayQueueError(
+                            .invalidConfiguration,
+                            "without a ledger a job is revoked by its receipt, as nobody knows where copies of an id are"))
+                ))
+        }
+        beginRevocation(ofID: jobID, for: id)
+    }
+
+    private mutating func refuseRevocation(_ id: CallID) {
+        actions.append(
+            .answerRevocation(id, .failure(DelayQueueError(.closed, "the producer is closed; nothing was revoked"))))
     }
 
     /// Takes no more calls; those under way go on.
@@ -222,33 +248,10 @@ package struct ProducerCore {
             }
         }
         switch question {
-        case .ids(let call): idsAnswered(call, results)
+        case .ids(let call, let jobs): idsAnswered(call, jobs, results)
+        case .confirmation(let confirmation): confirmed(confirmation, results)
         case .removal(let removal): removalAnswered(removal, results)
         case .time: timeAnswered(results.first, sentAt: sentAt, now: now)
-        }
-    }
-
-    private mutating func idsAnswered(_ id: CallID, _ results: [Result<LedgerReply, DelayQueueError>]) {
-        // A call that was cancelled meanwhile has gone.
-        guard let jobs = calls[id]?.jobs else { return }
-        var position = 0
-        for (index, job) in jobs.enumerated() where !job.hasFreshID {
-            let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer; nothing was written")
-            let problem = problem(
-                scheduling: job.id, status: position < results.count ? results[position] : .failure(unanswered))
-            position += 1
-            if let problem { conclude(id, index, .failure(problem)) }
-        }
-        if calls[id] != nil { gathered.append(id) }
-    }
-
-    /// Why a job whose id may have been used before must not be written; nil where it may.
-    private func problem(scheduling id: JobID, status: Result<LedgerReply, DelayQueueError>) -> DelayQueueError? {
-        switch status {
-        case .success(.finished(let state)):
-            DelayQueueError(.jobFinished, "job \(id) is \(state) already; schedule it again under a new id")
-        case .success: nil
-        case .failure(let error): error
         }
     }
 

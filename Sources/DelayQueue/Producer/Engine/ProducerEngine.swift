@@ -18,7 +18,7 @@ actor ProducerEngine {
         case call(ProducerCore.CallID, [PreparedJob], CheckedContinuation<Results, Never>)
         case cancel(ProducerCore.CallID)
         case revoke(
-            ProducerCore.CallID, Receipt, CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>)
+            ProducerCore.CallID, JobToRevoke, CheckedContinuation<Result<RevokeOutcome, DelayQueueError>, Never>)
         case settleTime(CheckedContinuation<Void, Never>)
     }
 
@@ -78,6 +78,13 @@ actor ProducerEngine {
 
     // MARK: From any thread
 
+    nonisolated var hasLedger: Bool { ledger != nil }
+
+    /// What the ledger says of a job; nil without one.
+    nonisolated func status(of key: LedgerKey) async -> Result<LedgerReply, DelayQueueError>? {
+        await ledger?.perform([LedgerRequest(key: key, operation: .status)]).first
+    }
+
     /// The time by which dates and delays are reckoned; nil while it should be waited for with ``settleTime()``.
     nonisolated var settledTime: Timestamp? {
         settledClock.withLockedValue { $0?.time(.now()) }
@@ -107,8 +114,13 @@ actor ProducerEngine {
     }
 
     /// Takes an accepted job back; not interrupted by cancellation.
-    nonisolated func revoke(_ receipt: Receipt) async -> Result<RevokeOutcome, DelayQueueError> {
-        await withCheckedContinuation { waiter in post(.revoke(inbox.makeID(), receipt, waiter)) }
+    nonisolated func revoke(_ job: JobToRevoke) async -> Result<RevokeOutcome, DelayQueueError> {
+        await withCheckedContinuation { waiter in post(.revoke(inbox.makeID(), job, waiter)) }
+    }
+
+    enum JobToRevoke: Sendable {
+        case receipt(Receipt)
+        case id(JobID)
     }
 
     private nonisolated func post(_ message: Message) {
@@ -133,9 +145,12 @@ actor ProducerEngine {
                 core.call(id, jobs)
             case .cancel(let id):
                 core.cancel(id, now: now)
-            case .revoke(let id, let receipt, let waiter):
+            case .revoke(let id, let job, let waiter):
                 revokers[id] = waiter
-                core.revoke(id, receipt)
+                switch job {
+                case .receipt(let receipt): core.revoke(id, receipt)
+                case .id(let jobID): core.revoke(id, jobID)
+                }
             case .settleTime(let waiter):
                 if core.settleTime(now: now) { waiter.resume() } else { timeWaiters.append(waiter) }
             }

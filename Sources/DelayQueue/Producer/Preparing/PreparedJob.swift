@@ -11,9 +11,24 @@ package final class PreparedJob: Sendable {
         case goQueue(ByteBuffer)
     }
 
+    /// An id of the caller's own means one job: what the ledger is told of it.
+    package struct Registration: Sendable {
+        package var edition: JobEdition
+        package var content: JobContent
+        package var isReplacing: Bool
+
+        package init(_ content: JobContent, edition: JobEdition = .random(), isReplacing: Bool = false) {
+            self.edition = edition
+            self.content = content
+            self.isReplacing = isReplacing
+        }
+    }
+
     package let id: JobID
     /// The caller chose the id, and may write the job again under it.
     package let isOwnID: Bool
+    /// How the id is registered with the ledger; nil where it need not be, or there is none.
+    package let registration: Registration?
     package let fireTime: Timestamp
     package let timeToRun: UInt32
     package let priority: UInt32
@@ -24,11 +39,12 @@ package final class PreparedJob: Sendable {
     let recordSize: Int
 
     package init(
-        id: JobID, isOwnID: Bool, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, bodySize: Int,
-        record: Record
+        id: JobID, isOwnID: Bool, registration: Registration? = nil, fireTime: Timestamp, timeToRun: UInt32,
+        priority: UInt32, bodySize: Int, record: Record
     ) {
         self.id = id
         self.isOwnID = isOwnID
+        self.registration = registration
         self.fireTime = fireTime
         self.timeToRun = timeToRun
         self.priority = priority

@@ -64,18 +64,28 @@ extension Producer {
         let headers = try options.resolvedHeaders(bodyContentType: request.body.defaultContentType)
         let id = options.id ?? JobID.random()
         let timeToRun = options.timeToRunSeconds
+        guard options.idConflict == .refuse || engine.hasLedger else {
+            throw DelayQueueError(
+                .invalidOption, "idConflict is replace, and this producer has no ledger to find the job to replace in")
+        }
+        let registration =
+            options.id != nil && engine.hasLedger
+            ? PreparedJob.Registration(
+                JobContent(date: fireTime, headers: headers, body: body), isReplacing: options.idConflict == .replace)
+            : nil
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
         let template =
             if let keyRing = configuration.keyRing {
                 try EnvelopeTemplate(
-                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body,
-                    sealedWith: keyRing, queue: queue)
+                    id: id, fireTime: fireTime, edition: registration?.edition, timeToRun: timeToRun,
+                    priority: priority, headers: headers, body: body, sealedWith: keyRing, queue: queue)
             } else {
                 EnvelopeTemplate(
-                    id: id, fireTime: fireTime, timeToRun: timeToRun, priority: priority, headers: headers, body: body)
+                    id: id, fireTime: fireTime, edition: registration?.edition, timeToRun: timeToRun,
+                    priority: priority, headers: headers, body: body)
             }
         return PreparedJob(
-            id: id, isOwnID: options.id != nil, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
+            id: id, isOwnID: options.id != nil, registration: registration, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
             bodySize: body.readableBytes, record: .native(template))
     }
 

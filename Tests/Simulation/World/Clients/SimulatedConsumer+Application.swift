@@ -5,7 +5,7 @@ extension SimulatedConsumer {
         for effect in effects {
             switch effect {
             case .deliver(let id, let record, let attempt, let failures):
-                guard let job = world.jobNumbers[record.id] else {
+                guard let job = world.number(of: record.record) else {
                     world.judge.fail("\(record.id) was never scheduled")
                     continue
                 }
@@ -15,8 +15,8 @@ extension SimulatedConsumer {
             case .leaseLost(let id):
                 guard let run = runs[id] else { continue }
                 world.judge.toldLeaseLost(run.job, attempt: run.attempt, consumer: identity)
-            case .lateJob(let jobID, _, let policy):
-                guard let job = world.jobNumbers[jobID] else { continue }
+            case .lateJob(let key, _, let policy):
+                guard let job = world.jobNumbers[key] else { continue }
                 world.judge.calledLate(job, clock: latestReading, ledgerClock: world.ledger.latestReading(world.now))
                 if policy == .discard { world.judge.discarded(job) }
             case .clocks(let change):

@@ -203,7 +203,7 @@ extension SimulatedProducer {
         }
         guard case .write(let write) = purpose else { return .internalError }
         let server = world.nodes[node]
-        let job = world.jobNumbers[put.job.id]
+        let job = world.number(of: put.job)
         let reply = server.put(
             put.job.bytes(copy: put.place.copy, copies: put.copies, role: put.role), into: tube, priority: put.priority,
             delay: Int64(put.delay) * 1_000_000, timeToRun: Int64(put.job.timeToRun) * 1_000_000,

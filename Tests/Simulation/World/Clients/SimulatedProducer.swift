@@ -16,6 +16,7 @@ final class SimulatedProducer: SimulatedProcess {
         case call(ProducerCore.CallID)
         case cancel(ProducerCore.CallID)
         case revoke(ProducerCore.CallID)
+        case revokeID(ProducerCore.CallID)
     }
 
     var core: ProducerCore
@@ -24,6 +25,7 @@ final class SimulatedProducer: SimulatedProcess {
     private var isTurnScheduled = false
     private var calls: [ProducerCore.CallID: Call] = [:]
     private var revocations: [ProducerCore.CallID: (receipt: Receipt, job: Int)] = [:]
+    private var idRevocations: [ProducerCore.CallID: JobID] = [:]
     private var lastCall: ProducerCore.CallID = 0
     /// The write that each job was put by last, as the judge knows it.
     private var writers: [Int: Int] = [:]
@@ -86,6 +88,14 @@ final class SimulatedProducer: SimulatedProcess {
         post(.revoke(lastCall))
     }
 
+    /// Takes back whatever an id means.
+    func revoke(_ id: JobID) {
+        lastCall += 1
+        idRevocations[lastCall] = id
+        world.note("\(id) is to be revoked")
+        post(.revokeID(lastCall))
+    }
+
     private func post(_ message: Message) {
         inbox.append(message)
         if isTurnScheduled { return }
@@ -109,6 +119,7 @@ final class SimulatedProducer: SimulatedProcess {
             switch message {
             case .call(let id): core.call(id, calls[id]?.jobs.map(\.job) ?? [])
             case .cancel(let id): core.cancel(id, now: moment)
+            case .revokeID(let id): if let jobID = idRevocations[id] { core.revoke(id, jobID) }
             case .revoke(let id): if let (receipt, _) = revocations[id] { core.revoke(id, receipt) }
             }
         }
@@ -125,7 +136,8 @@ final class SimulatedProducer: SimulatedProcess {
         // What it had done of a revocation nobody knows.
         for (_, job) in revocations.values where hasLedger { world.judge.revoked(job, nil) }
         let lost = calls.sorted { $0.key < $1.key }.map(\.value)
-        world.callsUnderway -= lost.count + revocations.count
+        for id in idRevocations.values { world.judge.revokedID(id, nil) }
+        world.callsUnderway -= lost.count + revocations.count + idRevocations.count
         world.after(duration) { [self] in
             world.producer = SimulatedProducer(world: world)
             for call in lost { wasLost(call) }
@@ -220,6 +232,12 @@ final class SimulatedProducer: SimulatedProcess {
             world.callsUnderway -= 1
             for (job, result) in zip(call.jobs, results) { answered(job, result, of: call) }
         case .answerRevocation(let id, let outcome):
+            if let jobID = idRevocations.removeValue(forKey: id) {
+                world.callsUnderway -= 1
+                world.note("revocation of \(jobID): \(outcome)")
+                world.judge.revokedID(jobID, try? outcome.get())
+                return
+            }
             guard let (receipt, job) = revocations.removeValue(forKey: id) else {
                 return world.judge.fail("revocation \(id) was answered twice")
             }
@@ -250,20 +268,34 @@ final class SimulatedProducer: SimulatedProcess {
 
     private func answered(_ job: ScheduledJob, _ result: Result<Receipt, DelayQueueError>, of call: Call) {
         switch result {
+        case .success(let receipt) where receipt.wasScheduledBefore:
+            world.note("job \(job.number) had been scheduled before")
+            world.count(.idSame)
+            guard let other = world.jobNumbers[receipt.ledgerKey] else {
+                return world.judge.fail("\(receipt.ledgerKey) was said to be scheduled, and nobody had done that")
+            }
+            world.judge.foundScheduled(other, now: world.now)
+            world.judge.refused(job.number, mayStillFire: false, isMarked: true)
         case .success(let receipt):
             world.note("job \(job.number) is accepted")
             world.judge.accepted(job.number, by: writers[job.number] ?? 0, now: world.now)
             world.accepted(receipt, job: job.number)
         case .failure(let error) where error.code == .jobFinished:
             world.judge.foundFinished(job.number)
+        case .failure(let error) where error.code == .idTaken:
+            world.note("job \(job.number) is refused: \(error)")
+            world.count(.idRefused)
+            world.judge.refused(job.number, mayStillFire: error.mayStillFire, isMarked: true)
         case .failure(let error):
             if job.number == world.mustBeAccepted, error.code != .closed {
                 world.judge.fail("job-\(job.number) was refused with all well: \(error)")
             }
             world.note("job \(job.number) is refused as \(error.code), mayStillFire \(error.mayStillFire)")
             world.judge.refused(
-                job.number, mayStillFire: error.mayStillFire, isMarked: hasLedger && job.job.hasFreshID)
-            if let write = writers[job.number] { refusals[job.number, default: []].insert(write) }
+                job.number, mayStillFire: error.mayStillFire, isMarked: hasLedger && (job.job.hasFreshID || job.job.registration != nil))
+            // What the ledger may have confirmed stays.
+            let isUnconfirmed = job.job.registration != nil && error.code == .ledgerUnavailable && error.mayStillFire
+            if let write = writers[job.number], !isUnconfirmed { refusals[job.number, default: []].insert(write) }
             retry(job, of: call)
         }
     }
@@ -275,7 +307,8 @@ final class SimulatedProducer: SimulatedProcess {
         world.callersWaiting += 1
         world.after(wait) { [world] in
             world.callersWaiting -= 1
-            world.call([job], tries: call.tries + 1)
+            let again = job.job.registration == nil ? job : world.rewritten(job)
+            world.call([again], tries: call.tries + 1)
         }
     }
 
@@ -294,18 +327,19 @@ final class SimulatedProducer: SimulatedProcess {
 
     private func noteWriters(_ commands: NodeCommands) {
         guard case .write(let write) = commands.purpose, case .put(let puts, _) = commands.kind else { return }
-        for put in puts { if let job = world.jobNumbers[put.job.id] { writers[job] = judged(write) } }
+        for put in puts { if let job = world.number(of: put.job) { writers[job] = judged(write) } }
     }
 
     /// The core keeps a copy that was stored late.
     func keeps(_ put: NodeCommands.Put, of write: ProducerCore.WriteID) {
-        guard let job = world.jobNumbers[put.job.id], refusals[job]?.contains(judged(write)) == true else { return }
+        guard let job = world.number(of: put.job), refusals[job]?.contains(judged(write)) == true else { return }
         world.judge.fail("a copy of \(world.judge.jobs[job].name) that was stored late was kept, though it is refused")
     }
 
     func deleter(of purpose: NodeCommands.Purpose) -> Judge.Deleter {
         switch purpose {
-        case .write(let write), .withdrawal(_, of: let write): .refusal(call: judged(write))
+        case .write(let write): .refusal(call: judged(write))
+        case .withdrawal(_, of: let write): .refusal(call: write.map { judged($0) })
         case .clearing(let write, _, _): .failedPut(call: judged(write))
         case .revocation(_, of: let call): .revocation(job: revokedJobs[call] ?? 0, isMarked: hasLedger)
         case .sizeLimit: .refusal(call: 0)

@@ -4,8 +4,8 @@ extension Judge {
     /// Who deleted a copy, and what for.
     package enum Deleter {
         case consumer(Int)
-        /// A producer takes back what one of its calls had written.
-        case refusal(call: Int)
+        /// A producer takes back what one of its calls had written; nil for an edition that the ledger has refused.
+        case refusal(call: Int?)
         /// A producer clears away a copy its node could not queue, which counts for nothing.
         case failedPut(call: Int)
         /// Marked: only once the ledger has the job as revoked.
@@ -17,21 +17,24 @@ extension Judge {
         let known = jobs[job]
         switch deleter {
         case .refusal(let refused):
-            if known.acceptedBy.contains(refused) {
+            if let refused, known.acceptedBy.contains(refused) {
                 fail("a copy of \(known.name) was deleted as that of a refused job, which was accepted")
             }
-            if refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
+            if known.isConfirmed, known.state != .withdrawn, !known.isForgottenByLedger {
+                fail("a copy of \(known.name) was deleted as that of a refused job, which is its id's")
+            }
+            if let refused, refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
         case .failedPut(let failed):
             if failed != call { fail("a copy of \(known.name) was deleted, which another call had written") }
         case .revocation(let revoked, let isMarked):
             if revoked != job { fail("the revocation of \(jobs[revoked].name) deleted a copy of \(known.name)") }
-            if isMarked, known.state != .revoked, !known.isForgottenByLedger {
+            if isMarked, known.state != .revoked, known.state != .withdrawn, !known.isForgottenByLedger {
                 fail("a copy of \(known.name) was deleted, which the ledger does not have as revoked")
             }
         case .consumer:
             if known.isForgottenByLedger || known.wasDiscarded || known.mayBeRevoked { return }
             switch known.state {
-            case .done, .revoked: break
+            case .done, .revoked, .withdrawn: break
             case .absent, .claimed, .waiting, .dead:
                 fail("a copy of \(known.name) was deleted, which is not done")
             }
@@ -57,15 +60,18 @@ extension Judge {
         switch known.state {
         case .done: return true
         case .revoked where known.isToBeRevoked: return true
-        case .absent, .claimed, .waiting, .dead, .revoked:
-            return !known.isAccepted || known.isRevoked || known.mayBeRevoked || known.wasDiscarded
+        case .withdrawn where known.isReplaced: return true
+        case .absent, .claimed, .waiting, .dead, .revoked, .withdrawn:
+            return !known.isAccepted && !known.isOwed || known.isRevoked || known.mayBeRevoked || known.wasDiscarded
                 || known.wasCompleted
         }
     }
 
     /// Why a job at its end is not as promised; nil where it is.
     package func loss(of job: Int, copies: Int) -> String? {
-        if hasEnded(job, copies: copies) { return nil }
+        if hasEnded(job, copies: copies) {
+            return isIDLost(job) ? "no edition of \(jobs[job].name)'s id was completed" : nil
+        }
         return copies > 0
             ? "\(copies) copies of \(jobs[job].name) are left that nobody clears away"
             : "\(jobs[job].name) was accepted, never completed, and is gone"

@@ -38,6 +38,7 @@ extension Judge {
             }
         default: break
         }
+        answeredOfEdition(operation, reply, job: job, now: now)
     }
 
     private mutating func granted(
@@ -90,6 +91,12 @@ extension Judge {
                 fail(
                     "\(known.name) was claimed again after it was \(known.state == .revoked ? "revoked" : "completed")")
             }
+        case .withdrawn:
+            if now > known.lastWord + retention {
+                jobs[job].isForgottenByLedger = true
+            } else {
+                fail("\(known.name) was claimed although it was withdrawn")
+            }
         case .dead:
             fail("\(known.name) was claimed although it is dead and was not replayed")
         }
@@ -127,7 +134,7 @@ extension Judge {
         switch state {
         case .dead: jobs[job].wasDead = true
         case .done: jobs[job].wasCompleted = true
-        case .absent, .claimed, .waiting, .revoked: break
+        case .absent, .claimed, .waiting, .revoked, .withdrawn: break
         }
         write(job, state, now: now)
         return true
@@ -147,6 +154,7 @@ extension Judge {
 
     private mutating func revoke(_ job: Int, now: Int64) {
         let known = jobs[job]
+        if known.state == .withdrawn { return }
         if !known.isForgottenByLedger {
             if case .done = known.state, known.hasRecord { fail("\(known.name) was revoked after it was completed") }
             if case .claimed(_, _, let leaseEnd) = known.state, leaseEnd > now + drift {
@@ -172,7 +180,7 @@ extension Judge {
         jobs[job].hasRecord = false
         switch known.state {
         case .absent: break
-        case .done, .revoked:
+        case .done, .revoked, .withdrawn:
             // However soon its copies are gone, requests and reservations under way must meet it.
             if now < known.lastWord + grace { fail("the record of \(known.name) ended before its time") }
         case .dead:

@@ -44,8 +44,10 @@ package struct Judge {
     }
 
     /// - Returns: the number by which it is named from now on.
-    package mutating func add(_ name: String, fireTime: Int64) -> Int {
-        jobs.append(JudgedJob(name: name, fireTime: fireTime))
+    ///
+    /// - Parameter id: of a job that is an edition of its id.
+    package mutating func add(_ name: String, fireTime: Int64, id: JobID? = nil) -> Int {
+        jobs.append(JudgedJob(name: name, fireTime: fireTime, id: id))
         return jobs.count - 1
     }
 
@@ -77,7 +79,10 @@ package struct Judge {
     /// A caller with an id of its own was told that the job is finished.
     package mutating func foundFinished(_ job: Int) {
         let known = jobs[job]
-        if !known.wasCompleted, !known.wasDead, !known.isToBeRevoked, !known.isForgottenByLedger {
+        let isSo = ([job] + rivals(of: job)).contains {
+            jobs[$0].wasCompleted || jobs[$0].wasDead || jobs[$0].isToBeRevoked || jobs[$0].isForgottenByLedger
+        }
+        if !isSo {
             fail("\(known.name) was said to be finished, but never ran and was not revoked")
         }
     }
@@ -123,6 +128,7 @@ package struct Judge {
         let mayComeBack = known.undeletedAt != nil
         if known.isForbidden, !mayComeBack { fail("\(known.name) runs although its refusal said that it would not") }
         if known.isRevoked, !mayComeBack { fail("\(known.name) runs although its revocation was confirmed") }
+        checkEdition(job)
         if isAtMostOnce {
             if known.deliveries > 0 { fail("\(known.name) was delivered twice, at most once") }
             guard case .done = known.state else {

@@ -10,6 +10,7 @@ package struct JudgedJob {
         case done(ClaimOwner)
         case revoked
         case dead(ClaimOwner)
+        case withdrawn
     }
 
     /// A run in an application's hands.
@@ -22,6 +23,14 @@ package struct JudgedJob {
 
     let name: String
     let fireTime: Int64
+    /// Nil where it is no edition.
+    let id: JobID?
+    /// It was its id's.
+    var isConfirmed = false
+    /// A call got it confirmed, whether or not its caller has learnt that: it may have taken the place of another one.
+    var isOwed = false
+    /// Another edition was confirmed in its place.
+    var isReplaced = false
     package var state = State.absent
     var attempt = 0
     package var failures: JobFailures = 0

@@ -3,13 +3,30 @@ import DelayQueue
 /// Redis in memory: the ledger's rules, records that run out, and a clock of its own.
 final class SimulatedLedger {
     private struct Stored {
-        var record: LedgerRecord
+        var value: LedgerValue
         var expiresAt: Int64
     }
 
+    /// A key, and the jobs it is about: one, or the editions of an id.
+    private struct Record {
+        var stored: Stored?
+        var jobs: [(number: Int, edition: JobEdition?)] = []
+    }
+
+    /// What a record was before it was written.
+    private struct Write {
+        let time: Int64
+        let record: Int
+        let before: Stored?
+    }
+
+    private var records: [Record] = []
+    private var places: [LedgerKey: Int] = [:]
+    private var keys: [LedgerKey] = []
     /// By the number of the job.
-    private var records: [Stored?] = []
-    private var numbers: [LedgerKey: Int] = [:]
+    private var recordOfJob: [Int: Int] = [:]
+    /// The latest writes, which a failover may lose.
+    private var writes: [Write] = []
     /// Who may run a suspect.
     private var turn: LedgerRecord?
     private(set) var clock: SimulatedClock
@@ -32,40 +49,66 @@ final class SimulatedLedger {
     func stepClock(by step: Int64, now: Int64) -> [Int] {
         latestClock = latestReading(now)
         clock.offset += step
-        return records.indices.filter { job in
-            switch records[job]?.record {
-            case .claimed, .waiting: true
-            default: false
-            }
+        return records.flatMap { record in
+            record.jobs.filter { job in
+                switch record.stored?.value.record(of: job.edition) {
+                case .claimed, .waiting: true
+                // An announcement is over by this clock too.
+                default: job.edition != nil
+                }
+            }.map(\.number)
         }
     }
 
     func add(_ key: LedgerKey, number: Int) {
-        numbers[key] = number
-        while records.count <= number { records.append(nil) }
+        let place: Int
+        if let known = places[key.ofAnyEdition] {
+            place = known
+        } else {
+            place = records.count
+            places[key.ofAnyEdition] = place
+            keys.append(key.ofAnyEdition)
+            records.append(Record())
+        }
+        records[place].jobs.append((number, key.edition))
+        recordOfJob[number] = place
     }
 
-    func number(of key: LedgerKey) -> Int? { numbers[key] }
+    /// Where no edition is asked about, the one that is the id's; or any, where none is.
+    func number(of key: LedgerKey) -> Int? {
+        guard let place = places[key.ofAnyEdition] else { return nil }
+        let record = records[place]
+        if let edition = key.edition { return record.jobs.first { $0.edition == edition }?.number }
+        if case .editions(let editions)? = record.stored?.value, let current = editions.current {
+            let edition = editions.entries[current].edition
+            return record.jobs.first { $0.edition == edition }?.number
+        }
+        return record.jobs.first?.number
+    }
 
     /// Carries out a request, for a job the judge knows.
     func perform(
         _ request: LedgerRequest, job: Int, now: Int64, judge: inout Judge
     ) -> LedgerReply {
-        if let stored = records[job], stored.expiresAt <= now {
-            records[job] = nil
-            judge.expired(job, now: now)
+        guard let place = recordOfJob[job] else { return .absent }
+        if let stored = records[place].stored, stored.expiresAt <= now {
+            records[place].stored = nil
+            for job in records[place].jobs { judge.expired(job.number, now: now) }
         }
-        let before = records[job]
-        let transition = LedgerRecord.apply(
-            request, to: before?.record, now: time(now))
-        if let record = transition.record {
+        let before = records[place].stored
+        let transition = LedgerValue.apply(request, to: before?.value, now: time(now))
+        if let value = transition.value {
             guard let expiresAt = transition.expiresIn.map({ now + $0.wholeMicroseconds }) ?? before?.expiresAt else {
                 judge.fail("the record of \(request.key) would last for ever")
                 return transition.reply
             }
-            records[job] = Stored(record: record, expiresAt: expiresAt)
+            records[place].stored = Stored(value: value, expiresAt: expiresAt)
         } else {
-            records[job] = nil
+            records[place].stored = nil
+        }
+        if transition.expiresIn != nil {
+            writes.removeAll { $0.time < now - 2_000_000 }
+            writes.append(Write(time: now, record: place, before: before))
         }
         judge.answered(request.operation, transition.reply, job: job, now: now)
         return transition.reply
@@ -80,8 +123,11 @@ final class SimulatedLedger {
 
     /// What an operator finds when it looks through the records.
     var deadJobs: [(key: LedgerKey, job: Int, report: DeathReport)] {
-        numbers.compactMap { key, job in
-            if case .dead(_, _, _, _, let report) = records[job]?.record { (key, job, report) } else { nil }
+        records.indices.compactMap { place in
+            guard case .dead(_, _, _, _, let report) = records[place].stored?.value.record(of: nil),
+                let job = number(of: keys[place])
+            else { return nil }
+            return (keys[place], job, report)
         }.sorted { $0.job < $1.job }
     }
 
@@ -89,16 +135,34 @@ final class SimulatedLedger {
     ///
     /// - Returns: the jobs whose records were lost.
     func wipe(now: Int64) -> [Int] {
-        let lost = records.indices.filter { records[$0].map { $0.expiresAt > now } ?? false }
-        for job in lost { records[job] = nil }
+        let lost = records.indices.filter { records[$0].stored.map { $0.expiresAt > now } ?? false }
+        for place in lost { records[place].stored = nil }
         turn = nil
-        return lost
+        writes = []
+        return lost.flatMap { records[$0].jobs.map(\.number) }
+    }
+
+    /// Another server takes over, which had not been told the latest writes.
+    ///
+    /// - Returns: the jobs whose records are older now.
+    func loseWrites(since time: Int64) -> [Int] {
+        var lost: Set<Int> = []
+        for write in writes.reversed() where write.time >= time {
+            records[write.record].stored = write.before
+            lost.insert(write.record)
+        }
+        turn = nil
+        writes = []
+        return lost.sorted().flatMap { records[$0].jobs.map(\.number) }
     }
 
     /// The time at which the last record will be gone, but for those that go by a decision only.
     var lastExpiry: Int64 {
-        records.lazy.compactMap { stored in
-            if case .dead = stored?.record { nil } else { stored?.expiresAt }
+        records.lazy.compactMap { record -> Int64? in
+            let isDead = record.jobs.contains {
+                if case .dead = record.stored?.value.record(of: $0.edition) { true } else { false }
+            }
+            return isDead ? nil : record.stored?.expiresAt
         }.max() ?? 0
     }
 }
