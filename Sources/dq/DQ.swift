@@ -17,7 +17,7 @@ struct DQ: AsyncParsableCommand {
 
     private static var subcommands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [
-            AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
+            AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self, JobCommand.self,
             StatusCommand.self, DeadCommand.self,
         ]
         #if Sealing

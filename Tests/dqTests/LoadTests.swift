@@ -51,6 +51,7 @@ import Testing
                 let second = try await tool.run(
                     ["load", "-"], input: Array((lines.joined(separator: "\n") + "\n").utf8))
                 #expect(second.status == .exited(0))
+                #expect(second.output.hasPrefix("0 scheduled, 0 refused, \(count) scheduled before in "))
                 let consumed = try await tool.run("consume", "--json", "--until-empty")
                 let ids = try consumed.objects().map { try $0.text("id") }
                 #expect(ids.count == count)

@@ -2,7 +2,7 @@ package import DelayQueue
 import Foundation
 package import NIOCore
 
-/// One line of a file of jobs: `{"at"|"in", "body"|"bodyBase64", "id"?, "headers"?}`.
+/// One line of a file of jobs: `{"at"|"in", "body"|"bodyBase64", "id"?, "replace"?, "headers"?}`.
 package struct JobSpecification {
     package enum Time: Hashable {
         case at(Timestamp)
@@ -12,6 +12,8 @@ package struct JobSpecification {
     package var time: Time
     package var body: ByteBuffer
     package var id: JobID?
+    /// Nil where the line says nothing about it.
+    package var isReplacing: Bool?
     package var headers = JobHeaders()
 
     package init(time: Time, body: ByteBuffer, id: JobID? = nil) {
@@ -24,6 +26,8 @@ package struct JobSpecification {
     func request(_ defaults: JobOptions) -> JobRequest {
         var options = defaults
         options.id = id
+        if let isReplacing { options.idConflict = isReplacing ? .replace : .refuse }
+        if id == nil { options.idConflict = .refuse }
         options.headers = headers
         return switch time {
         case .at(let time): JobRequest(at: time.date, body, options: options)
@@ -65,6 +69,11 @@ extension JobSpecification: Decodable {
                 } catch let error as DelayQueueError {
                     throw InvalidText("id: \(error.message)")
                 }
+            case "replace":
+                guard let value = try? fields.decode(Bool.self, forKey: field) else {
+                    throw InvalidText("replace: it is neither true nor false")
+                }
+                isReplacing = value
             case "headers":
                 guard let pairs = try? fields.decode([String: String].self, forKey: field) else {
                     throw InvalidText("headers: it is not an object of strings")
@@ -73,11 +82,14 @@ extension JobSpecification: Decodable {
             default:
                 throw InvalidText(
                     "\(field.stringValue.debugDescription) is no field of a job; the fields are at, in, body, "
-                        + "bodyBase64, id and headers")
+                        + "bodyBase64, id, replace and headers")
             }
         }
         guard let time else { throw InvalidText("it does not say when: at or in is missing") }
         guard let body else { throw InvalidText("body is missing") }
+        guard isReplacing != true || id != nil else {
+            throw InvalidText("replace: there is no id that says which job to replace")
+        }
         self.time = time
         self.body = body
     }

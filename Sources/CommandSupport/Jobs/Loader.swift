@@ -7,6 +7,8 @@ package struct Loader {
     package struct Tally: Hashable {
         package var scheduled = 0
         package var refused = 0
+        /// With the same id and content as a job that waits: nothing was written.
+        var scheduledBefore = 0
         /// Done, revoked or dead since an earlier run.
         var finished = 0
     }
@@ -68,7 +70,7 @@ package struct Loader {
         for (entry, result) in zip(jobs, await producer.schedule(jobs.map { $0.job.request(options) })) {
             switch result {
             case .success(let receipt):
-                tally.scheduled += 1
+                if receipt.wasScheduledBefore { tally.scheduledBefore += 1 } else { tally.scheduled += 1 }
                 try await accepted(entry.job, receipt)
             case .failure(let error) where error.code == .jobFinished:
                 tally.finished += 1
@@ -94,6 +96,7 @@ package struct Loader {
 extension Loader.Tally: CustomStringConvertible {
     package var description: String {
         var text = "\(scheduled) scheduled, \(refused) refused"
+        if scheduledBefore > 0 { text += ", \(scheduledBefore) scheduled before" }
         if finished > 0 { text += ", \(finished) finished before" }
         return text
     }

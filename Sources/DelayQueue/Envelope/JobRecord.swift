@@ -34,6 +34,15 @@ package enum JobRecord: Sendable, Hashable {
         }
     }
 
+    /// Nil for copies that tell none.
+    package var edition: JobEdition? {
+        switch self {
+        case .native(let envelope): envelope.edition
+        case .sealed(let envelope): envelope.line.edition
+        case .goQueue, .foreign, .unverified: nil
+        }
+    }
+
     package var fireTime: Timestamp? {
         switch self {
         case .native(let envelope): envelope.fireTime

@@ -20,7 +20,10 @@ extension LedgerReply {
             } else if word.isText("held") {
                 reply = fields.number().map { .held(for: .microseconds($0)) }
             } else if word.isText("same") {
-                reply = fields.next().flatMap { JobEdition(digits: $0) }.map { .same($0) }
+                guard let edition = fields.next().flatMap({ JobEdition(digits: $0) }), let date = fields.time() else {
+                    return nil
+                }
+                reply = .same(edition, date)
             } else if word.isText("full") {
                 reply = .full
             } else {

@@ -1,10 +1,11 @@
 package import NIOCore
 
-/// What makes two writings of an id the same job: the date, and a digest of the headers and the body.
+/// What the ledger is told of a job whose id is the caller's own.
 package struct JobContent: Hashable, Sendable {
     package let date: Timestamp
 
-    /// 32 hexadecimal digits.
+    /// What makes two writings of an id the same job: of when it was to be, the headers and the body. 32 hexadecimal
+    /// digits.
     package let digest: String
 
     package init(date: Timestamp, digest: String) {
@@ -12,9 +13,16 @@ package struct JobContent: Hashable, Sendable {
         self.digest = digest
     }
 
-    /// - Parameter headers: the caller's own, and the content type.
-    package init(date: Timestamp, headers: JobHeaders, body: ByteBuffer) {
+    /// - Parameters:
+    ///   - time: as the caller said it: whoever asks again for a job in five seconds means the same one, though the date
+    ///     has become another.
+    ///   - headers: the caller's own, and the content type.
+    package init(date: Timestamp, time: JobRequest.Time, headers: JobHeaders, body: ByteBuffer) {
         var content = ByteBuffer()
+        switch time {
+        case .at(let date): content.writeString("at \(((try? Timestamp(date)) ?? .latest).microseconds)\r\n")
+        case .delay(let delay): content.writeString("in \(delay)\r\n")
+        }
         EnvelopeTemplate.write(headers, into: &content)
         content.writeImmutableBuffer(body)
         self.init(date: date, digest: content.withUnsafeReadableBytes { MD5.hexadecimal(of: $0) })

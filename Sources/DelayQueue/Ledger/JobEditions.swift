@@ -81,9 +81,14 @@ extension JobEditions {
         case .confirm(let content, let isReplacing):
             guard let edition else { break }
             return confirm(edition, content, isReplacing, request.timing, now)
-        case .withdraw(let content):
-            guard let edition else { break }
-            return withdraw(edition, content, now).map { ($0, nil) } ?? (.withdrawn, live)
+        case .withdraw:
+            guard let edition, let index = index(of: edition) else { return (.absent, nil) }
+            switch entries[index].state {
+            case .intended, .recorded(.withdrawn): entries[index].withdraw(now)
+            case .scheduled: return (.scheduled(entries[index].date), nil)
+            case .recorded(let record): return (LedgerRecord.state(of: record, now: now), nil)
+            }
+            return (.withdrawn, live)
         case .status:
             if let index = index(of: edition), entries[index].state == .scheduled {
                 return (.scheduled(entries[index].date), nil)
@@ -92,7 +97,7 @@ extension JobEditions {
             guard let index = index(of: edition), case .intended(let end) = entries[index].state else { break }
             if end > now { return (.waiting(for: now.duration(to: end)), nil) }
             guard current == nil else {
-                entries[index].withdraw()
+                entries[index].withdraw(now)
                 return (.finished(.withdrawn), live)
             }
         default: break
@@ -158,29 +163,18 @@ extension JobEditions {
             return (.confirmed, nil)
         case .recorded(.withdrawn):
             return (refusal(of: content, isReplacing, now) ?? .finished(.withdrawn), nil)
-        case nil, .intended:
+        case .intended:
             let refusal = refusal(of: content, isReplacing, now)
-            if refusal == nil, let current { entries[current].withdraw() }
-            var entry = Entry(edition, content, .scheduled)
-            if refusal != nil { entry.withdraw() }
-            if let index { entries[index] = entry } else { entries.append(entry) }
+            if refusal == nil, let current { entries[current].withdraw(now) }
+            if let index {
+                entries[index].state = .scheduled
+                if refusal != nil { entries[index].withdraw(now) }
+            }
             return (refusal ?? .confirmed, timing.retentionOfLiveRecords)
+        case nil:
+            // The announcement was lost, and with it perhaps that the edition was withdrawn, and copies deleted.
+            return (.absent, nil)
         }
-    }
-
-    /// - Returns: why it is not; nil where it was withdrawn.
-    private mutating func withdraw(_ edition: JobEdition, _ content: JobContent, _ now: Timestamp) -> LedgerReply? {
-        guard let index = index(of: edition) else {
-            var entry = Entry(edition, content, .scheduled)
-            entry.withdraw()
-            entries.append(entry)
-            return nil
-        }
-        if let record = entries[index].state.record, record != .withdrawn {
-            return LedgerRecord.state(of: record, now: now)
-        }
-        entries[index].withdraw()
-        return nil
     }
 
     /// Why an edition may not become the id's; nil where it may.
@@ -189,9 +183,7 @@ extension JobEditions {
         let entry = entries[current]
         switch entry.state {
         case .scheduled, .recorded(.waiting):
-            if let edition = entry.edition, entry.date == content.date, entry.digest == content.digest {
-                return .same(edition)
-            }
+            if let edition = entry.edition, entry.digest == content.digest { return .same(edition, entry.date) }
             return isReplacing ? nil : .taken(until: entry.date)
         case .recorded(let record): return LedgerRecord.state(of: record, now: now)
         case .intended: return nil
@@ -213,10 +205,12 @@ extension JobEditions.Entry {
             edition: edition, date: LedgerRecord.bounded(content.date), digest: content.digest, state: state)
     }
 
-    /// Its name is all that is still of use.
-    fileprivate mutating func withdraw() {
+    /// Its name is all that is still of use, until its copies must have been seen: counted from now at the earliest, as
+    /// the ledger's clock may be ahead.
+    fileprivate mutating func withdraw(_ now: Timestamp) {
         state = .recorded(.withdrawn)
         digest = nil
+        date = max(date, LedgerRecord.bounded(now))
     }
 }
 

@@ -68,10 +68,10 @@ package enum LedgerReply: Sendable, Hashable {
     /// The edition will not run.
     case withdrawn
 
-    /// The id's edition has the same date and content, and waits.
-    case same(JobEdition)
+    /// The id's edition has the same content, and waits; at first, for the date.
+    case same(JobEdition, Timestamp)
 
-    /// The id's edition has another date or content, and waits.
+    /// The id's edition has another content, and waits.
     ///
     /// - Parameter until: its date; 1970 where that is not known.
     case taken(until: Timestamp)
@@ -123,7 +123,7 @@ extension LedgerReply: CustomStringConvertible {
         case .intended: "intended"
         case .confirmed: "confirmed"
         case .withdrawn: "withdrawn"
-        case .same(let edition): "same \(edition)"
+        case .same(let edition, let date): "same \(edition) \(date.microseconds)"
         case .taken(let date): "taken \(date.microseconds)"
         case .full: "full"
         case .scheduled(let date): "scheduled \(date.microseconds)"

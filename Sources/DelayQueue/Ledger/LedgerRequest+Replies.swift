@@ -20,7 +20,7 @@ extension LedgerRequest.Operation {
             case .withdrawn: self == .withdraw
             case .same, .taken: self == .intend || self == .confirm
             case .full: self == .intend
-            case .scheduled: self == .status
+            case .scheduled: self == .status || self == .withdraw
             case .settled: self == .complete || self == .retry || self == .release || self == .bury
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.

@@ -87,16 +87,18 @@ package struct LedgerRequest: Sendable, Hashable {
         /// Announces an edition before it is written. It replaces nothing. Copies of it wait for so long for its
         /// confirmation; after that the first one that asks makes it the id's, or withdrawn where the id has another.
         ///
-        /// `intended`; `same` where the id has an edition of this date and content that waits; `taken` where it has
+        /// `intended`; `same` where the id has an edition of this content that waits; `taken` where it has
         /// another one that waits, unless that is to be replaced; `full`; else `held` or `finished`.
         case intend(JobContent, isReplacing: Bool, wait: Duration)
 
         /// Makes an edition that was written the id's: `confirmed`. Where its id has another one by now, answers like
-        /// ``intend(_:isReplacing:wait:)``, and has withdrawn this one.
+        /// ``intend(_:isReplacing:wait:)``, and has withdrawn this one. `absent` where its announcement was lost: then
+        /// nothing is known of it.
         case confirm(JobContent, isReplacing: Bool)
 
-        /// Takes an edition back that is not to run: `withdrawn`; or the state of one that has run, or does.
-        case withdraw(JobContent)
+        /// Takes an edition back that was announced, and not confirmed: `withdrawn`. Else the state, unchanged:
+        /// `scheduled` of one that was confirmed.
+        case withdraw
 
         /// Reads the state and changes nothing: that of a record, or `scheduled`.
         case status

@@ -118,9 +118,8 @@ enum RedisLedgerCall {
             append(content, to: &batch)
             batch.append(isReplacing ? 1 : 0)
             batch.append(timing.retention)
-        case .withdraw(let content):
+        case .withdraw:
             begin(.withdraw)
-            append(content, to: &batch)
             batch.append(timing.retention)
         case .status:
             begin(.status)

@@ -13,8 +13,9 @@ enum RedisLedgerScript: Int, CaseIterable {
     var arguments: Int {
         switch self {
         case .status, .time: 0
+        case .withdraw: 1
         case .replay: 2
-        case .takeTurn, .complete, .noteCopies, .withdraw: 3
+        case .takeTurn, .complete, .noteCopies: 3
         case .endLease, .bury, .revoke, .forget, .confirm: 4
         case .claim, .renew, .postpone: 5
         case .intend: 6
@@ -199,7 +200,9 @@ enum RedisLedgerScript: Int, CaseIterable {
             entries[#entries + 1] = own
           end
           own[4] = record
-          if record == '1 withdrawn' then own[3] = '-' end
+          if record == '1 withdrawn' then
+            own[2], own[3] = string.format('%.0f', math.max(own[2], now)), '-'
+          end
           local latest, isDead, lines = now, false, {}
           for index = 1, #entries do
             local entry = entries[index]
@@ -474,8 +477,8 @@ enum RedisLedgerScript: Int, CaseIterable {
           if not current then return nil end
           local kind = string.match(current[4], '^1 (%l+) ')
           if current[4] == 'scheduled' or kind == 'waiting' then
-            if current[1] ~= '-' and current[2] == ARGV[1] and current[3] == ARGV[2] then
-              return 'same ' .. current[1]
+            if current[1] ~= '-' and current[3] == ARGV[2] then
+              return 'same ' .. current[1] .. ' ' .. current[2]
             end
             if ARGV[3] == '1' then return nil end
             return 'taken ' .. current[2]
@@ -511,25 +514,24 @@ enum RedisLedgerScript: Int, CaseIterable {
 
     /// Arguments: date in µs, digest, 1 to replace, retention in ms.
     private static let confirming = """
-        local isWithdrawn = own and own[4] == '1 withdrawn'
-        if own and not isWithdrawn and string.sub(own[4], 1, 9) ~= 'intended ' then return 'confirmed' end
+        if not own then return 'absent' end
+        local isWithdrawn = own[4] == '1 withdrawn'
+        if not isWithdrawn and string.sub(own[4], 1, 9) ~= 'intended ' then return 'confirmed' end
         local refused = refusal()
         if isWithdrawn then return refused or 'finished withdrawn' end
-        if not refused and current then current[3], current[4] = '-', '1 withdrawn' end
-        if not own then
-          own = {edition}
-          entries[#entries + 1] = own
+        if not refused and current then
+          current[2], current[3] = string.format('%.0f', math.max(current[2], now)), '-'
+          current[4] = '1 withdrawn'
         end
-        own[2], own[3] = ARGV[1], ARGV[2]
         record, ms, reply = refused and '1 withdrawn' or 'scheduled', ARGV[4], refused or 'confirmed'
 
         """
 
-    /// Arguments: date in µs, digest, retention in ms.
+    /// Arguments: retention in ms.
     private static let withdrawing = """
-        if not kind or kind == 'withdrawn' then
-          date, record, ms, reply = ARGV[1], '1 withdrawn', ARGV[3], 'withdrawn'
-        end
+        if not own then return 'absent' end
+        if own[4] == 'scheduled' then return 'scheduled ' .. own[2] end
+        if not kind or kind == 'withdrawn' then record, ms, reply = '1 withdrawn', ARGV[1], 'withdrawn' end
 
         """
 }

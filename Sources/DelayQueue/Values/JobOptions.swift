@@ -2,8 +2,8 @@
 public struct JobOptions: Sendable {
     /// The job's id; nil makes a fresh one.
     ///
-    /// With a ledger an id means one job. Scheduling it again with the same date, headers and body is the same job, and
-    /// adds nothing: so a call that failed, or whose outcome nobody knows, is repeated as it was. Without a ledger each
+    /// With a ledger an id means one job. Scheduling it again with the same date or delay, headers and body is the same
+    /// job, and adds nothing: so a call that failed, or whose outcome nobody knows, is repeated as it was. Without a ledger each
     /// call adds copies, which consumers tell by the id: the job runs once, with the date and body of whichever comes
     /// first.
     public var id: JobID?

@@ -8,7 +8,9 @@ struct LoadCommand: AsyncParsableCommand {
         abstract: "Schedule many jobs from a file, a JSON object a line.",
         discussion: """
             The fields are at (ISO 8601, or @ and unix seconds) or in (a duration), body or bodyBase64, and where \
-            wanted id and headers. Jobs with an id can be loaded again after a failure: each runs once.
+            wanted id, replace and headers. With --redis a file whose jobs have ids can be loaded again, after a failure or \
+            not: what waits already is counted as scheduled before, and gets no more copies. With "replace": true a job \
+            takes the place of one that waits under its id; else another time or body is refused.
 
             Each refused job is a line on standard error, with its line number; the exit code is then 1.
             """)
@@ -18,7 +20,7 @@ struct LoadCommand: AsyncParsableCommand {
 
     @OptionGroup var job: JobArguments
 
-    @Flag(help: "Print a receipt a job as JSON: receipt, id, fireDate, copies.")
+    @Flag(help: "Print a receipt a job as JSON: receipt, id, fireDate, copies, and scheduledBefore where that is so.")
     var json = false
 
     @OptionGroup var cluster: ClusterOptions

@@ -93,7 +93,7 @@ extension World {
         let fireTime = Timestamp(microseconds: fire)
         let edition = JobEdition(random.next())
         let registration = PreparedJob.Registration(
-            JobContent(date: fireTime, digest: "0"), edition: edition, isReplacing: isReplacing)
+            JobContent(date: fireTime, digest: "\(fire)"), edition: edition, isReplacing: isReplacing)
         let priority = DuePriority.encode(fireTime: fireTime, priority: .normal)
         let job = PreparedJob(
             id: id, isOwnID: true, registration: registration, fireTime: fireTime, timeToRun: 10, priority: priority,

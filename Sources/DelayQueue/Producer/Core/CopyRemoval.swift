@@ -12,6 +12,7 @@ package struct CopyRemoval {
         package var job: Int
         package var id: BeanstalkJobID
         package var jobID: JobID
+        package var edition: JobEdition?
         package var copy: Int
         /// A connection on which the id can mean nothing else: the one that stored the copy, or another one to the same
         /// server process. nil where that is not known.
@@ -121,6 +122,6 @@ package struct CopyRemoval {
 extension CopyRemoval.Target {
     fileprivate func matches(_ record: JobRecord) -> Bool {
         // go-queue's records are the same on every node, and carry no index.
-        record.id == jobID && (record.copy == nil || record.copy == copy)
+        record.id == jobID && record.edition == edition && (record.copy == nil || record.copy == copy)
     }
 }

@@ -8,7 +8,8 @@ package struct JobRemoval {
     /// What the ledger's word decides.
     package enum Rule: Sendable {
         /// Jobs that were not accepted. Without the ledger's word their copies are deleted all the same, and the caller
-        /// is told where a consumer may have had one before.
+        /// is told where a consumer may have had one before. Not so those of an edition: unless the ledger says that it is
+        /// withdrawn, it may be its id's job by now, of which others were told.
         case withdrawal
         /// A job that was accepted. Without the ledger's word no copy of it is touched: half of them would be worse.
         case revocation
@@ -23,22 +24,22 @@ package struct JobRemoval {
         package var declaredCopies: Int
         /// Nobody can have used the id before, or will again.
         package var hasFreshID: Bool
-        /// That of an edition, which is withdrawn where another job would be marked as revoked.
-        package var content: JobContent?
         package var copies: [FanOut.Copy]
 
         package init(
             id: JobID, key: LedgerKey, fireTime: Timestamp?, declaredCopies: Int, hasFreshID: Bool,
-            content: JobContent? = nil, copies: [FanOut.Copy]
+            copies: [FanOut.Copy]
         ) {
             self.id = id
             self.key = key
             self.fireTime = fireTime
             self.declaredCopies = declaredCopies
             self.hasFreshID = hasFreshID
-            self.content = content
             self.copies = copies
         }
+
+        /// Where there is a ledger: it was announced there.
+        var isEdition: Bool { key.edition != nil }
     }
 
     /// Carried out and answered one after the other.
@@ -59,6 +60,11 @@ package struct JobRemoval {
         var gone = 0
         /// Copies that may exist.
         var left = 0
+    }
+
+    /// Whether the copies of a job may be deleted by now.
+    private func mayBeDeleted(_ job: Int) -> Bool {
+        rule == .revocation || !hasLedger || !jobs[job].isEdition || states[job].isMarked
     }
 
     private enum Stage {
@@ -83,14 +89,19 @@ package struct JobRemoval {
         self.timing = timing
         self.hasLedger = hasLedger
         states = Array(repeating: State(), count: jobs.count)
+    }
+
+    /// Where there is something to delete.
+    private mutating func look() {
         var targets = PerNode<[CopyRemoval.Target]>()
         for (position, job) in jobs.enumerated() {
             for copy in job.copies {
                 switch copy.answer {
+                case .stored where !mayBeDeleted(position): states[position].left += 1
                 case .stored(let id):
                     targets[copy.node, default: []].append(
                         CopyRemoval.Target(
-                            job: position, id: id, jobID: job.id, copy: copy.index, generation: copy.generation))
+                            job: position, id: id, jobID: job.id, edition: job.key.edition, copy: copy.index, generation: copy.generation))
                 case .refused: states[position].deleted.append(copy.index)
                 case .unknown: states[position].left += 1
                 }
@@ -108,13 +119,14 @@ package struct JobRemoval {
         }
         if stage == .deleting {
             stage = .forgetting
+            look()
             if !nodes.isEmpty { return .delete(nodes: nodes.nodes) }
         }
         if stage == .forgetting {
             stage = .over
             // Only saves memory: with all copies known deleted, the mark itself may go.
             let forgettable = jobs.indices.filter {
-                states[$0].isMarked && !states[$0].deleted.isEmpty && jobs[$0].key.edition == nil
+                states[$0].isMarked && !states[$0].deleted.isEmpty && !jobs[$0].isEdition
             }
             if !forgettable.isEmpty { return .ask(forgettable.map(forgetting)) }
         }
@@ -127,7 +139,7 @@ package struct JobRemoval {
         switch rule {
         case .revocation: true
         case .withdrawal:
-            jobs[job].content != nil
+            jobs[job].isEdition
                 || jobs[job].hasFreshID && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
         }
     }
@@ -139,7 +151,7 @@ package struct JobRemoval {
         switch rule {
         case .revocation: return [mark]
         case .withdrawal:
-            if let content = jobs[job].content { return [request(.withdraw(content), of: job)] }
+            if jobs[job].isEdition { return [request(.withdraw, of: job)] }
             return [request(.status, of: job), mark]
         }
     }
@@ -158,7 +170,7 @@ package struct JobRemoval {
         switch rule {
         case .withdrawal:
             var answers = results[...]
-            for job in asked { marked(job, answers.popFirst(), jobs[job].content == nil ? answers.popFirst() : nil) }
+            for job in asked { marked(job, answers.popFirst(), jobs[job].isEdition ? nil : answers.popFirst()) }
         case .revocation:
             for (position, job) in asked.enumerated() {
                 let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer")
@@ -173,7 +185,7 @@ package struct JobRemoval {
     ) {
         states[job].mayHaveBegun = true
         switch (first, mark) {
-        case (.success(.withdrawn), nil):
+        case (.success(.withdrawn), nil) where jobs[job].isEdition:
             states[job].isMarked = true
             states[job].mayHaveBegun = false
         case (.success(let status), .success(.revoked)):

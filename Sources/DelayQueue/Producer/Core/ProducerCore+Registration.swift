@@ -69,18 +69,18 @@ extension ProducerCore {
     private func verdict(on job: PreparedJob, _ reply: LedgerReply) -> Result<Receipt, DelayQueueError> {
         let id = job.id
         switch reply {
-        case .same(let edition):
+        case .same(let edition, let date):
             return .success(
                 Receipt(
-                    jobID: id, fireTime: job.fireTime, queue: queue, hasOwnID: true, edition: edition,
+                    jobID: id, fireTime: date, queue: queue, hasOwnID: true, edition: edition,
                     wasScheduledBefore: true, format: .native, copies: 0, placements: []))
         case .taken(let date):
             let known = date.microseconds > 0 ? ", due \(date)," : ""
             return .failure(
                 DelayQueueError(
                     .idTaken,
-                    "id \(id) is that of another job\(known) with another date, body or headers; this one was not "
-                        + "scheduled: give it another id, or set idConflict to replace to move the job"))
+                    "id \(id) is that of another job\(known) with another time, body or headers; this one was not "
+                        + "scheduled: give it another id, or set idConflict to replace to put it in the other one's place"))
         case .held:
             return .failure(
                 DelayQueueError(
@@ -138,6 +138,7 @@ extension ProducerCore {
             let result: Result<Receipt, DelayQueueError>
             switch index < results.count ? results[index] : .failure(.unconfirmed(nil)) {
             case .success(.confirmed): result = .success(confirmation.receipt)
+            case .success(.absent): result = .failure(.unconfirmed(nil))
             case .success(let reply):
                 result = verdict(on: confirmation.job, reply)
                 // Leads that are still owed are taken back once they are stored.

@@ -47,7 +47,7 @@ extension ProducerCore {
             let job = write.entries[index].job
             return JobRemoval.Job(
                 id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: write.declaredCopies(of: index),
-                hasFreshID: job.hasFreshID && !refusals.isEmpty, content: job.registration?.content, copies: copies)
+                hasFreshID: job.hasFreshID && !refusals.isEmpty, copies: copies)
         }
         let steps = JobRemoval(jobs, .withdrawal, hasLedger: hasLedger, timing: configuration.timing)
         advance(makeID(), Removal(steps: steps, reason: .withdrawal(id, refusals)))
@@ -58,7 +58,7 @@ extension ProducerCore {
         let jobs = jobs.map { job, copies in
             JobRemoval.Job(
                 id: job.id, key: key(of: job), fireTime: job.fireTime, declaredCopies: 0, hasFreshID: false,
-                content: job.registration?.content, copies: copies)
+                copies: copies)
         }
         let steps = JobRemoval(jobs, .withdrawal, hasLedger: hasLedger, timing: configuration.timing)
         advance(makeID(), Removal(steps: steps, reason: .withdrawal(nil, [])))

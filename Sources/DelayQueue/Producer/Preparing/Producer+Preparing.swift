@@ -71,7 +71,7 @@ extension Producer {
         let registration =
             options.id != nil && engine.hasLedger
             ? PreparedJob.Registration(
-                JobContent(date: fireTime, headers: headers, body: body), isReplacing: options.idConflict == .replace)
+                JobContent(date: fireTime, time: request.time, headers: headers, body: body), isReplacing: options.idConflict == .replace)
             : nil
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
         let template =
