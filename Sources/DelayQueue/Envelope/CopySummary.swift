@@ -16,7 +16,8 @@ extension JobRecord {
         switch self {
         case .native(let envelope):
             CopySummary(
-                name: JobName(id: envelope.id, isGoQueue: false, edition: envelope.edition), fireTime: envelope.fireTime,
+                name: JobName(id: envelope.id, isGoQueue: false, edition: envelope.edition),
+                fireTime: envelope.fireTime,
                 timeToRun: Int64(envelope.timeToRun) * 1_000_000,
                 priority: envelope.role.isStandby ? DuePriority.ofStandby(envelope.priority) : envelope.priority,
                 index: envelope.copy, role: envelope.role)

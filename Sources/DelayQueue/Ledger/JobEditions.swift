@@ -3,9 +3,9 @@
 /// One of them at most is the id's, but where the ledger lost writes. An edition that the record does not know is
 /// treated as a job without a record: so lost writes may repeat jobs, and lose none.
 package struct JobEditions: Hashable, Sendable {
-    /// How many editions a record has at most. Each takes about 40 bytes of the ledger's memory; the record is read and
-    /// written as a whole.
-    package static let maximumCount = 100
+    /// How many editions a record has at most, among them those that calls under way have announced. Each takes 40 to 80
+    /// bytes of the ledger's memory; the record is read and written as a whole.
+    package static let maximumCount = 500
 
     package enum State: Hashable, Sendable {
         /// It may be written, and is not confirmed. Until then its copies wait.
@@ -81,10 +81,12 @@ extension JobEditions {
         case .confirm(let content, let isReplacing):
             guard let edition else { break }
             return confirm(edition, content, isReplacing, request.timing, now)
-        case .withdraw:
+        case .withdraw(let isGone):
             guard let edition, let index = index(of: edition) else { return (.absent, nil) }
             switch entries[index].state {
-            case .intended, .recorded(.withdrawn): entries[index].withdraw(now)
+            case .intended, .recorded(.withdrawn):
+                entries[index].withdraw(now)
+                if isGone, entries.count > 1 { entries.remove(at: index) }
             case .scheduled: return (.scheduled(entries[index].date), nil)
             case .recorded(let record): return (LedgerRecord.state(of: record, now: now), nil)
             }
@@ -156,8 +158,9 @@ extension JobEditions {
     private mutating func confirm(
         _ edition: JobEdition, _ content: JobContent, _ isReplacing: Bool, _ timing: LedgerTiming, _ now: Timestamp
     ) -> (reply: LedgerReply, expiresIn: Duration?) {
-        let index = index(of: edition)
-        switch index.map({ entries[$0].state }) {
+        // Without its announcement, what the ledger lost with it is perhaps that the edition was withdrawn, and copies deleted.
+        guard let index = index(of: edition) else { return (.absent, nil) }
+        switch entries[index].state {
         case .scheduled, .recorded(.claimed), .recorded(.waiting), .recorded(.done), .recorded(.revoked),
             .recorded(.dead):
             return (.confirmed, nil)
@@ -165,15 +168,13 @@ extension JobEditions {
             return (refusal(of: content, isReplacing, now) ?? .finished(.withdrawn), nil)
         case .intended:
             let refusal = refusal(of: content, isReplacing, now)
-            if refusal == nil, let current { entries[current].withdraw(now) }
-            if let index {
+            if refusal == nil {
+                if let current { entries[current].withdraw(now) }
                 entries[index].state = .scheduled
-                if refusal != nil { entries[index].withdraw(now) }
+            } else {
+                entries[index].withdraw(now)
             }
             return (refusal ?? .confirmed, timing.retentionOfLiveRecords)
-        case nil:
-            // The announcement was lost, and with it perhaps that the edition was withdrawn, and copies deleted.
-            return (.absent, nil)
         }
     }
 

@@ -26,7 +26,8 @@ extension LedgerRequest.Operation {
             // The state of the record, where the operation does not apply.
             case .absent, .held, .waiting, .finished:
                 self == .claim || self == .endLease || self == .takeTurn || self == .noteCopies || self == .replay
-                    || self == .forget || self == .revoke && reply == .absent || self == .intend || self == .confirm || self == .withdraw || self == .status
+                    || self == .forget || self == .revoke && reply == .absent || self == .intend || self == .confirm
+                    || self == .withdraw || self == .status
             }
         }
     }

@@ -98,7 +98,9 @@ package struct LedgerRequest: Sendable, Hashable {
 
         /// Takes an edition back that was announced, and not confirmed: `withdrawn`. Else the state, unchanged:
         /// `scheduled` of one that was confirmed.
-        case withdraw
+        ///
+        /// - Parameter isGone: no copy of it was ever stored. Then its name may be forgotten.
+        case withdraw(isGone: Bool)
 
         /// Reads the state and changes nothing: that of a record, or `scheduled`.
         case status

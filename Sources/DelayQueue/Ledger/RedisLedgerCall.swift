@@ -118,8 +118,9 @@ enum RedisLedgerCall {
             append(content, to: &batch)
             batch.append(isReplacing ? 1 : 0)
             batch.append(timing.retention)
-        case .withdraw:
+        case .withdraw(let isGone):
             begin(.withdraw)
+            batch.append(isGone ? 1 : 0)
             batch.append(timing.retention)
         case .status:
             begin(.status)

@@ -6,15 +6,15 @@
 /// is, in this order: commands, of which reading the time is one; numbers made into text; arguments; `tonumber`, where
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
-    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, intend, confirm,
+    case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, intend,
+        confirm,
         withdraw, status, time
 
     /// How many arguments it has before those that any script may have: the edition, and the time in tests.
     var arguments: Int {
         switch self {
         case .status, .time: 0
-        case .withdraw: 1
-        case .replay: 2
+        case .replay, .withdraw: 2
         case .takeTurn, .complete, .noteCopies: 3
         case .endLease, .bury, .revoke, .forget, .confirm: 4
         case .claim, .renew, .postpone: 5
@@ -527,11 +527,18 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
-    /// Arguments: retention in ms.
+    /// Arguments: 1 where no copy exists, retention in ms.
     private static let withdrawing = """
         if not own then return 'absent' end
         if own[4] == 'scheduled' then return 'scheduled ' .. own[2] end
-        if not kind or kind == 'withdrawn' then record, ms, reply = '1 withdrawn', ARGV[1], 'withdrawn' end
+        if not kind or kind == 'withdrawn' then
+          record, ms, reply = '1 withdrawn', ARGV[2], 'withdrawn'
+          if ARGV[1] == '1' and #entries > 1 then
+            for index = #entries, 1, -1 do
+              if entries[index] == own then table.remove(entries, index) end
+            end
+          end
+        end
 
         """
 }

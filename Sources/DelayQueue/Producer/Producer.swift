@@ -163,7 +163,8 @@ public struct Producer: Sendable {
         }
         let reply = try result.get()
         guard let status = JobStatus(reply) else {
-            throw DelayQueueError(.ledgerRecordUnreadable, "the ledger answered \(reply) where job \(id) was asked about")
+            throw DelayQueueError(
+                .ledgerRecordUnreadable, "the ledger answered \(reply) where job \(id) was asked about")
         }
         return status
     }

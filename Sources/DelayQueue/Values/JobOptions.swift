@@ -96,7 +96,8 @@ extension JobOptions {
             throw DelayQueueError(.invalidOption, "timeToRun is \(timeToRun), not whole seconds from 10 to 30")
         }
         guard idConflict == .refuse || id != nil else {
-            throw DelayQueueError(.invalidOption, "idConflict is replace, but there is no id: give the id of the job to move")
+            throw DelayQueueError(
+                .invalidOption, "idConflict is replace, but there is no id: give the id of the job to move")
         }
         if format == .goQueue {
             var given: [String] = []

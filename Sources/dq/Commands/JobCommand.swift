@@ -39,7 +39,8 @@ struct JobCommand: AsyncParsableCommand {
                 if let date { object.add("fireDate", date) }
                 try await StandardStream.output.write(object.line)
             } else {
-                try await StandardStream.output.write([status.state.description, date].compactMap(\.self).joined(separator: " "))
+                try await StandardStream.output.write(
+                    [status.state.description, date].compactMap(\.self).joined(separator: " "))
             }
         }
     }

@@ -90,7 +90,7 @@ import Testing
             return switch number(0...6) {
             case 0...2: .intend(content, isReplacing: chance(3), wait: .milliseconds(number(-1...30_000)))
             case 3...5: .confirm(content, isReplacing: chance(3))
-            default: .withdraw
+            default: .withdraw(isGone: chance(2))
             }
         }
 

@@ -147,6 +147,28 @@ import Testing
         #expect(world.core.isIdle)
     }
 
+    @Test func `without the ledger's word nothing of a refused job is deleted`() throws {
+        var (world, _) = try Self.announced()
+        world.answer(0, .stored(1))
+        world.answer(1, failing: .connectFailed, mayHaveBeenSent: false)
+        world.answer(2, failing: .connectFailed, mayHaveBeenSent: false)
+        world.answerLedger(.failure(DelayQueueError(.ledgerUnavailable, "away", isRetriable: true)))
+        let error = try #require(world.errors(of: 1).first)
+        #expect(error.code == .insufficientCopies && error.mayStillFire)
+        #expect(world.sent.isEmpty && world.core.isIdle)
+    }
+
+    @Test func `a copy that is stored after the ledger has refused its job goes at once`() throws {
+        var (world, _) = try Self.announced()
+        world.answer(0, .stored(1))
+        world.answer(1, .stored(1))
+        world.advance(by: .seconds(1))
+        let put = world.answer(2, failing: .timedOut)
+        world.answerLedger(.success(.taken(until: CoreWorld.start)))
+        let mustGo = world.core.arrivedLate(try #require(put), at: 0, .stored(5))
+        #expect(mustGo)
+    }
+
     @Test(arguments: [true, false])
     func `a caller who has gone leaves no announcement`(_ isAnswered: Bool) throws {
         var world = try ProducerWorld(hasLedger: true)

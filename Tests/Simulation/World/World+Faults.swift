@@ -103,7 +103,8 @@ extension World {
         case .replay: replayAll()
         case .drop: drop(which)
         case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
-            .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison, .endedLease, .suspect, .endedAlone:
+            .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison, .endedLease,
+            .suspect, .endedAlone:
             break
         }
     }

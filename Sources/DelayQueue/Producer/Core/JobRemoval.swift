@@ -101,7 +101,8 @@ package struct JobRemoval {
                 case .stored(let id):
                     targets[copy.node, default: []].append(
                         CopyRemoval.Target(
-                            job: position, id: id, jobID: job.id, edition: job.key.edition, copy: copy.index, generation: copy.generation))
+                            job: position, id: id, jobID: job.id, edition: job.key.edition, copy: copy.index,
+                            generation: copy.generation))
                 case .refused: states[position].deleted.append(copy.index)
                 case .unknown: states[position].left += 1
                 }
@@ -140,7 +141,8 @@ package struct JobRemoval {
         case .revocation: true
         case .withdrawal:
             jobs[job].isEdition
-                || jobs[job].hasFreshID && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
+                || jobs[job].hasFreshID
+                    && jobs[job].copies.contains { if case .refused = $0.answer { false } else { true } }
         }
     }
 
@@ -151,7 +153,10 @@ package struct JobRemoval {
         switch rule {
         case .revocation: return [mark]
         case .withdrawal:
-            if jobs[job].isEdition { return [request(.withdraw, of: job)] }
+            if jobs[job].isEdition {
+                let isGone = jobs[job].copies.allSatisfy { if case .refused = $0.answer { true } else { false } }
+                return [request(.withdraw(isGone: isGone), of: job)]
+            }
             return [request(.status, of: job), mark]
         }
     }

@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 // An id of the caller's own means one job: it is announced to the ledger, written, and confirmed. Until the ledger has
 // confirmed it, nothing of it replaces anything; a caller that dies between leaves nothing that counts.
 extension ProducerCore {
@@ -17,6 +23,8 @@ extension ProducerCore {
     /// For so long after its announcement copies of a job wait for its confirmation: longer than a write takes. A copy
     /// that comes due later makes its job the id's, if the id has none.
     private var confirmationWait: Duration { configuration.writeTimeout * 2 + configuration.stragglerGrace * 2 }
+
+    private static let dateStyle = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     // MARK: Announcing
 
@@ -75,12 +83,13 @@ extension ProducerCore {
                     jobID: id, fireTime: date, queue: queue, hasOwnID: true, edition: edition,
                     wasScheduledBefore: true, format: .native, copies: 0, placements: []))
         case .taken(let date):
-            let known = date.microseconds > 0 ? ", due \(date)," : ""
+            let known = date.microseconds > 0 ? ", due \(date.date.formatted(Self.dateStyle))," : ""
             return .failure(
                 DelayQueueError(
                     .idTaken,
                     "id \(id) is that of another job\(known) with another time, body or headers; this one was not "
-                        + "scheduled: give it another id, or set idConflict to replace to put it in the other one's place"))
+                        + "scheduled: give it another id, or set idConflict to replace to put it in the other one's place"
+                ))
         case .held:
             return .failure(
                 DelayQueueError(

@@ -236,8 +236,9 @@ extension ProducerCore {
         }
         conclude(write.entries.indices, of: &write, id)
         // Where no job is refused, or may yet be, whatever is stored late stays, and nothing needs to be known for that.
-        if !write.late.isEmpty, !write.confirming.isEmpty
-            || write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused })
+        if !write.late.isEmpty,
+            !write.confirming.isEmpty
+                || write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused })
         {
             lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
         }

@@ -174,7 +174,8 @@ package struct ProducerCore {
                     .failure(
                         DelayQueueError(
                             .invalidConfiguration,
-                            "without a ledger a job is revoked by its receipt, as nobody knows where copies of an id are"))
+                            "without a ledger a job is revoked by its receipt, as nobody knows where copies of an id are"
+                        ))
                 ))
         }
         beginRevocation(ofID: jobID, for: id)

@@ -71,7 +71,8 @@ extension Producer {
         let registration =
             options.id != nil && engine.hasLedger
             ? PreparedJob.Registration(
-                JobContent(date: fireTime, time: request.time, headers: headers, body: body), isReplacing: options.idConflict == .replace)
+                JobContent(date: fireTime, time: request.time, headers: headers, body: body),
+                isReplacing: options.idConflict == .replace)
             : nil
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
         let template =
@@ -85,7 +86,8 @@ extension Producer {
                     priority: priority, headers: headers, body: body)
             }
         return PreparedJob(
-            id: id, isOwnID: options.id != nil, registration: registration, fireTime: fireTime, timeToRun: timeToRun, priority: priority,
+            id: id, isOwnID: options.id != nil, registration: registration, fireTime: fireTime, timeToRun: timeToRun,
+            priority: priority,
             bodySize: body.readableBytes, record: .native(template))
     }
 

@@ -292,7 +292,8 @@ final class SimulatedProducer: SimulatedProcess {
             }
             world.note("job \(job.number) is refused as \(error.code), mayStillFire \(error.mayStillFire)")
             world.judge.refused(
-                job.number, mayStillFire: error.mayStillFire, isMarked: hasLedger && (job.job.hasFreshID || job.job.registration != nil))
+                job.number, mayStillFire: error.mayStillFire,
+                isMarked: hasLedger && (job.job.hasFreshID || job.job.registration != nil))
             // What the ledger may have confirmed stays.
             let isUnconfirmed = job.job.registration != nil && error.code == .ledgerUnavailable && error.mayStillFire
             if let write = writers[job.number], !isUnconfirmed { refusals[job.number, default: []].insert(write) }

@@ -23,7 +23,9 @@ extension Judge {
             if known.isConfirmed, known.state != .withdrawn, !known.isForgottenByLedger {
                 fail("a copy of \(known.name) was deleted as that of a refused job, which is its id's")
             }
-            if let refused, refused != call { fail("a refusal deleted a copy of \(known.name), which another call had written") }
+            if let refused, refused != call {
+                fail("a refusal deleted a copy of \(known.name), which another call had written")
+            }
         case .failedPut(let failed):
             if failed != call { fail("a copy of \(known.name) was deleted, which another call had written") }
         case .revocation(let revoked, let isMarked):

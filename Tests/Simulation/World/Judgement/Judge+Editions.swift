@@ -14,6 +14,8 @@ extension Judge {
         guard jobs[job].id != nil else { return }
         switch (operation, reply) {
         case (.confirm(_, let isReplacing), .confirmed): confirmed(job, isReplacing: isReplacing, now: now)
+        // Of an announcement that was lost nothing is known.
+        case (.confirm, .absent): break
         case (.confirm, _): withdrawn(job, now: now)
         case (.withdraw, .withdrawn), (.claim, .finished(.withdrawn)): withdrawn(job, now: now)
         case (.claim, .granted):
@@ -28,7 +30,9 @@ extension Judge {
     private mutating func confirmed(_ job: Int, isReplacing: Bool, now: Int64) {
         let known = jobs[job]
         if known.isConfirmed { return }
-        if known.state == .withdrawn, !known.isForgottenByLedger { fail("\(known.name) was confirmed after it was withdrawn") }
+        if known.state == .withdrawn, !known.isForgottenByLedger {
+            fail("\(known.name) was confirmed after it was withdrawn")
+        }
         jobs[job].isConfirmed = true
         jobs[job].isOwed = true
         for rival in rivals(of: job) where jobs[rival].isConfirmed && !jobs[rival].isReplaced {
