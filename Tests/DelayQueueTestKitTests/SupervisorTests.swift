@@ -66,6 +66,9 @@ struct SupervisorTests {
         #expect(await process.lastStatus == 7)
         await process.close()
         await #expect(throws: TestKitError.self) { try await process.start() }
+        var exits: [Int] = []
+        for await status in process.exits { exits.append(status) }
+        #expect(exits == [7, 7])
     }
 
     @Test func manySignalsAtOnceAreAllAnswered() async throws {

@@ -27,6 +27,12 @@ final class LocalServer: Sendable {
         get async { await process.processID }
     }
 
+    var lastStatus: Int? {
+        get async { await process.lastStatus }
+    }
+
+    var exits: AsyncStream<Int> { process.exits }
+
     // MARK: Starting
 
     /// Starts a server and waits until it answers; on another port where the first turns out to be taken.

@@ -10,16 +10,23 @@ package actor SupervisedProcess {
     private var state = SupervisorState()
     private var waiters = ConditionWaiters<SupervisorState, CheckedContinuation<Void, Never>>()
 
+    /// The statuses with which server processes end, as ``lastStatus`` tells them; for one listener. Ends with the
+    /// supervisor.
+    package nonisolated let exits: AsyncStream<Int>
+    private let exited: AsyncStream<Int>.Continuation
+
     /// Holds the supervisor's input open; awaited by `close`. Where this object goes away unclosed, its `deinit` ends
     /// the input, and the task ends by itself once the supervisor has cleaned up.
     private var supervisor: Task<Void, Never>?
 
     package init() {
         (input, commands) = AsyncStream.makeStream()
+        (exits, exited) = AsyncStream.makeStream()
     }
 
     deinit {
         commands.finish()
+        exited.finish()
     }
 
     // MARK: Supervisor
@@ -136,8 +143,11 @@ package actor SupervisedProcess {
     }
 
     private func update(_ change: (inout SupervisorState) -> Void) {
+        let wasRunning = state.processID != nil
         change(&state)
         for waiter in waiters.takeSatisfied(by: state) { waiter.resume() }
+        if wasRunning, state.processID == nil, let status = state.lastStatus { exited.yield(status) }
+        if state.isClosed { exited.finish() }
     }
 
     private func until(_ condition: @escaping @Sendable (SupervisorState) -> Bool) async {

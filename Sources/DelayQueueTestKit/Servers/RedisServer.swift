@@ -86,6 +86,14 @@ public final class RedisServer: Sendable {
         get async { await server.processID }
     }
 
+    /// How the last process ended: its exit code, or 128 and the number of the signal that ended it.
+    package var lastStatus: Int? {
+        get async { await server.lastStatus }
+    }
+
+    /// The statuses with which its processes end, whoever ended them; for one listener.
+    package var exits: AsyncStream<Int> { server.exits }
+
     /// The end of what the server has written to its standard output and error: at most 16 KiB.
     public func output() async -> String {
         await server.output()
