@@ -1,13 +1,12 @@
 #if os(Linux)
     import Foundation
     import Subprocess
-    import TestSupport
 
     /// A wall clock for child processes that is so many seconds ahead of the machine's, and can be set while they run.
     ///
     /// A small library, compiled by the machine's C compiler and loaded before the C library, adds what a file says to
     /// what programs ask for the time. The uptime is left alone.
-    final class ShiftedClock: Sendable {
+    package final class ShiftedClock: Sendable {
         private let folder: URL
         private var library: URL { folder.appendingPathComponent("shift.so") }
         private var file: URL { folder.appendingPathComponent("seconds") }
@@ -49,44 +48,62 @@
             }
             """
 
-        private init() throws {
+        /// Shows the machine's time until it is ``set(_:)``.
+        ///
+        /// ``remove()`` it when no program uses it any more.
+        package init() async throws {
             folder = FileManager.default.temporaryDirectory.appendingPathComponent("dq-tests-\(UUID())")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            do {
+                try Data(repeating: 0, count: 8).write(to: file)
+                try await compile()
+            } catch {
+                remove()
+                throw error
+            }
         }
 
-        static func with<R>(seconds: Int64, _ body: (ShiftedClock) async throws -> R) async throws -> R {
-            let clock = try ShiftedClock()
-            defer { try? FileManager.default.removeItem(at: clock.folder) }
-            try Data(repeating: 0, count: 8).write(to: clock.file)
-            try clock.set(seconds)
-            let text = clock.folder.appendingPathComponent("shift.c")
-            try Data(source.utf8).write(to: text)
+        private func compile() async throws {
+            let text = folder.appendingPathComponent("shift.c")
+            try Data(Self.source.utf8).write(to: text)
             let compiled = try await Subprocess.run(
-                .name("cc"), arguments: ["-shared", "-fPIC", "-O1", "-o", clock.library.path, text.path],
+                .name("cc"), arguments: ["-shared", "-fPIC", "-O1", "-o", library.path, text.path],
                 output: .discarded, error: .string(limit: 1 << 16))
             guard compiled.terminationStatus.isSuccess else {
                 throw CompilerFailure(description: compiled.standardError)
             }
+        }
+
+        package func remove() { try? FileManager.default.removeItem(at: folder) }
+
+        package static func with<R>(seconds: Int64, _ body: (ShiftedClock) async throws -> R) async throws -> R {
+            let clock = try await ShiftedClock()
+            defer { clock.remove() }
+            try clock.set(seconds)
             return try await body(clock)
         }
 
-        struct CompilerFailure: Error {
+        package struct CompilerFailure: Error {
             let description: String
         }
 
         /// In place, as the programs have the file in their memory.
-        func set(_ seconds: Int64) throws {
+        package func set(_ seconds: Int64) throws {
             let handle = try FileHandle(forWritingTo: file)
             try handle.write(contentsOf: withUnsafeBytes(of: seconds) { Data($0) })
             try handle.close()
         }
 
         /// The same program, by this clock.
-        func showing(to tool: Tool) -> Tool {
+        package func showing(to tool: Tool) -> Tool {
             var tool = tool
-            tool.environment["LD_PRELOAD"] = library.path
-            tool.environment["SHIFTED_CLOCK"] = file.path
+            for (name, value) in environment { tool.environment[Environment.Key(stringLiteral: name)] = value }
             return tool
+        }
+
+        /// What shows it to a program.
+        package var environment: [String: String] {
+            ["LD_PRELOAD": library.path, "SHIFTED_CLOCK": file.path]
         }
     }
 #endif
