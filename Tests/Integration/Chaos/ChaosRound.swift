@@ -15,7 +15,9 @@ struct ChaosRound {
             let history = try await history(in: folder)
             let report = RoundReport(history: history, verdict: Judge.judge(history))
             try folder.write(report.lines.joined(separator: "\n") + "\n", to: "report.txt")
-            let keepsFiles = !report.verdict.isPassed || ProcessInfo.processInfo.environment["DQ_CHAOS_KEEP"] != nil
+            let keepsFiles =
+                !report.verdict.isPassed || history.faults.contains { $0.kind == .crash }
+                || ProcessInfo.processInfo.environment["DQ_CHAOS_KEEP"] != nil
             if !keepsFiles { folder.removeAll() }
             return (report, keepsFiles ? folder.path : nil)
         } catch {

@@ -11,7 +11,8 @@
 /// A program of its own and not a shell script, because it has to tell how it ended: SIGTERM is how a consumer ends it,
 /// and being killed leaves no note at all.
 ///
-/// The job's body is `<token> <milliseconds> <failing runs>`. A note is one line, appended in one write:
+/// The job's body is `<token> <milliseconds> <failing runs>`, or `<token> <milliseconds> poison`: then the consumer is
+/// killed. A note is one line, appended in one write:
 /// `<microseconds> <consumer> <job id> <attempt> <token> <event>`.
 @main
 struct ChaosHandler {
@@ -28,7 +29,8 @@ struct ChaosHandler {
         let words = standardInput().split(separator: " ")
         guard let path = variable("CHAOS_RUNS"), let consumer = variable("CHAOS_CONSUMER"),
             let id = variable("DQ_JOB_ID"), let attempt = variable("DQ_ATTEMPT").flatMap({ Int($0) }),
-            words.count >= 3, let milliseconds = Int64(words[1]), let failingRuns = Int(words[2])
+            words.count >= 3, let milliseconds = Int64(words[1]),
+            let failingRuns = words[2] == "poison" ? 0 : Int(words[2])
         else {
             // Not 1: a consumer would take that for a job that failed as planned.
             exit(2)
@@ -40,6 +42,7 @@ struct ChaosHandler {
             handler.note("terminated")
             exit(143)
         }
+        if words[2] == "poison" { handler.killConsumer() }
         let fails = attempt <= failingRuns
         handler.note(fails ? "failed" : "completed")
         exit(fails ? 1 : 0)
@@ -55,6 +58,15 @@ struct ChaosHandler {
             guard rest > 0 else { return false }
             usleep(UInt32(min(rest, 10_000)))
         }
+    }
+
+    /// Whoever started this process, if it is still there.
+    private func killConsumer() -> Never {
+        let parent = getppid()
+        guard prefix.prefix(while: { $0 != " " }).hasSuffix("/\(parent)") else { exit(4) }
+        note("poisoned")
+        kill(parent, SIGKILL)
+        exit(0)
     }
 
     private func note(_ event: String) {

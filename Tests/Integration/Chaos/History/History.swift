@@ -51,6 +51,8 @@ struct JobStory: Hashable, Codable {
     /// The earliest fire date of all tries to schedule it.
     var fireDate: Instant
     var fate: Fate
+    /// Its command kills its consumer.
+    var isPoison = false
 }
 
 /// One call to take a job back.
@@ -72,6 +74,8 @@ struct Run: Hashable, Codable {
         case completed, failed
         /// Its consumer ended it.
         case terminated
+        /// It killed its consumer.
+        case poisoned
     }
 
     var id: String
@@ -110,6 +114,8 @@ struct Fault: Hashable, Codable {
     var start: Instant
     /// After it was undone.
     var end: Instant
+    /// How a server ended by itself, and where its traces are.
+    var detail: String?
 
     func overlaps(_ from: Instant, _ to: Instant) -> Bool { start <= to && from <= end }
 }

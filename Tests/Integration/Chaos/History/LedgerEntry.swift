@@ -1,7 +1,8 @@
 /// A value that was written as a job's record in the ledger.
 struct LedgerEntry: Hashable, Codable {
     enum State: Hashable, Codable {
-        case claimed(owner: String, attempt: Int, failures: Int, leaseEnd: Instant)
+        /// - Parameter alone: whether the job is to run alone in its process.
+        case claimed(owner: String, attempt: Int, failures: Int, alone: Bool = false, leaseEnd: Instant)
         /// - Parameter endedLeases: how often a lease of the job had ended.
         case waiting(attempt: Int, failures: Int, endedLeases: Int = 0)
         case done
@@ -27,7 +28,8 @@ extension LedgerEntry.State {
             guard let attempt = Int(words[3]), let (failures, _) = Self.failures(words[4]), let end = Int64(words[5])
             else { break }
             self = .claimed(
-                owner: String(words[2]), attempt: attempt, failures: failures, leaseEnd: Instant(microseconds: end))
+                owner: String(words[2]), attempt: attempt, failures: failures, alone: words[1] == "alone",
+                leaseEnd: Instant(microseconds: end))
             return
         case ("waiting", 6):
             guard let attempt = Int(words[3]), let (failures, ended) = Self.failures(words[4]) else { break }

@@ -13,6 +13,8 @@ struct Claim: Hashable {
     let owner: String
     let attempt: Int
     let failures: Int
+    /// The job was to run alone in its process.
+    var alone = false
     let granted: Instant
     /// As last renewed.
     var leaseEnd: Instant
@@ -26,6 +28,8 @@ struct Claim: Hashable {
 struct LedgerStory {
     private(set) var claims: [Claim] = []
     private(set) var last: LedgerEntry.State?
+    /// Whatever became of it afterwards.
+    private(set) var isGivenUp = false
     /// How many leases the ledger says have ended.
     private var endedLeases = 0
     /// Changes that the rules of the ledger do not allow, in words.
@@ -47,10 +51,11 @@ struct LedgerStory {
     private mutating func add(_ state: LedgerEntry.State, lease: Duration) {
         defer { last = state }
         switch state {
-        case .claimed(let owner, let attempt, let failures, let leaseEnd):
+        case .claimed(let owner, let attempt, let failures, let alone, let leaseEnd):
             claimed(
-                Claim(owner: owner, attempt: attempt, failures: failures, granted: leaseEnd - lease, leaseEnd: leaseEnd)
-            )
+                Claim(
+                    owner: owner, attempt: attempt, failures: failures, alone: alone, granted: leaseEnd - lease,
+                    leaseEnd: leaseEnd))
         case .waiting(let attempt, let failures, let ended):
             defer { endedLeases = ended }
             guard let claim = claims.last, claim.attempt == attempt, claim.ending == nil else {
@@ -75,6 +80,7 @@ struct LedgerStory {
             if case .done? = last { anomalies.append("revoked after it was done") }
             if let claim = claims.last, claim.ending == nil { end(.overtaken) }
         case .dead:
+            isGivenUp = true
             end(.dead)
         case .unreadable(let record):
             anomalies.append("unreadable record \(record)")

@@ -5,7 +5,8 @@
 /// 1. Accepted (its receipt was printed): a run completed, or it was revoked; the ledger's last word is done or
 ///    revoked. Whatever the producer was told, a job the ledger knows is done or revoked in the end, and a job that is
 ///    done has a completed run.
-/// 2. No run begins before the fire date.
+/// 2. No run begins before the fire date; by 100 ms at most where its consumer's clock was wrong a moment ago, as it
+///    then reckons the ledger's.
 /// 3. Each run has an attempt of its own, which the ledger had granted before the run began. It begins before the
 ///    attempt's lease ends; later only where its process was stopped (SIGSTOP) between the grant and the run's
 ///    beginning, because no program can look at the clock and act in one step.
@@ -21,15 +22,23 @@
 ///    by then (the run of a killed or stopped consumer, which nobody could end).
 /// 6. No run begins after a revocation was answered with `revoked`.
 /// 7. A job refused for certain has no run.
+/// 8. A job whose command kills its consumer (poison) does not complete, and is given up after five such deaths at
+///    most.
+/// 9. Every other job has two runs at most that poison cut short, and is not given up; but for leases that ended while
+///    it ran alone, three times, each for a reason that is none of poison's.
+/// 10. A job that falls due while one consumer is cut off from the ledger, and nothing else is wrong, is claimed within
+///    a lease and five seconds.
 ///
 /// The ledger's log is Redis's append-only file: the leases in it are exact, and in the clock of the machine.
 struct Judge {
-    private let history: History
-    private let stories: [String: LedgerStory]
+    let history: History
+    let stories: [String: LedgerStory]
     private let jobs: [String: JobStory]
     private let lives: [ProcessName: Life]
-    private let runs: [String: [Run]]
-    private var verdict = Verdict()
+    let runs: [String: [Run]]
+    /// When a job killed its consumer.
+    let poisonings: [ProcessName: Instant]
+    var verdict = Verdict()
 
     static func judge(_ history: History) -> Verdict {
         var judge = Judge(history)
@@ -45,6 +54,9 @@ struct Judge {
         runs = Dictionary(grouping: history.runs, by: \.id).mapValues {
             $0.sorted { ($0.attempt, $0.start) < ($1.attempt, $1.start) }
         }
+        poisonings = Dictionary(
+            history.runs.lazy.filter { $0.outcome == .poisoned }.map { ($0.process, $0.end ?? $0.start) },
+            uniquingKeysWith: min)
     }
 
     private mutating func judge() {
@@ -54,13 +66,15 @@ struct Judge {
             for (earlier, later) in zip(runs, runs.dropFirst()) { judge(earlier, and: later, of: id) }
         }
         judgeRevocations()
+        for job in history.jobs { judgePoison(job) }
+        for fault in history.faults { judgeCutOff(fault) }
         for (id, story) in stories {
             for anomaly in story.anomalies { violate(.ledger, "\(id): \(anomaly)") }
         }
         for leftover in history.leftovers { violate(.leftover, leftover) }
         if history.drained == nil { violate(.leftover, "the nodes did not become empty") }
         for life in history.lives {
-            if case .byItself(let status) = life.ending {
+            if case .byItself(let status) = life.ending, poisonings[life.process] == nil {
                 violate(.process, "\(life.process) ended with status \(status.map(String.init) ?? "unknown")")
             }
         }
@@ -68,7 +82,7 @@ struct Judge {
         verdict.violations.sort { ($0.rule.rawValue, $0.text) < ($1.rule.rawValue, $1.text) }
     }
 
-    private mutating func violate(_ rule: Verdict.Violation.Rule, _ text: String) {
+    mutating func violate(_ rule: Verdict.Violation.Rule, _ text: String) {
         verdict.violations.append(Verdict.Violation(rule: rule, text: text))
     }
 
@@ -80,12 +94,13 @@ struct Judge {
         for job in history.jobs {
             switch job.fate {
             case .accepted:
+                if job.isPoison { continue }
                 guard let id = job.id else {
                     violate(.lost, "\(job.token): its receipt names no job")
                     continue
                 }
                 let isRevoked = stories[id]?.last == .revoked && revocable.contains(id)
-                if !completed.contains(id), !isRevoked {
+                if !completed.contains(id), !isRevoked, stories[id]?.isGivenUp != true {
                     violate(.lost, "\(id): accepted, and did not complete; the ledger says \(lastWord(id))")
                 }
             case .refusedForGood:
@@ -99,6 +114,7 @@ struct Judge {
         for (id, story) in stories {
             switch story.last {
             case .revoked: break
+            case .dead where story.isGivenUp: violate(.leftover, "\(id): still dead")
             case .done:
                 if !completed.contains(id) { violate(.lost, "\(id): done without a completed run") }
             default: violate(.lost, "\(id): the ledger's last word is \(lastWord(id))")
@@ -113,7 +129,9 @@ struct Judge {
     private mutating func judge(_ run: Run) {
         if let job = jobs[run.token] {
             if let id = job.id, id != run.id { violate(.runWithoutRight, "\(run): with the body of \(id)") }
-            if run.start < job.fireDate { violate(.early, "\(run) began \(job.fireDate - run.start) early") }
+            if run.start < job.fireDate - (hadWrongClock(run) ? .milliseconds(100) : .zero) {
+                violate(.early, "\(run) began \(job.fireDate - run.start) early")
+            }
         } else {
             violate(.runWithoutRight, "\(run): nobody scheduled it")
         }
@@ -176,14 +194,21 @@ struct Judge {
     }
 
     /// What kept a process from renewing a claim before its lease ended.
-    private func obstacle(to process: ProcessName, renewingBefore leaseEnd: Instant) -> Verdict.Explanation? {
+    func obstacle(to process: ProcessName, renewingBefore leaseEnd: Instant) -> Verdict.Explanation? {
         let (from, to) = (leaseEnd - history.lease * 2 / 3, leaseEnd)
         if case .killed(let time)? = lives[process]?.ending, time <= to { return .consumerKilled }
+        if let time = poisonings[process], time <= to { return .consumerPoisoned }
         if wasStopped(process, from, to) { return .consumerStopped }
         let faults = history.faults.lazy.filter { $0.overlaps(from, to) }
         if faults.contains(where: { $0.target == .link(process.slot, .ledger) }) { return .cutFromLedger }
         if faults.contains(where: { $0.target == .server(.ledger) }) { return .ledgerAway }
         return nil
+    }
+
+    private func hadWrongClock(_ run: Run) -> Bool {
+        history.faults.contains {
+            $0.target == .clock(run.process.slot) && $0.overlaps(run.start - history.lease, run.start)
+        }
     }
 
     private func wasStopped(_ process: ProcessName, _ from: Instant, _ to: Instant) -> Bool {

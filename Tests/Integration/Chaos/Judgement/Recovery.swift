@@ -30,7 +30,7 @@ struct Recovery: Hashable {
                 afterOutage(fault, .ledger, history, runs)
             case (.link(.consumer, _), _):
                 afterOutage(fault, .link, history, runs)
-            case (.process, _), (.link, _):
+            case (.process, _), (.link, _), (.clock, _):
                 []
             }
         }

@@ -13,9 +13,17 @@ struct RoundReport {
         for violation in verdict.violations.prefix(Self.shownViolations) {
             lines.append("\(violation.rule.rawValue): \(violation.text)")
         }
+        lines += crashes
         let rest = verdict.violations.count - Self.shownViolations
         if rest > 0 { lines.append("and \(rest) more") }
         return lines
+    }
+
+    /// Servers that ended by themselves; they were started again, and what that did to jobs is judged like any fault.
+    private var crashes: [String] {
+        history.faults.filter { $0.kind == .crash }.map {
+            "crash: \($0.target) after \(seconds($0.start - history.began)): \($0.detail ?? "nothing is known")"
+        }
     }
 
     private var rows: [(String, String)] {
@@ -46,6 +54,11 @@ struct RoundReport {
             rows.append(("  \(explanation.rawValue)", "\(verdict.reruns[explanation, default: 0])"))
         }
         rows.append(("begun late, process stopped", "\(verdict.lateStarts)"))
+        let givenUp = LedgerStory.stories(history.ledger, lease: history.lease).filter(\.value.isGivenUp).keys
+        let poison = Set(history.jobs.lazy.filter(\.isPoison).compactMap(\.id))
+        rows.append(("poison jobs", "\(poison.count), \(poison.intersection(givenUp).count) of them given up"))
+        rows.append(("other jobs given up", "\(Set(givenUp).subtracting(poison).count)"))
+        rows.append(("due beside one cut off", waits(verdict.waitsBesideCutOff)))
         rows.append(("faults", "\(history.faults.count)"))
         for (name, count) in faultCounts { rows.append(("  \(name)", "\(count)")) }
         rows.append(("recovery time", "jobs, median, max"))
@@ -63,6 +76,7 @@ struct RoundReport {
                 case .server(.ledger): "ledger"
                 case .process(.consumer): "consumer"
                 case .process: "producer"
+                case .clock: "clock"
                 case .link: "link"
                 }
             return "\(place) \(fault.kind.rawValue)"
@@ -71,7 +85,11 @@ struct RoundReport {
     }
 
     private func recovery(_ cause: Recovery.Cause) -> String {
-        let times = verdict.recoveries.filter { $0.cause == cause }.map(\.time).sorted()
+        waits(verdict.recoveries.filter { $0.cause == cause }.map(\.time))
+    }
+
+    private func waits(_ times: [Duration]) -> String {
+        let times = times.sorted()
         guard let longest = times.last else { return "0" }
         return "\(times.count), \(seconds(times[times.count / 2])), \(seconds(longest))"
     }

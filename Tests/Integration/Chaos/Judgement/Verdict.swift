@@ -8,6 +8,8 @@ struct Verdict {
         case consumerEnded
         /// Its lease ended because its consumer was killed,
         case consumerKilled
+        /// by the job itself or one beside it,
+        case consumerPoisoned
         /// or stopped,
         case consumerStopped
         /// or could not reach the ledger,
@@ -35,6 +37,12 @@ struct Verdict {
             case ranAfterRefusal
             /// The ledger allowed what its rules forbid.
             case ledger
+            /// A job that kills its consumers was not found out, or too late.
+            case poison
+            /// A job had to suffer more than it may for others that kill their consumers, or was given up for them.
+            case blamed
+            /// A consumer that alone was cut off from the ledger kept a job from the others.
+            case kept
             /// Something was left on a server.
             case leftover
             /// A process ended that nobody had asked to.
@@ -49,6 +57,8 @@ struct Verdict {
     var reruns: [Explanation: Int] = [:]
     /// Runs that began after their lease, their process having been stopped between claim and run.
     var lateStarts = 0
+    /// How late jobs were claimed that fell due while one consumer was cut off from the ledger and all else was well.
+    var waitsBesideCutOff: [Duration] = []
     var recoveries: [Recovery] = []
 
     var isPassed: Bool { violations.isEmpty }

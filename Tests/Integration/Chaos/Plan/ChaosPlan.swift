@@ -4,32 +4,42 @@ import TestSupport
 ///
 /// Faults overlap, within limits that let work go on: for every producer two nodes are left alone at any time, as are
 /// two consumers; the ledger has a rest after each of its faults.
+///
+/// A round of two minutes or more is long enough for two things more: jobs that kill their consumers until they are
+/// given up, and stretches in which nothing is wrong but that one consumer is cut off from the ledger.
 struct ChaosPlan: Hashable {
     static let lease = Duration.seconds(10)
     /// The least there is; not above the lease.
     static let timeToRunSeconds = 10
-    /// Consumers that run a command for each job, and consumers that print jobs.
+    static let consumers = 5
+    /// How many of them run a command for each job; the others print jobs. All do where some jobs are poison, as one
+    /// that prints it would live and be done with it.
     static let commandConsumers = 3
-    static let printingConsumers = 2
-    static let consumers = commandConsumers + printingConsumers
     static let producers = 3
+    private static let longRound = Duration.seconds(120)
 
     let seed: UInt64
     let length: Duration
     let nodes: Int
     let faults: [PlannedFault]
+    /// The times at which a job is scheduled that kills its consumer.
+    let poisons: [Duration]
 
     init(seed: UInt64, length: Duration) {
         var generator = SeededGenerator(seed: seed, stream: 0)
         self.seed = seed
         self.length = length
         nodes = Int.random(in: 3...5, using: &generator)
-        var drafter = FaultDrafter(nodes: nodes, length: length, generator: generator)
+        let isLong = length >= Self.longRound
+        var drafter = FaultDrafter(nodes: nodes, length: length, cutsOff: isLong, generator: generator)
         faults = drafter.draft()
+        // None is scheduled late: it takes five leases and as many waits to find out about one.
+        let last = Int((length - .seconds(60)) / .seconds(1))
+        poisons = isLong ? stride(from: 5, through: last, by: 60).map { .seconds($0) } : []
     }
 
     /// Whether the consumer runs a command for each job; else it prints them.
-    static func runsCommands(consumer: Int) -> Bool { consumer < commandConsumers }
+    func runsCommands(consumer: Int) -> Bool { !poisons.isEmpty || consumer < Self.commandConsumers }
 
     var slots: [Slot] {
         (0..<Self.consumers).map(Slot.consumer) + (0..<Self.producers).map(Slot.producer) + [.revoker]

@@ -15,7 +15,7 @@ import Testing
 
     @Test func everyKindOfFaultIsPlanned() {
         let faults = ChaosPlan(seed: 1, length: .seconds(3600)).faults
-        #expect(Set(faults.map(\.kind)) == Set(FaultKind.allCases))
+        #expect(Set(faults.map(\.kind)) == Set(FaultKind.allCases).subtracting([.crash]))
         #expect(faults.contains { $0.kind == .stop && $0.length > ChaosPlan.lease })
     }
 
@@ -48,6 +48,30 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test func longRoundsHaveTimesInWhichOneConsumerIsCutOffAndAllElseIsWell() {
+        for seed in 0..<20 as Range<UInt64> {
+            let faults = ChaosPlan(seed: seed, length: .seconds(180)).faults
+            let cuts = faults.filter { fault in
+                guard case .link(.consumer, .ledger) = fault.target, fault.length > ChaosPlan.lease else {
+                    return false
+                }
+                return !faults.contains {
+                    $0 != fault && $0.start < fault.start + ChaosPlan.lease + .seconds(5)
+                        && $0.end > fault.start - .seconds(3)
+                }
+            }
+            #expect(cuts.count >= 2)
+        }
+    }
+
+    @Test func longRoundsHaveJobsThatKillTheirConsumersAndNobodyWhoWouldOnlyPrintThem() {
+        let long = ChaosPlan(seed: 1, length: .seconds(180))
+        #expect(long.poisons.count >= 2 && long.poisons.allSatisfy { $0 <= .seconds(120) })
+        #expect((0..<ChaosPlan.consumers).allSatisfy(long.runsCommands))
+        #expect(plan(1).poisons.isEmpty)
+        #expect(!plan(1).runsCommands(consumer: ChaosPlan.consumers - 1))
     }
 
     private func plan(_ seed: UInt64) -> ChaosPlan { ChaosPlan(seed: seed, length: .seconds(60)) }

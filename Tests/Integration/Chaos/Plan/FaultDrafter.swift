@@ -4,6 +4,8 @@ import TestSupport
 struct FaultDrafter {
     private let nodes: Int
     private let length: Duration
+    /// When nothing is drawn, as one consumer is cut off from the ledger and all else is well.
+    private let stretches: [Range<Duration>]
     private var generator: SeededGenerator
     private var faults: [PlannedFault] = []
 
@@ -13,10 +15,25 @@ struct FaultDrafter {
     private static let ledgerRest = Duration.seconds(6)
     private static let drawsPerFault = 20
 
-    init(nodes: Int, length: Duration, generator: SeededGenerator) {
+    /// From the beginning of one stretch to that of the next, and how long one lasts.
+    private static let stretchPace = 90
+    private static let stretchLength = 31
+    /// What was disturbed before has time to come back.
+    private static let rest = Duration.seconds(4)
+    /// Longer than a lease and the seconds that others have to claim what is due then.
+    private static let cutOff = ChaosPlan.lease + .seconds(14)
+
+    /// - Parameter cutsOff: whether there are stretches in which one consumer is cut off from the ledger.
+    init(nodes: Int, length: Duration, cutsOff: Bool, generator: SeededGenerator) {
         self.nodes = nodes
         self.length = length
         self.generator = generator
+        let last = Int(length / .seconds(1)) - Self.stretchLength
+        stretches =
+            cutsOff
+            ? stride(from: 40, through: last, by: Self.stretchPace).map {
+                .seconds($0) ..< .seconds($0 + Self.stretchLength)
+            } : []
     }
 
     /// - Returns: the faults in the order of their beginnings; all are over when the round is.
@@ -24,6 +41,10 @@ struct FaultDrafter {
         // Processes need a moment to start.
         var time = Duration.seconds(2)
         while time < length - .seconds(1) {
+            if let stretch = stretches.first(where: { $0.contains(time) }) {
+                faults.append(cutOff(in: stretch))
+                time = stretch.upperBound
+            }
             for _ in 0..<Self.drawsPerFault {
                 let fault = draw(at: time)
                 guard isAllowed(fault) else { continue }
@@ -35,6 +56,12 @@ struct FaultDrafter {
         return faults
     }
 
+    private mutating func cutOff(in stretch: Range<Duration>) -> PlannedFault {
+        PlannedFault(
+            target: .link(.consumer(index(ChaosPlan.consumers)), .ledger), kind: pick([.refuse, .stallBoth]),
+            start: stretch.lowerBound + Self.rest, length: Self.cutOff)
+    }
+
     // MARK: Drawing
 
     private mutating func draw(at start: Duration) -> PlannedFault {
@@ -42,6 +69,7 @@ struct FaultDrafter {
         let kind: FaultKind
         var length: Duration
         var latency = Duration.zero
+        var shift: Int64 = 0
         switch target {
         case .server(.node):
             kind = pick([.kill, .stop])
@@ -55,14 +83,21 @@ struct FaultDrafter {
         case .process:
             kind = pick([.kill, .kill, .stop])
             length = kind == .stop ? milliseconds(300...6000) : .zero
+        case .clock:
+            kind = .shift
+            length = milliseconds(2000...20_000)
+            // Beyond what is taken for equal, beyond leases, beyond what records last.
+            shift = [2, 60, 3600, 8 * 86_400][index(4)] * (Bool.random(using: &generator) ? 1 : -1)
         case .link(_, let server):
             kind = pick([.reset, .refuse, .stallToServer, .stallToClient, .stallBoth, .latency, .split])
             // Without its ledger for longer than a lease, a consumer loses what it runs.
             length = kind == .reset ? .zero : milliseconds(500...(server == .ledger ? 18_000 : 13_000))
             if kind == .latency { latency = milliseconds(20...400) }
         }
-        length = min(length, self.length - start)
-        return PlannedFault(target: target, kind: kind, start: start, length: length, latency: latency)
+        let end = stretches.map(\.lowerBound).first { $0 > start } ?? self.length
+        length = min(length, end - start)
+        return PlannedFault(
+            target: target, kind: kind, start: start, length: length, latency: latency, shiftSeconds: shift)
     }
 
     private mutating func drawTarget() -> Target {
@@ -70,8 +105,10 @@ struct FaultDrafter {
         case ..<22: return .server(.node(index(nodes)))
         case ..<30: return .server(.ledger)
         case ..<56: return .process(.consumer(index(ChaosPlan.consumers)))
-        case ..<66: return .process(.producer(index(ChaosPlan.producers)))
-        case ..<88:
+        case ..<64: return .process(.producer(index(ChaosPlan.producers)))
+        // Of those that run commands in every round.
+        case ..<70: return .clock(.consumer(index(ChaosPlan.commandConsumers)))
+        case ..<90:
             // A consumer without its ledger is what leases are for.
             let server = Bool.random(using: &generator) ? Server.ledger : .node(index(nodes))
             return .link(.consumer(index(ChaosPlan.consumers)), server)
@@ -111,7 +148,7 @@ struct FaultDrafter {
                 }
                 return disturbed <= nodes - 2
             }
-        case .process, .link:
+        case .process, .link, .clock:
             return true
         }
     }

@@ -6,6 +6,10 @@ enum FaultKind: String, Hashable, Codable, CaseIterable {
     case stop
     /// SIGTERM to a consumer, which ends in order; started again when the fault is over.
     case terminate
+    /// The wall clock of a consumer's processes is set to another time; set right when the fault is over.
+    case shift
+    /// It ended by itself; started again at once. Never planned.
+    case crash
     /// Connections are reset once.
     case reset
     /// Connections are reset, and new ones closed at once.
@@ -29,6 +33,8 @@ struct PlannedFault: Hashable, Codable {
     var length: Duration
     /// For ``FaultKind/latency``.
     var latency: Duration = .zero
+    /// For ``FaultKind/shift``.
+    var shiftSeconds: Int64 = 0
 
     var end: Duration { start + length }
 }

@@ -15,6 +15,8 @@ enum Slot: Hashable, Codable {
 enum Target: Hashable, Codable {
     case server(Server)
     case process(Slot)
+    /// What the processes of a place take for the time.
+    case clock(Slot)
     /// The connections of one slot's processes to one server.
     case link(Slot, Server)
 }
@@ -44,6 +46,7 @@ extension Target: CustomStringConvertible {
         switch self {
         case .server(let server): "\(server)"
         case .process(let slot): "\(slot)"
+        case .clock(let slot): "\(slot)-clock"
         case .link(let slot, let server): "\(slot)-\(server)"
         }
     }

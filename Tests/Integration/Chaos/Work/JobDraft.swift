@@ -9,9 +9,18 @@ struct JobDraft {
     var milliseconds: Int
     /// In how many attempts, counted from the first, its handler fails.
     var failingRuns: Int
+    /// Its handler kills its consumer.
+    var isPoison = false
 
     /// What ``chaos-handler`` reads.
-    var body: String { "\(token) \(milliseconds) \(failingRuns)" }
+    var body: String { "\(token) \(milliseconds) \(isPoison ? "poison" : "\(failingRuns)")" }
+
+    /// Works long enough to be beside others.
+    static func poison(_ token: String, in generator: inout SeededGenerator) -> JobDraft {
+        JobDraft(
+            token: token, fireDate: .now() + .seconds(1),
+            milliseconds: Int.random(in: 300...1500, using: &generator), failingRuns: 0, isPoison: true)
+    }
 
     static func random(_ token: String, in generator: inout SeededGenerator) -> JobDraft {
         // Soon, and now and then at once, so that most faults meet jobs that are due.

@@ -7,6 +7,8 @@ struct LoadProducer: Sendable {
     let options: [String]
     /// Whether jobs have ids of their own: then a list is loaded again after a failure or a kill, as often as it takes.
     let hasOwnIDs: Bool
+    /// The times at which a job is to be loaded that kills its consumer.
+    var poisons: [Duration] = []
     let folder: RoundFolder
     let chronicle: Chronicle
     let pool: ReceiptPool
@@ -18,12 +20,18 @@ struct LoadProducer: Sendable {
 
     func run(until end: ContinuousClock.Instant, seed: UInt64, stream: Int) async throws {
         var generator = SeededGenerator(seed: seed, stream: stream)
-        var next = ContinuousClock.now
+        let begin = ContinuousClock.now
+        var next = begin
         var number = 0
+        var poisons = poisons[...]
         while ContinuousClock.now < end {
             number += 1
-            let drafts = (0..<Self.jobsPerList).map {
+            var drafts = (0..<Self.jobsPerList).map {
                 JobDraft.random("\(place.slot).\(number).\($0)", in: &generator)
+            }
+            if let time = poisons.first, ContinuousClock.now - begin >= time {
+                poisons.removeFirst()
+                drafts[0] = .poison(drafts[0].token, in: &generator)
             }
             try await load(drafts, number: number, CopyModeOptions.random(in: &generator))
             next = max(next + Self.pace, .now)
@@ -36,12 +44,16 @@ struct LoadProducer: Sendable {
         try folder.write(drafts.map { $0.line(withID: hasOwnIDs) + "\n" }.joined(), to: list)
         let arguments = [tool, "load", folder.file(list), "--json", "--allow-past"] + options + mode
         var stories = drafts.map {
-            JobStory(token: $0.token, id: hasOwnIDs ? $0.token : nil, fireDate: $0.fireDate, fate: .unknown)
+            JobStory(
+                token: $0.token, id: hasOwnIDs ? $0.token : nil, fireDate: $0.fireDate, fate: .unknown,
+                isPoison: $0.isPoison)
         }
         for _ in 0..<(hasOwnIDs ? Self.tries : 1) {
             let ending = try await place.run(arguments)
             let receipts = PrintedReceipt.all(in: ending.output)
-            await pool.add(receipts)
+            // Nobody takes back what is to be found out about.
+            let poison = Set(drafts.lazy.filter(\.isPoison).map(\.token))
+            await pool.add(receipts.filter { !poison.contains($0.id) })
             settle(&stories, receipts, ending)
             if ending.status == 0 { break }
         }

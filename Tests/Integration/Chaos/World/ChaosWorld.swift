@@ -9,6 +9,7 @@ struct ChaosWorld: Sendable {
     private let folder: RoundFolder
     private let network: Network
     private let chronicle: Chronicle
+    private let servers: [Server: ServerPlace]
     private let consumers: [ConsumerPlace]
     private let producers: [ProducerPlace]
     private let revoker: ProducerPlace
@@ -22,8 +23,16 @@ struct ChaosWorld: Sendable {
         network = try await Network(plan: plan, cluster: cluster)
         chronicle = Chronicle(
             History(seed: plan.seed, nodes: plan.nodes, lease: ChaosPlan.lease, began: .now(), calmed: .now()))
+        var servers: [Server: ServerPlace] = [:]
+        for (index, node) in cluster.nodes.enumerated() {
+            servers[.node(index)] = ServerPlace(.node(index), node, folder: folder, chronicle: chronicle)
+        }
+        if let redis = cluster.redis {
+            servers[.ledger] = ServerPlace(.ledger, redis, folder: folder, chronicle: chronicle)
+        }
+        self.servers = servers
         let settings = ConsumerSettings(
-            network: network, folder: folder, tool: tool, handler: try BuiltProgram.path("chaos-handler"))
+            plan: plan, network: network, folder: folder, tool: tool, handler: try BuiltProgram.path("chaos-handler"))
         var consumers: [ConsumerPlace] = []
         for index in 0..<ChaosPlan.consumers {
             consumers.append(try await ConsumerPlace(index, world: settings, chronicle: chronicle))
@@ -41,8 +50,20 @@ struct ChaosWorld: Sendable {
 
     // MARK: The round
 
-    /// Works under faults, then in peace until the nodes are empty.
+    /// Works under faults, then in peace until the nodes are empty. Whatever ends by itself meanwhile is started again.
     func run(drainingFor limit: Duration) async throws -> History {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for server in servers.values { group.addTask { try await server.supervise() } }
+            for consumer in consumers { group.addTask { try await consumer.supervise() } }
+            group.addTask { try await work(drainingFor: limit) }
+            // The others end with an error, if at all.
+            try await group.next()
+            group.cancelAll()
+        }
+        return try await collect()
+    }
+
+    private func work(drainingFor limit: Duration) async throws {
         for consumer in consumers { try await consumer.start() }
         await chronicle.update { $0.began = .now() }
         try await workUnderFaults()
@@ -51,6 +72,7 @@ struct ChaosWorld: Sendable {
         let inspection = try Inspection(cluster: cluster)
         let isEmpty: Bool
         do {
+            async let _: Void = Undertaker(tool: Tool(), options: network.optionsByConsumers).run()
             isEmpty = try await inspection.waitUntilEmpty(atMost: limit)
             if isEmpty { await chronicle.update { $0.drained = .now() } }
             for consumer in consumers { _ = try await consumer.terminate() }
@@ -60,14 +82,13 @@ struct ChaosWorld: Sendable {
             throw error
         }
         await inspection.close()
-        return try await collect()
     }
 
     private func workUnderFaults() async throws {
         let end = ContinuousClock.now + plan.length
         let pool = ReceiptPool()
         let injector = FaultInjector(
-            plan: plan, cluster: cluster, network: network, consumers: consumers, producers: producers,
+            plan: plan, servers: servers, network: network, consumers: consumers, producers: producers,
             chronicle: chronicle)
         let seed = plan.seed
         let timeToRun = ["--ttr", "\(ChaosPlan.timeToRunSeconds)"]
@@ -77,7 +98,8 @@ struct ChaosWorld: Sendable {
             for index in 0..<2 {
                 let producer = LoadProducer(
                     place: producers[index], tool: tool, options: network.options(.producer(index)) + timeToRun,
-                    hasOwnIDs: index == 0, folder: folder, chronicle: chronicle, pool: pool)
+                    hasOwnIDs: index == 0, poisons: index == 0 ? plan.poisons : [], folder: folder,
+                    chronicle: chronicle, pool: pool)
                 group.addTask {
                     try await producer.run(until: end, seed: seed, stream: 1 + index)
                     await producer.place.close()
@@ -103,7 +125,7 @@ struct ChaosWorld: Sendable {
     private func collect() async throws -> History {
         var history = await chronicle.history
         history.runs = RunNotes.ofCommands(folder.read(ConsumerSettings.notes))
-        for index in 0..<ChaosPlan.consumers where !ChaosPlan.runsCommands(consumer: index) {
+        for index in 0..<ChaosPlan.consumers where !plan.runsCommands(consumer: index) {
             history.runs += RunNotes.ofPrinter(.consumer(index), folder.read("\(Slot.consumer(index)).out"))
         }
         history.ledger = AppendOnlyFile.records(in: appendOnlyFile(), keyPrefix: Network.keyPrefix)

@@ -4,7 +4,7 @@ import TestSupport
 /// Carries out a plan's faults, each at its time, and notes them.
 struct FaultInjector: Sendable {
     let plan: ChaosPlan
-    let cluster: LocalCluster
+    let servers: [Server: ServerPlace]
     let network: Network
     let consumers: [ConsumerPlace]
     let producers: [ProducerPlace]
@@ -32,7 +32,7 @@ struct FaultInjector: Sendable {
         let process: ProcessName?
         switch fault.target {
         case .server(let server):
-            try await disturb(server, fault)
+            guard let place = servers[server], try await disturb(place, fault) else { return }
             process = nil
         case .process(.consumer(let index)):
             guard let disturbed = try await disturb(consumers[index], fault) else { return }
@@ -41,6 +41,11 @@ struct FaultInjector: Sendable {
             guard let disturbed = try await disturb(producers[index], fault) else { return }
             process = disturbed
         case .process(.revoker):
+            return
+        case .clock(.consumer(let index)):
+            guard try await shiftClock(of: consumers[index], fault) else { return }
+            process = nil
+        case .clock:
             return
         case .link(let slot, let server):
             guard let proxy = network.proxy(slot, server) else { return }
@@ -51,40 +56,28 @@ struct FaultInjector: Sendable {
             Fault(target: fault.target, kind: fault.kind, process: process, start: start, end: .now()))
     }
 
-    // MARK: Servers
+    // MARK: Clocks
 
-    private func disturb(_ server: Server, _ fault: PlannedFault) async throws {
-        switch (server, fault.kind) {
-        case (.node(let index), .kill):
-            await cluster.nodes[index].kill()
-            try await Task.sleep(for: fault.length)
-            try await restart { try await cluster.nodes[index].restart() }
-        case (.node(let index), _):
-            try await cluster.nodes[index].suspend()
-            try await Task.sleep(for: fault.length)
-            try await cluster.nodes[index].resume()
-        case (.ledger, .kill):
-            await cluster.redis?.kill()
-            try await Task.sleep(for: fault.length)
-            try await restart { try await cluster.redis?.restart() }
-        case (.ledger, _):
-            try await cluster.redis?.suspend()
-            try await Task.sleep(for: fault.length)
-            try await cluster.redis?.resume()
-        }
+    private func shiftClock(of place: ConsumerPlace, _ fault: PlannedFault) async throws -> Bool {
+        guard try await place.shiftClock(by: fault.shiftSeconds) else { return false }
+        try await Task.sleep(for: fault.length)
+        return try await place.shiftClock(by: 0)
     }
 
-    /// On a busy machine a server may take longer to answer than the kit waits.
-    private func restart(_ restart: () async throws -> Void) async throws {
-        for _ in 0..<4 {
-            do {
-                try await restart()
-                return
-            } catch let error as TestKitError where error.code == .notReady {
-                continue
-            }
+    // MARK: Servers
+
+    /// - Returns: false where the server had ended by itself, and was not yet back.
+    private func disturb(_ place: ServerPlace, _ fault: PlannedFault) async throws -> Bool {
+        guard fault.kind == .kill else {
+            guard try await place.suspend() else { return false }
+            try await Task.sleep(for: fault.length)
+            try await place.resume()
+            return true
         }
-        try await restart()
+        await place.kill()
+        try await Task.sleep(for: fault.length)
+        try await place.bringBack()
+        return true
     }
 
     // MARK: Processes
@@ -131,7 +124,7 @@ struct FaultInjector: Sendable {
         case .stallToClient: await proxy.set(.stall(.toClient))
         case .latency: await proxy.set(.delay(fault.latency))
         case .split: await proxy.set(.splitBytes)
-        case .stallBoth, .kill, .stop, .terminate: await proxy.set(.stall())
+        case .stallBoth, .kill, .stop, .terminate, .shift, .crash: await proxy.set(.stall())
         }
         try await Task.sleep(for: fault.length)
         await proxy.set(.none)

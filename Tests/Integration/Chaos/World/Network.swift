@@ -29,6 +29,13 @@ struct Network: Sendable {
 
     func proxy(_ slot: Slot, _ server: Server) -> FaultProxy? { proxies[Wire(slot: slot, server: server)] }
 
+    /// The options of `dq` for somebody who knows every name that a consumer has for a node.
+    var optionsByConsumers: [String] {
+        let slots = (0..<ChaosPlan.consumers).map(Slot.consumer)
+        let addresses = slots.flatMap { slot in (0..<nodes).compactMap { proxy(slot, .node($0))?.address } }
+        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube] + ledgerOption(.consumer(0))
+    }
+
     /// The options of `dq` that lead a slot's processes through its own proxies.
     func options(_ slot: Slot) -> [String] {
         let addresses = (0..<nodes).compactMap { proxy(slot, .node($0))?.address }

@@ -49,6 +49,8 @@ struct ToolProcess: Sendable {
 
     func goOn() async { await process.signal(.resume) }
 
+    /// The statuses with which its processes end; for one listener.
+    var exits: AsyncStream<Int> { process.exits }
     func waitForExit() async { await process.waitForExit() }
 
     /// The exit code, or 128 and the signal that ended it; nil while it runs.
