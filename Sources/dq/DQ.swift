@@ -9,8 +9,9 @@ struct DQ: AsyncParsableCommand {
         commandName: "dq",
         abstract: "Jobs that run later, once, even when machines fail.",
         discussion: """
-            Jobs live on several beanstalkd nodes; Redis or Valkey decides which copy runs. The exit code is 0, or 1 \
-            after an error, 64 after wrong usage, 130 when interrupted.
+            Jobs live on several beanstalkd nodes; Redis or Valkey decides which copy runs. The exit code is 0, 1 \
+            after an error, 64 after wrong usage, and 128 and the signal's number where a signal cut a command short (130 \
+            for SIGINT, 143 for SIGTERM). consume ends in order after a signal, with 0.
             """,
         version: "dq \(version)",
         subcommands: subcommands)

@@ -2,7 +2,9 @@ import Beanstalk
 import DelayQueue
 import DelayQueueTestKit
 import Foundation
+import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Leases", .serialized, .timeLimit(.minutes(4)))
@@ -13,7 +15,8 @@ struct LeaseTests {
             try await withFaultProxy(to: redis.port) { proxy in
                 let cutOff = try RedisLedger("redis://\(proxy.address)", logger: Scenario.logger)
                 let producer = try scenario.producer()
-                let first = try scenario.consumer(ledger: cutOff) { $0.timing.lease = .seconds(1) }
+                let log = LogCapture()
+                let first = try scenario.consumer(ledger: cutOff, logger: log.logger) { $0.timing.lease = .seconds(1) }
                 let second = try scenario.consumer { $0.timing.lease = .seconds(1) }
                 try await scenario.closing(producer, first, second) {
                     try await producer.delay(.zero, "x")
@@ -41,6 +44,11 @@ struct LeaseTests {
                         // Let the first consumer's settling find out.
                         await proxy.set(.none)
                         try await group.waitForAll()
+                        #expect(
+                            log.entries.filter {
+                                $0.message == "the lease of a running job was lost; another consumer may run it too"
+                                    && $0.metadata["dq.job"] == "\(again.id)" && $0.level == .warning
+                            }.count == 1)
                     }
                 }
                 await cutOff.close()

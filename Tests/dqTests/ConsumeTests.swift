@@ -132,8 +132,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [(Signal.interrupt, Int32(130)), (.terminate, 143), (.terminalClosed, 129)])
-    func aSignalEndsAnIdleConsumer(_ signal: Signal, _ code: Int32) async throws {
+    @Test(arguments: [Signal.interrupt, .terminate, .quit, .terminalClosed])
+    func aSignalEndsAnIdleConsumer(_ signal: Signal) async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)
             _ = try await tool.run("in", "0s", "x")
@@ -143,7 +143,7 @@ import Testing
                 try running.signal(signal)
                 try await running.untilOutputEnds()
             }
-            #expect(status == .exited(code))
+            #expect(status == .exited(0))
             #expect(try await tool.run("consume", "--json", "--until-empty").lines.isEmpty)
         }
     }

@@ -148,7 +148,7 @@ import Testing
                 #expect(try await running.nextLine() == "done")
                 try await running.untilOutputEnds()
             }
-            #expect(status == .exited(130))
+            #expect(status == .exited(0))
             #expect(try await tool.run("consume", "--json", "--until-empty").lines.isEmpty)
         }
     }
@@ -168,7 +168,7 @@ import Testing
                 try running.signal(.interrupt)
                 try await running.untilOutputEnds()
             }
-            #expect(status == .exited(130))
+            #expect(status == .exited(0))
             let job = try #require(try await tool.run("consume", "--json", "--max", "1").objects().first)
             #expect(try job.number("attempt") >= 2)
         }

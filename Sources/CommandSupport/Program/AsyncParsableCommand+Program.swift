@@ -7,6 +7,8 @@ extension AsyncParsableCommand {
     package static func runAsProgram() async {
         // A reader that has gone shows as a failed write, which is attended to; a signal would end everything.
         signal(SIGPIPE, SIG_IGN)
+        // Swift's crash handler would take it for a crash, and go on afterwards.
+        signal(SIGQUIT, SIG_DFL)
         do {
             var command = try await asyncParseAsRoot(nil)
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -4,17 +4,22 @@ import UnixSignals
 
 /// Ends a command in order when a signal asks it to.
 package enum Interruption {
-    /// Runs work until it ends, or SIGINT, SIGTERM or SIGHUP cancels it.
+    /// Runs work until it ends, or SIGINT, SIGTERM, SIGQUIT or SIGHUP cancels it.
     ///
-    /// - Parameter stop: what the first signal does instead of cancelling; the next one cancels.
-    /// - Throws: what the work throws; after a signal, once the work has ended, the exit code 128 and the signal's
-    ///   number, such as 130 for SIGINT.
+    /// A second signal ends the process within a second, and a third one at once.
+    ///
+    /// - Parameter stop: what the first signal does instead of cancelling: the work then ends in order, as it was asked
+    ///   to. Called with `true` for the second one, which cancels.
+    /// - Throws: what the work throws. After a signal that cancelled it, once it has ended, the exit code 128 and the
+    ///   signal's number, such as 130 for SIGINT.
     package static func run(
-        stoppingWith stop: (@Sendable () async -> Void)? = nil, _ work: @escaping @Sendable () async throws -> Void
+        stoppingWith stop: (@Sendable (_ isUrgent: Bool) -> Void)? = nil,
+        _ work: @escaping @Sendable () async throws -> Void
     ) async throws {
         let signals = await UnixSignalsSequence(trapping: trapped)
         let (events, report) = AsyncStream<Event>.makeStream()
-        var caught: UnixSignal?
+        var count = 0
+        var cancelling: UnixSignal?
         var result: Result<Void, any Error>?
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -35,13 +40,31 @@ package enum Interruption {
                     report.finish()
                     group.cancelAll()
                 case .signal(let signal):
-                    if caught == nil, let stop { await stop() } else { group.cancelAll() }
-                    caught = caught ?? signal
+                    count += 1
+                    stop?(count > 1)
+                    if count > 1 || stop == nil {
+                        cancelling = cancelling ?? signal
+                        group.cancelAll()
+                    }
+                    if count == 2 { endThisProcess(after: patience, of: signal) }
+                    if count > 2 { endThisProcess(after: 0, of: signal) }
                 }
             }
         }
-        if let caught { throw ExitCode(128 + caught.rawValue) }
+        if let cancelling { throw ExitCode(128 + cancelling.rawValue) }
         try result?.get()
+    }
+
+    /// How long the work may take to end once it was asked to for a second time, in seconds.
+    private static let patience = 0.9
+
+    /// On a thread of its own: whatever keeps the work from ending does not keep this.
+    private static func endThisProcess(after seconds: Double, of signal: UnixSignal) {
+        let code = 128 + signal.rawValue
+        Thread.detachNewThread {
+            Thread.sleep(forTimeInterval: seconds)
+            _exit(code)
+        }
     }
 
     private enum Event: Sendable {
@@ -60,6 +83,6 @@ package enum Interruption {
         #endif
         // C function pointers cannot be compared in Swift; both are of one word, and SIG_IGN is a number in disguise.
         let isIgnored = isKnown && unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-        return isIgnored ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
+        return isIgnored ? [.sigint, .sigterm, .sigquit] : [.sigint, .sigterm, .sigquit, .sighup]
     }
 }

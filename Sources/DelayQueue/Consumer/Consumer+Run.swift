@@ -10,8 +10,8 @@ extension Consumer {
     /// A job whose handler throws runs again after the retry policy's delay, and is given up once its failures are used
     /// up; with ``DeliveryGuarantee/atMostOnce`` it was completed before, and what the handler throws is only logged.
     /// Where the handler settles the job itself, nothing more is done. The handler's task is cancelled when the
-    /// job's lease is lost, and when the task that runs this is cancelled; a handler that then throws
-    /// `CancellationError` gives its job back without counting a failure.
+    /// job's lease is lost, and when the task that runs this is cancelled; a handler that then throws, whatever it
+    /// throws, gives its job back without counting a failure.
     ///
     /// Returns after ``finish()`` or ``close(within:)``, once the handlers under way have ended.
     ///
@@ -40,10 +40,12 @@ extension Consumer {
         var hasEnded = false
         while !hasEnded {
             hasEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
+                let outer = withUnsafeCurrentTask { LeaseWatch.AnyTask($0) }
                 group.addTask {
                     let jobs = Iterator(engine: engine, registration: registration)
                     return try await withUnsafeCurrentTask { task in
-                        try await process(jobs, with: handler, watchedBy: LeaseWatch(task))
+                        let watch = LeaseWatch(LeaseWatch.AnyTask(task), within: outer)
+                        return try await process(jobs, with: handler, watchedBy: watch)
                     }
                 }
                 do {
@@ -72,14 +74,15 @@ extension Consumer {
             } catch {
                 failure = error
             }
-            await settle(job, after: failure)
+            await settle(job, after: failure, isCancelled: watch.hasCancelled)
             if watch.end() { return false }
         }
         return true
     }
 
     /// - Parameter failure: what the handler threw.
-    private func settle(_ job: Job, after failure: (any Error)?) async {
+    /// - Parameter isCancelled: whether the handler was cancelled, and not by itself.
+    private func settle(_ job: Job, after failure: (any Error)?, isCancelled: Bool) async {
         guard !job.handle.isCompleted else {
             if let failure {
                 engine.logger.warning(
@@ -94,8 +97,13 @@ extension Consumer {
                 try await job.complete()
                 return
             }
-            // Cancelled from outside, by shutdown or a lost lease: the job did not fail.
-            if failure is CancellationError, Task.isCancelled || job.isLeaseLost {
+            // By shutdown or a lost lease: the job did not fail, whatever its clients make of their cancellation.
+            if isCancelled || job.isLeaseLost {
+                if !job.isLeaseLost {
+                    engine.logger.warning(
+                        "a handler was cut short as its consumer ends; its job goes back to the queue",
+                        metadata: [LogKey.job: "\(job.id)", LogKey.error: "\(failure)"])
+                }
                 try await job.handle.settle(.giveBack)
                 return
             }

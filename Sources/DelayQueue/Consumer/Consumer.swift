@@ -74,6 +74,13 @@ public struct Consumer: AsyncSequence, Sendable {
         await engine.close(within: limit)
     }
 
+    /// What is still waited for after a while is waited for no longer: what is not settled by then is left to its lease.
+    /// Called by whoever has a deadline, before or while the consumer ends.
+    package func stop(after limit: Duration) { engine.stop(after: limit) }
+
+    /// How long after a deadline settling and closing may take, together.
+    package static let settlingGrace = Duration.milliseconds(1500)
+
     /// Takes jobs for one task; make one for each task that iterates.
     public struct Iterator: AsyncIteratorProtocol {
         private let engine: ConsumerEngine

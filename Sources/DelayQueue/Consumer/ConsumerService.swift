@@ -3,7 +3,9 @@ public import ServiceLifecycle
 /// Runs a consumer's handler as a service.
 ///
 /// On graceful shutdown it stops reserving, lets handlers finish within a deadline, cancels those that do not, settles,
-/// and closes the consumer.
+/// and closes the consumer. That takes less than two seconds more than the deadline, whatever is away or hangs, unless a
+/// handler ignores its cancellation: a job that could not be settled by then is logged, and runs again once its lease is
+/// over.
 public struct ConsumerService: Service {
     private let consumer: Consumer
     private let concurrency: Int
@@ -22,19 +24,24 @@ public struct ConsumerService: Service {
         self.handler = handler
     }
 
-    /// Runs until graceful shutdown or cancellation, and then closes the consumer, giving settlements under way 5
-    /// seconds.
+    /// Runs until graceful shutdown, then for the deadline at most, or until cancellation; and closes the consumer.
     ///
     /// - Throws: what ``Consumer/run(concurrency:_:)`` throws; nothing for handlers cancelled at the deadline.
     public func run() async throws {
         let result: Result<Void, any Error>
         do {
-            try await runUntilShutdown()
+            let consumer = consumer
+            try await withTaskCancellationHandler {
+                try await runUntilShutdown()
+            } onCancel: {
+                // Its handlers are cancelled already.
+                consumer.stop(after: Consumer.settlingGrace)
+            }
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        // Handlers have ended; what is left is the settling under way.
+        // Handlers have ended; what is left is the settling under way, for which there may be an earlier limit.
         await consumer.close(within: .seconds(5))
         try result.get()
     }
@@ -52,6 +59,7 @@ public struct ConsumerService: Service {
                     // Cancelled because the handlers ended first.
                     return false
                 }
+                consumer.stop(after: shutdownDeadline + Consumer.settlingGrace)
                 await consumer.finish()
                 do {
                     try await Task.sleep(for: shutdownDeadline)

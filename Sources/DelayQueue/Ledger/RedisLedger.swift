@@ -81,9 +81,9 @@ public struct RedisLedger: JobLedger, LedgerCarrier {
     }
 
     /// Waits up to a second for replies still due, and closes the connection.
-    public func close() async {
-        await client.close()
-    }
+    public func close() async { await close(within: .seconds(1)) }
+
+    package func close(within limit: Duration) async { await client.close(drainingFor: limit) }
 
     /// A request as it goes over the wire, for measurements without this client. It names scripts by their digests once
     /// the client has been connected, and has their source in it before that.

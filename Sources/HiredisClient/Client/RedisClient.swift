@@ -235,8 +235,8 @@ package actor RedisClient {
     /// Takes no more commands, waits up to a second for the replies still due, and closes.
     ///
     /// Not interrupted by cancellation. Later commands fail with `transport`, whose own code is `closed`.
-    package func close() async {
-        await connection.close()
+    package func close(drainingFor limit: Duration = .seconds(1)) async {
+        await connection.close(drainingFor: limit)
     }
 }
 

@@ -13,8 +13,10 @@ struct ConsumeCommand: AsyncParsableCommand {
             DQ_FIRE_DATE in its environment: exit status 0 completes the job, any other end retries it later. The \
             command is ended when the job's lease is lost, and when this process is killed.
 
-            SIGINT and SIGTERM end it in order: running commands have 5 seconds, and what is not done goes back to \
-            the queue.
+            SIGINT, SIGTERM, SIGQUIT and SIGHUP end it in order, with exit code 0: running commands have 5 seconds, \
+            then get SIGTERM, and SIGKILL a second later; what is not done goes back to the queue. It ends within 7 \
+            seconds, whatever is away: what could not be given back by then runs again once its lease is over. A second \
+            signal kills the commands and ends it within a second, with exit code 128 and the signal's number.
             """)
 
     @Flag(help: "Print a JSON object per job: id, body (or bodyBase64), attempt, fireDate, latenessMs, headers.")
@@ -106,7 +108,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         let untilEmpty = untilEmpty
 
         BrokenPipe.whenReaderIsGone { session.interrupt() }
-        try await Interruption.run(stoppingWith: { session.interrupt() }) {
+        try await Interruption.run(stoppingWith: { $0 ? session.interruptAtOnce() : session.interrupt() }) {
             let result: Result<Void, any Error>
             do {
                 try await session.run {
@@ -119,8 +121,9 @@ struct ConsumeCommand: AsyncParsableCommand {
             } catch {
                 result = .failure(error)
             }
-            await probe.close()
-            await ledger.close()
+            async let closing: Void = probe.close()
+            await ledger.close(within: .milliseconds(300))
+            await closing
             try result.get()
         }
     }

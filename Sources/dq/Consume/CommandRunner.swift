@@ -21,12 +21,12 @@ struct CommandRunner: Sendable {
     let watch = CommandWatch()
 
     /// How long a command may take to end once it is asked to, before it is killed.
-    private static let grace = Duration.seconds(2)
+    private static let grace = Duration.seconds(1)
 
     /// Runs the command to its end.
     ///
     /// Cancellation ends the command and all it has started in its process group: SIGTERM, and SIGKILL for what is
-    /// left after 2 seconds. Subprocess starts it with default signal handling and with no descriptor but the
+    /// left after a second. Subprocess starts it with default signal handling and with no descriptor but the
     /// standard three: a copy of a node's connection in the child would keep reservations alive after this process.
     ///
     /// - Throws: `CommandNotStarted`; whatever a cancellation causes.

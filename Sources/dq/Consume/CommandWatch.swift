@@ -14,7 +14,7 @@ import Subprocess
 /// Each command writes its number into a file of a directory before it begins. A shell of a process group of its own
 /// waits for the end of a pipe, which ends with this process, however that ends. Then it takes the directory away, so
 /// that no command begins any more, and ends those that are there as a cancelled command is: SIGTERM, and SIGKILL after
-/// 2 seconds.
+/// a second.
 struct CommandWatch: Sendable {
     private let directory: String
 
@@ -25,7 +25,7 @@ struct CommandWatch: Sendable {
         left=
         for file in "$1.ended"/*; do [ -s "$file" ] && left="$left $(cat "$file")"; done
         for group in $left; do kill -s TERM -- "-$group"; done
-        [ -z "$left" ] || sleep 2
+        [ -z "$left" ] || sleep 1
         for group in $left; do kill -s KILL -- "-$group"; done
         rm -rf "$1.ended"
         """
@@ -56,6 +56,16 @@ struct CommandWatch: Sendable {
         let size = try? FileManager.default.attributesOfItem(atPath: place)[.size] as? Int
         try? FileManager.default.removeItem(atPath: place)
         return (size ?? 0) > 0
+    }
+
+    /// Kills the commands that run, with all they have started in their process groups.
+    func kill() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+            guard let text = try? String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8),
+                let number = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)), number > 1
+            else { continue }
+            Foundation.kill(-number, SIGKILL)
+        }
     }
 
     /// Does the work of a consumer with the shell beside it, which is gone when this returns. The work's cancellation

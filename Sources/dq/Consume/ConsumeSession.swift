@@ -39,8 +39,18 @@ final class ConsumeSession: Sendable {
 
     // MARK: Reasons to stop
 
-    /// Takes no more jobs, and gives those that run a few seconds.
-    func interrupt() { stop(.interrupt) }
+    /// Takes no more jobs, and gives those that run a few seconds. What is not settled a little later is left to its
+    /// lease.
+    func interrupt() {
+        consumer.stop(after: Self.interruptionGrace + Consumer.settlingGrace)
+        stop(.interrupt)
+    }
+
+    /// Kills what runs, as the process is about to end, and gives back what can be given back at once.
+    func interruptAtOnce() {
+        consumer.stop(after: .milliseconds(500))
+        action.kill()
+    }
 
     /// Takes no more jobs and lets those that run end.
     func finish() { stop(.finish) }

@@ -26,6 +26,9 @@ struct JobAction: Sendable {
         if let runner { try await runner.watch.during(work) } else { try await work() }
     }
 
+    /// Kills the commands that run.
+    func kill() { runner?.watch.kill() }
+
     /// Does it; when this returns the job is complete.
     ///
     /// - Parameter outputFailed: called where a command's end could not be printed; for its job that changes nothing.

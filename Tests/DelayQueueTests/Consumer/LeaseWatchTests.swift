@@ -9,7 +9,7 @@ struct LeaseWatchTests {
 
     /// In a task of its own, which may be cancelled.
     private func watching<R: Sendable>(_ body: @escaping @Sendable (LeaseWatch) async -> R) async -> R {
-        await Task { await withUnsafeCurrentTask { await body(LeaseWatch($0)) } }.value
+        await Task { await withUnsafeCurrentTask { await body(LeaseWatch(.init($0), within: .init(nil))) } }.value
     }
 
     @Test func `a loss cancels the task at once, which need not suspend to see it`() async {

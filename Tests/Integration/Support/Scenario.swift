@@ -69,14 +69,15 @@ struct Scenario: Sendable {
     }
 
     func consumer(
-        ledger: (any JobLedger)? = nil, _ configure: (inout ConsumerConfiguration) -> Void = { _ in }
+        ledger: (any JobLedger)? = nil, logger: Logger = Scenario.logger,
+        _ configure: (inout ConsumerConfiguration) -> Void = { _ in }
     ) throws -> Consumer {
         var configuration = ConsumerConfiguration()
         configuration.connection.backoff.maximum = .milliseconds(200)
         configuration.connection.connectTimeout = .seconds(20)
         configure(&configuration)
         return try Consumer(
-            nodes: nodes, ledger: ledger ?? self.ledger, configuration: configuration, logger: Self.logger)
+            nodes: nodes, ledger: ledger ?? self.ledger, configuration: configuration, logger: logger)
     }
 
     /// Closes the producer and consumers once the body has ended, whatever its end.

@@ -254,6 +254,17 @@ package struct ConsumerCore: ~Copyable {
         }
     }
 
+    /// Jobs of which this consumer has a claim that the ledger does not know to be over, and of whose end nobody is told.
+    package var jobsLeftToTheirLeases: [JobID] {
+        jobs.compactMap { entry in
+            switch entry.job.phase {
+            case .settling(_, let pending) where pending.waiter != nil: nil
+            case .claimed, .settling: entry.job.isForeign ? nil : entry.job.id
+            case .holding, .parked, .inspecting, .claiming, .verifying: nil
+            }
+        }
+    }
+
     // MARK: Output
 
     package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty }

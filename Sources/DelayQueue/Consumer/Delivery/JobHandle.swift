@@ -12,7 +12,7 @@ final class JobHandle: Sendable {
     /// Whether the job was completed before it was delivered, so that there is nothing to settle and it cannot be given
     /// back.
     let isCompleted: Bool
-    let state = JobState()
+    let state: JobState
     private let engine: ConsumerEngine
 
     /// - Parameter isCompleted: whether the job was completed before, and takes no settlement.
@@ -23,6 +23,7 @@ final class JobHandle: Sendable {
         self.isCompleted = isCompleted
         self.heldID = heldID
         self.record = record
+        self.state = JobState(contents: record)
         self.fireTime = record.isForeign ? .now() : record.fireTime
         self.attempt = attempt
         self.failures = failures

@@ -19,7 +19,12 @@ struct JobState: Sendable {
         var onLeaseLost: (@Sendable () -> Void)?
     }
 
+    let contents: JobContents
     private let content = NIOLockedValueBox(Content())
+
+    init(contents: JobContents) {
+        self.contents = contents
+    }
 
     /// Nil unless the job is live; else whether its lease was lost.
     var leaseIfLive: Bool? { content.withLockedValue { $0.phase == .live ? $0.isLeaseLost : nil } }

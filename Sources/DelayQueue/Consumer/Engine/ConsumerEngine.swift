@@ -32,6 +32,8 @@ actor ConsumerEngine {
 
     /// Batches of ledger requests under way at once: while one waits for its reply, the next can leave.
     private static let ledgerPumps = 3
+    /// How many of the jobs that a stop leaves unsettled are named in the log.
+    private static let namedJobs = 20
 
     /// One for each link of the core.
     let connections: [BeanstalkConnection]
@@ -63,6 +65,8 @@ actor ConsumerEngine {
     /// The pumps were stopped with work left: nothing can be settled any more.
     private var isStopped = false
     private var mustRestart = false
+    /// Ends everything at the deadline of whoever stops the consumer.
+    private var stop: (task: Scheduled<Void>, at: NIODeadline)?
 
     init(
         nodes: [BeanstalkNode], ledger: any LedgerCarrier, configuration: ConsumerConfiguration, queue: TubeName,
@@ -204,7 +208,11 @@ actor ConsumerEngine {
                 settled(id, settlement, waiter: waiter, error: error)
             case .leaseLost(let id):
                 metrics.leasesLost.increment()
-                states[id]?.loseLease()
+                guard let state = states[id] else { continue }
+                logger.warning(
+                    "the lease of a running job was lost; another consumer may run it too",
+                    metadata: [LogKey.job: "\(state.contents.id)"])
+                state.loseLease()
             case .buried(let job, let reason, let isAutomatic):
                 logger.log(
                     level: isAutomatic ? .warning : .info, "job was given up; it is dead until it is replayed",
@@ -384,6 +392,7 @@ actor ConsumerEngine {
             await runner.value
             deadline.cancel()
         }
+        stop?.task.cancel()
         for connection in connections { await connection.close(drainingFor: .milliseconds(100)) }
         if configuration.deliveryGuarantee == .atMostOnce, deliveries.count > 0 {
             logger.error(
@@ -397,17 +406,43 @@ actor ConsumerEngine {
         let now = Moment.now()
         core.giveUpSettling(now: now)
         flush(now: now)
-        let runner = runner
-        eventLoop.scheduleTask(in: .seconds(2)) {
-            self.assumeIsolated { $0.stopPumps(of: runner) }
+        armStop(after: .seconds(2))
+    }
+
+    /// Whatever is still waited for after a while is waited for no longer. Where this is said twice, the first to be over
+    /// counts.
+    nonisolated func stop(after limit: Duration) {
+        eventLoop.execute {
+            self.assumeIsolated { $0.armStop(after: limit) }
         }
     }
 
-    private func stopPumps(of stopped: Task<Void, Never>?) {
-        guard let stopped, stopped == runner else { return }
-        isEnding = true
+    private func armStop(after limit: Duration) {
+        let at = NIODeadline.now() + TimeAmount(limit)
+        if let stop {
+            guard at < stop.at else { return }
+            stop.task.cancel()
+        }
+        let task = eventLoop.scheduleTask(deadline: at) {
+            self.assumeIsolated { $0.stopPumps() }
+        }
+        stop = (task, at)
+    }
+
+    private func stopPumps() {
         isStopped = true
-        stopped.cancel()
+        guard let runner else { return }
+        let left = core.jobsLeftToTheirLeases
+        if !left.isEmpty {
+            logger.warning(
+                "stopped before jobs were settled; they run again once their leases are over",
+                metadata: [
+                    LogKey.count: "\(left.count)",
+                    LogKey.job: "\(left.prefix(Self.namedJobs).map(\.description).joined(separator: " "))",
+                ])
+        }
+        isEnding = true
+        runner.cancel()
         wakeAll()
         for (_, waiter) in settleWaiters { waiter.resume(returning: .closedUnsettled) }
         settleWaiters = [:]

@@ -80,8 +80,7 @@ actor ConsumerPlace {
         await tool.waitForExit()
         let status = await tool.status
         state = .away
-        // 128 and SIGTERM: it ended in order.
-        await chronicle.ended(process, status == 143 ? .asked(time) : .byItself(status: status))
+        await chronicle.ended(process, status == 0 ? .asked(time) : .byItself(status: status))
         return process
     }
 
