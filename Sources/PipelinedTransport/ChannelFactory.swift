@@ -13,6 +13,8 @@ struct ChannelFactory {
     let address: ServerAddress
     let configuration: ConnectionConfiguration
     let eventLoop: any EventLoop
+    /// Those of the host, where it has a name.
+    let addresses: [SocketAddress]
 
     /// Opens a channel; with TLS the future succeeds once the server has been verified.
     ///
@@ -59,7 +61,9 @@ struct ChannelFactory {
                     .channelOption(.tcpOption(.init(rawValue: 5)), value: max(1, seconds / 4))
                     .channelOption(.tcpOption(.init(rawValue: 6)), value: 2)
             #endif
-            return bootstrap.connect(host: host, port: port)
+            if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
+            return bootstrap.resolver(KnownAddresses(addresses: addresses, eventLoop: eventLoop))
+                .connect(host: host, port: port)
         }
     }
 }

@@ -5,6 +5,14 @@ public struct ConnectionConfiguration: Sendable {
     /// The longest a connection may take to open, TLS and opening requests included. 3 seconds by default.
     public var connectTimeout: Duration = .seconds(3)
 
+    /// The longest the look-up of a host's name may take, before the connection is opened. 10 seconds by default, which
+    /// leaves a second name server time to answer where the first one is silent. Hosts given by their IP addresses are
+    /// not looked up.
+    public var lookupTimeout: Duration = .seconds(10)
+
+    /// Who knows the addresses of hosts.
+    package var lookup: HostLookup = .system
+
     /// How long to wait between failed attempts to connect.
     public var backoff: ExponentialBackoff = .init()
 

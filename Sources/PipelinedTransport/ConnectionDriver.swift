@@ -28,6 +28,8 @@ public import NIOCore
     @usableFromInline var isFlushScheduled = false
     @usableFromInline var deadlineTimer: (at: NIODeadline, task: Scheduled<Void>)?
     private var connectTimer: Scheduled<Void>?
+    /// The address of the host is being asked for.
+    private var isLookingUp = false
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(
@@ -175,7 +177,8 @@ public import NIOCore
 
     private func deadlineReached() {
         deadlineTimer = nil
-        fail(pipeline.expire(now: .now()))
+        let failures = pipeline.expire(now: .now())
+        fail(failures, underlying: isLookingUp ? address.namedHost.map { LookupUnderway(host: $0.host) } : nil)
         if let next = pipeline.nextDeadline { armTimer(for: next) }
     }
 
@@ -199,11 +202,37 @@ public import NIOCore
     @usableFromInline func openChannel(_ receive: @escaping @Sendable (ChannelEvent) -> Void) {
         let generation = pipeline.generation
         logger.debug("connecting", metadata: ["dq.generation": "\(generation.number)"])
-        let limit = TimeAmount(configuration.connectTimeout)
-        connectTimer = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            if let self { self.ended(generation, as: .connectFailed, underlying: ConnectTimeout()) }
+        guard let (host, port) = address.namedHost else { return openChannel(to: [], generation, receive) }
+        let limit = configuration.lookupTimeout
+        limitConnecting(to: limit, generation, LookupFailure(host: host, reason: "no answer within \(limit)"))
+        isLookingUp = true
+        configuration.lookup.addresses(of: host, port: port, on: eventLoop)
+            .assumeIsolated()
+            .whenComplete { [weak self] result in
+                guard let self, self.pipeline.isConnecting(generation) else { return }
+                switch result {
+                case .failure(let error): self.ended(generation, as: .connectFailed, underlying: error)
+                case .success(let addresses):
+                    self.isLookingUp = false
+                    self.openChannel(to: addresses, generation, receive)
+                }
+            }
+    }
+
+    private func limitConnecting(to limit: Duration, _ generation: ConnectionGeneration, _ failure: any Error) {
+        connectTimer?.cancel()
+        connectTimer = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
+            if let self { self.ended(generation, as: .connectFailed, underlying: failure) }
         }
-        ChannelFactory(address: address, configuration: configuration, eventLoop: eventLoop)
+    }
+
+    /// - Parameter addresses: those of the host, where it has a name.
+    private func openChannel(
+        to addresses: [SocketAddress], _ generation: ConnectionGeneration,
+        _ receive: @escaping @Sendable (ChannelEvent) -> Void
+    ) {
+        limitConnecting(to: configuration.connectTimeout, generation, ConnectTimeout())
+        ChannelFactory(address: address, configuration: configuration, eventLoop: eventLoop, addresses: addresses)
             .connect(receive)
             .assumeIsolated()
             .whenComplete { [weak self] result in
@@ -333,6 +362,7 @@ public import NIOCore
     }
 
     private func dropChannel() {
+        isLookingUp = false
         connectTimer?.cancel()
         connectTimer = nil
         channel?.close(mode: .all, promise: nil)
@@ -372,6 +402,13 @@ public import NIOCore
 /// The server did not greet in time.
 struct ConnectTimeout: Error, CustomStringConvertible {
     var description: String { "no answer within the connect timeout" }
+}
+
+/// The request waited for a connection, and that for the host's address.
+struct LookupUnderway: Error, CustomStringConvertible {
+    let host: String
+
+    var description: String { "the address of \(host) is still looked up (DNS)" }
 }
 
 /// The server sent a reply that no request asked for, or one that cannot answer the request it was for.

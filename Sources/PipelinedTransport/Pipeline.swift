@@ -314,6 +314,12 @@ public import NIOCore
     }
 
     /// There is no connection, and none is being made.
+    /// The connection of this generation is being made.
+    func isConnecting(_ asked: ConnectionGeneration) -> Bool {
+        guard case .connecting = phase else { return false }
+        return asked == generation
+    }
+
     var isIdle: Bool { if case .idle = phase { true } else { false } }
 
     /// The replies to the preamble are awaited.

@@ -65,11 +65,14 @@ public struct ServerAddress: Hashable, Sendable {
 
 extension ServerAddress {
     /// The host's name; nil for an IP address, which a certificate bears as such, and for a socket path.
-    package var hostName: String? {
-        guard case .hostname(let host, _) = kind, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+    package var hostName: String? { namedHost?.host }
+
+    /// The host and port; nil where the host is given by its IP address, which needs no look-up, and for a socket path.
+    var namedHost: (host: String, port: Int)? {
+        guard case .hostname(let host, let port) = kind, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
             return nil
         }
-        return host
+        return (host, port)
     }
 }
 
