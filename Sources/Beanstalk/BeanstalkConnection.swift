@@ -39,8 +39,7 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
             address: address,
             configuration: configuration,
             eventLoop: eventLoop,
-            preamble: .opening(
-                use: useTube, watch: watchTubes, identifiesServer: identifiesServer, address: address),
+            preamble: .opening(use: useTube, watch: watchTubes, identifiesServer: identifiesServer),
             logger: logger,
             makeDecoder: {
                 BeanstalkReplyDecoder(maximumBodySize: maximumBodySize, opensWithStatistics: identifiesServer)

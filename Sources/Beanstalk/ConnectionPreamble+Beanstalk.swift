@@ -4,7 +4,7 @@ import PipelinedTransport
 extension ConnectionPreamble<BeanstalkReply> {
     /// Chooses the tubes of a new connection, where they are not the ones it starts with, and asks who the server is.
     static func opening(
-        use: TubeName, watch: [TubeName], identifiesServer: Bool, address: ServerAddress
+        use: TubeName, watch: [TubeName], identifiesServer: Bool
     ) -> ConnectionPreamble {
         var commands: [BeanstalkCommand] = []
         var expected: [BeanstalkReply] = []
@@ -30,13 +30,12 @@ extension ConnectionPreamble<BeanstalkReply> {
             bytes: bytes, count: commands.count,
             explain: { error in
                 guard var error = error as? BeanstalkError else { return error }
-                error.address = address
                 error.detail = noBeanstalkd(error.detail)
                 return error
             },
             verify: { [expected] replies in
                 for (reply, expected) in zip(replies, expected) where reply != expected {
-                    throw BeanstalkError(reply, address: address)
+                    throw BeanstalkError(reply)
                 }
                 guard identifiesServer, let reply = replies.last else { return nil }
                 switch reply {
@@ -45,9 +44,9 @@ extension ConnectionPreamble<BeanstalkReply> {
                         ServerID(String(decoding: $0, as: UTF8.self))?.rawValue
                     }
                 case .outOfMemory, .internalError:
-                    throw BeanstalkError(reply, address: address)
+                    throw BeanstalkError(reply)
                 default:
-                    var error = BeanstalkError(reply, address: address)
+                    var error = BeanstalkError(reply)
                     error.detail = noBeanstalkd("stats was answered with \(reply.word)")
                     throw error
                 }

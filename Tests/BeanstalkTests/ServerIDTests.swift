@@ -82,7 +82,7 @@ import Testing
     ) throws -> ConnectionPreamble<BeanstalkReply> {
         .opening(
             use: try TubeName(validating: use), watch: try watch.map { try TubeName(validating: $0) },
-            identifiesServer: identifiesServer, address: .hostname("node", port: 1))
+            identifiesServer: identifiesServer)
     }
 
     private static func text(_ preamble: ConnectionPreamble<BeanstalkReply>) -> String {

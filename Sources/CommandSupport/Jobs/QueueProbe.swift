@@ -23,7 +23,11 @@ package struct QueueProbe: Sendable {
         self.dead = dead
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.nodes = nodes.map {
-            ($0, .beanstalk($0.address, configuration: connection, eventLoop: eventLoop, logger: logger))
+            (
+                $0,
+                .beanstalk(
+                    $0.address, identifiesServer: true, configuration: connection, eventLoop: eventLoop, logger: logger)
+            )
         }
     }
 

@@ -15,6 +15,7 @@ struct ConsumerMetrics: Sendable {
     let settlingFailures: Counter
     let nodeOutages: Counter
     let ledgerOutages: Counter
+    let connectionsCut: Counter
     let lateness: Timer
     /// By how much this machine's clock is ahead of the ledger's.
     let clockSkew: Gauge
@@ -34,6 +35,7 @@ struct ConsumerMetrics: Sendable {
         settlingFailures = Counter(label: "dq_settling_failures_total", dimensions: dimensions)
         nodeOutages = Counter(label: "dq_node_outages_total", dimensions: dimensions)
         ledgerOutages = Counter(label: "dq_ledger_outages_total", dimensions: dimensions)
+        connectionsCut = Counter(label: "dq_connections_cut_total", dimensions: dimensions)
         lateness = Timer(label: "dq_job_lateness_seconds", dimensions: dimensions)
         clockSkew = Gauge(label: "dq_clock_skew_seconds", dimensions: dimensions)
     }

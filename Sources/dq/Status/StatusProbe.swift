@@ -23,7 +23,8 @@ struct StatusProbe: Sendable {
             (
                 node,
                 .beanstalk(
-                    node.address, useTube: node.tube, configuration: connection, eventLoop: eventLoop, logger: logger)
+                    node.address, useTube: node.tube, identifiesServer: true, configuration: connection,
+                    eventLoop: eventLoop, logger: logger)
             )
         }
         self.ledger = try ledger.map {

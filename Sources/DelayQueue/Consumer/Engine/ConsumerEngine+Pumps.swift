@@ -24,7 +24,7 @@ extension ConsumerEngine {
                 // ended, and the reservations with it.
                 await connections[link].disconnect()
             }
-            report(outcome.failure, of: link)
+            report(outcome.failure, of: link, wasWaiting: batch.block != nil)
             if let wait = outcome.failure?.retryAfter { backOff(from: link, for: wait) }
             let now = Moment.now()
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
@@ -42,7 +42,9 @@ extension ConsumerEngine {
     }
 
     /// Logs and counts the beginning and the end of a node's outage.
-    private func report(_ failure: TransportError?, of link: Int) {
+    ///
+    /// - Parameter wasWaiting: for jobs, and for nothing else.
+    private func report(_ failure: TransportError?, of link: Int, wasWaiting: Bool) {
         // The other link says nothing else of the node.
         guard core.isMain(link) else { return }
         let node = link
@@ -53,12 +55,28 @@ extension ConsumerEngine {
             return
         }
         // Connections dropped by ourselves, or found to be gone, say nothing about the node yet.
-        guard ![.cancelled, .closed, .staleGeneration].contains(failure.code), !core.isDraining,
-            awayNodes.insert(node).inserted
-        else { return }
+        guard ![.cancelled, .closed, .staleGeneration].contains(failure.code), !core.isDraining else { return }
+        if failure.code == .connectionLost, wasWaiting {
+            // Nor does one that was cut while nothing happened on it: whether the node is away is known when it is
+            // connected to again, which is now.
+            reportCut(failure, of: node)
+            return
+        }
+        guard awayNodes.insert(node).inserted else { return }
         metrics.nodeOutages.increment()
         logger.warning(
             "node is away", metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
+    }
+
+    private func reportCut(_ failure: TransportError, of node: Int) {
+        metrics.connectionsCut.increment()
+        logger.log(
+            level: cutNodes.insert(node).inserted ? .warning : .debug,
+            "a connection that waited for jobs was cut; it is made again, and further cuts are only counted",
+            metadata: [
+                LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)",
+                LogKey.mend: "if a proxy ends idle connections, let it wait for longer than a minute",
+            ])
     }
 
     /// Logs and counts the beginning and the end of the ledger's outage, with what it said.

@@ -54,6 +54,8 @@ actor ConsumerEngine {
     /// What was reported to be away, so that an outage is logged and counted once.
     var awayNodes: Set<Int> = []
     var isLedgerAway = false
+    /// To which a connection was cut while it waited, so that this is logged once.
+    var cutNodes: Set<Int> = []
     private var timer = TickTimer()
     private var scheduledTick: Scheduled<Void>?
     private var iterators = 0

@@ -48,6 +48,8 @@ actor ProducerEngine {
     /// Puts that wait for an answer without a task.
     private var posted: [(write: ProducerCore.WriteID, tube: CopyTube, node: Int, id: UInt64)] = []
     private var timeWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Nodes whose servers do not serve, so that it is logged once.
+    private var unfitNodes: Set<Int> = []
     private var timer = TickTimer()
     private var closers: [CheckedContinuation<Void, Never>] = []
     /// Closing has reached its limit, and nothing is waited for any more.
@@ -276,10 +278,24 @@ actor ProducerEngine {
     private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
         let now = Moment.now()
         var outcome = outcome
+        report(outcome.failure, of: commands.node)
         // To the choice of a tube, which the core knows nothing of.
         if choosesTube, case .put = commands.kind, !outcome.replies.isEmpty { outcome.replies.removeFirst() }
         core.answered(commands, outcome, now: now)
         flush(now: now)
+    }
+
+    /// Says once that a server does not take part: it is no beanstalkd, or has no memory for a connection. Jobs are written
+    /// to the others, so callers are not told.
+    private func report(_ failure: TransportError?, of node: Int) {
+        guard let failure else {
+            if !unfitNodes.isEmpty { unfitNodes.remove(node) }
+            return
+        }
+        guard failure.code == .preambleRejected, unfitNodes.insert(node).inserted else { return }
+        logger.warning(
+            "a node's server does not serve; nothing is written to it",
+            metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
     }
 
     private nonisolated func batch(of commands: NodeCommands) -> RequestBatch<BeanstalkReply> {
