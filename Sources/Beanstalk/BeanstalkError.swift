@@ -1,3 +1,5 @@
+import PipelinedTransport
+
 /// Why a beanstalkd command did not do what was asked.
 public struct BeanstalkError: Error, Sendable {
     /// A stable name for the kind of failure; fit for a metrics label.

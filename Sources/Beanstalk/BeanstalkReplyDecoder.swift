@@ -17,6 +17,9 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     /// 64 KiB; a server's are about 1 KiB.
     package static let maximumStatisticsSize = 64 * 1024
 
+    /// 1 MiB, of whatever else a server tells about itself: the names of some ten thousand tubes.
+    package static let maximumTextSize = 1 << 20
+
     /// The largest body beanstalkd can be configured for (`JOB_DATA_SIZE_LIMIT_MAX` in its dat.h). It keeps all sums
     /// below within a byte buffer's range.
     private static let largestBody = 1 << 30
@@ -115,9 +118,14 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         guard let line = buffer.withUnsafeReadableBytes({ ReplyLine(parsing: .init(rebasing: $0[...lineFeed])) }) else {
             throw malformed(excerpt(lineFeed + 1))
         }
-        let largest = awaitsStatistics ? Self.maximumStatisticsSize : maximumBodySize
-        if case .body(let body) = line, body.size > largest {
-            throw malformed("a body of \(body.size) bytes, over the limit of \(largest)")
+        if case .body(let body) = line {
+            let largest =
+                awaitsStatistics
+                ? Self.maximumStatisticsSize
+                : body.kind == .ok ? min(Self.maximumTextSize, maximumBodySize) : maximumBodySize
+            guard body.size <= largest else {
+                throw malformed("a body of \(body.size) bytes, over the limit of \(largest)")
+            }
         }
         buffer.moveReaderIndex(forwardBy: lineFeed + 1)
         return line

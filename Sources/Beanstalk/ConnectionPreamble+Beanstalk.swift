@@ -54,6 +54,9 @@ extension ConnectionPreamble<BeanstalkReply> {
     }
 
     private static func noBeanstalkd(_ detail: String?) -> String {
-        "this is no beanstalkd" + (detail.map { ": \($0)" } ?? "")
+        if let detail, detail.hasPrefix("\\x15\\x03") {
+            return "this is no beanstalkd: it speaks TLS, and was spoken to without"
+        }
+        return "this is no beanstalkd" + (detail.map { ": \($0)" } ?? "")
     }
 }

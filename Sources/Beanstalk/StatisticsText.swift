@@ -1,4 +1,5 @@
 import NIOCore
+import PipelinedTransport
 
 /// The text in which a server reports: `---`, then a `key: value` or `- item` a line.
 ///
@@ -10,6 +11,9 @@ struct StatisticsText {
     init(parsing text: ByteBuffer) throws(BeanstalkError) {
         var values: [String: String] = [:]
         for line in try Self.lines(of: text) {
+            guard values.count < Self.maximumCount else {
+                throw .malformedText("more than \(values.count) values".utf8)
+            }
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else {
                 throw .malformedText(line)
             }
@@ -24,11 +28,31 @@ struct StatisticsText {
         self.values = values
     }
 
-    /// The lines after the first, which must be `---`.
-    static func lines(of text: ByteBuffer) throws(BeanstalkError) -> ArraySlice<ByteBufferView> {
-        let lines = text.readableBytesView.split(separator: UInt8(ascii: "\n"))
-        guard let first = lines.first, first.elementsEqual("---".utf8) else { throw .malformedText(lines.first ?? []) }
-        return lines.dropFirst()
+    /// A server has about fifty.
+    private static let maximumCount = 1_000
+
+    /// The lines after the first, which must be `---`. They are found one by one, so that a text that cannot be read costs
+    /// no more than its beginning.
+    static func lines(of text: ByteBuffer) throws(BeanstalkError) -> some Sequence<ByteBufferView> {
+        var lines = Lines(rest: text.readableBytesView)
+        let first = lines.next()
+        guard let first, first.elementsEqual("---".utf8) else { throw .malformedText(first?.prefix(80) ?? []) }
+        return lines
+    }
+
+    /// Lines that are not empty.
+    private struct Lines: Sequence, IteratorProtocol {
+        var rest: ByteBufferView
+
+        mutating func next() -> ByteBufferView? {
+            while !rest.isEmpty {
+                let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+                let line = rest[..<end]
+                rest = end < rest.endIndex ? rest[(end + 1)...] : rest[end...]
+                if !line.isEmpty { return line }
+            }
+            return nil
+        }
     }
 
     /// One value of a text whose other lines may be anything; nil where no line has the key.

@@ -1,4 +1,5 @@
 package import NIOCore
+import PipelinedTransport
 
 /// The name of a tube: 1 to 200 of the characters `A-Z a-z 0-9 + / ; . $ _ ( ) -`, the first not a hyphen.
 ///

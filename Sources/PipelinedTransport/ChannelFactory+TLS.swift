@@ -14,7 +14,8 @@
             let channel = open(receive) { pipeline in
                 try pipeline.addHandler(NIOSSLClientHandler(context: tls.context, serverHostname: serverName))
                 try pipeline.addHandler(
-                    TLSHandshakeHandler(verified: verified, expectedName: expectedName, limit: handshakeLimit))
+                    TLSHandshakeHandler(
+                        verified: verified, address: address, expectedName: expectedName, limit: handshakeLimit))
             }
             channel.whenFailure { verified.fail($0) }
             return channel.flatMap { channel in verified.futureResult.map { channel } }

@@ -231,7 +231,8 @@ public import NIOCore
         to addresses: [SocketAddress], _ generation: ConnectionGeneration,
         _ receive: @escaping @Sendable (ChannelEvent) -> Void
     ) {
-        limitConnecting(to: configuration.connectTimeout, generation, ConnectTimeout())
+        limitConnecting(
+            to: configuration.connectTimeout, generation, ConnectTimeout(speaksTLS: configuration.tls != nil))
         ChannelFactory(address: address, configuration: configuration, eventLoop: eventLoop, addresses: addresses)
             .connect(receive)
             .assumeIsolated()
@@ -401,7 +402,11 @@ public import NIOCore
 
 /// The server did not greet in time.
 struct ConnectTimeout: Error, CustomStringConvertible {
-    var description: String { "no answer within the connect timeout" }
+    let speaksTLS: Bool
+
+    var description: String {
+        "no answer within the connect timeout" + (speaksTLS ? ", perhaps as this port does not speak TLS" : "")
+    }
 }
 
 /// The request waited for a connection, and that for the host's address.

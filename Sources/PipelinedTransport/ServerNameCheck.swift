@@ -8,9 +8,10 @@
     enum ServerNameCheck {
         /// - Parameter certificate: one that NIOSSL has verified already.
         static func isBorne(_ name: String, by certificate: NIOSSLCertificate) -> Bool {
-            let names = certificate._subjectAlternativeNames()
-            // Without any, NIOSSL has compared the common name with the host's name.
-            return names.isEmpty || names.contains { $0.nameType == .dnsName && matches(name, pattern: $0.contents) }
+            // A common name, which NIOSSL takes where there is nothing else, is no name of a host (RFC 6125).
+            certificate._subjectAlternativeNames().contains {
+                $0.nameType == .dnsName && matches(name, pattern: $0.contents)
+            }
         }
 
         /// Compares as RFC 6125 does; `*` may stand for the whole first label only.

@@ -8,13 +8,17 @@
         typealias InboundIn = ByteBuffer
 
         private let verified: EventLoopPromise<Void>
+        private let address: ServerAddress
         private let expectedName: String?
         private let limit: TimeAmount
         private var timer: Scheduled<Void>?
 
         /// - Parameter expectedName: what the certificate must bear; nil where NIOSSL's own look at it is enough.
         /// - Parameter verified: fulfilled in every case: the channel is closed where the limit is reached.
-        init(verified: EventLoopPromise<Void>, expectedName: String?, limit: TimeAmount) {
+        init(
+            verified: EventLoopPromise<Void>, address: ServerAddress, expectedName: String?, limit: TimeAmount
+        ) {
+            self.address = address
             self.expectedName = expectedName
             self.verified = verified
             self.limit = limit
@@ -51,6 +55,8 @@
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            let certificate = try? context.channel.pipeline.syncOperations.nioSSL_peerCertificate()
+            let error = TLSFailure.explaining(error, address, certificate)
             verified.fail(error)
             context.fireErrorCaught(error)
         }

@@ -31,6 +31,25 @@ import Testing
         }
     }
 
+    @Test func `more lines than any server has are not read`() {
+        let lines = { (count: Int) in (0..<count).map { "k\($0): 1\n" }.joined() }
+        #expect(failure(of: Self.job + lines(900)) == nil)
+        #expect(failure(of: Self.job + lines(1_000))?.code == .malformedReply)
+        #expect(failure(of: Self.job + String(repeating: "x\n", count: 500_000))?.code == .malformedReply)
+    }
+
+    @Test func `what a server says of itself is short, whatever its jobs are`() {
+        for (line, isTaken) in [("OK 1048576", true), ("OK 1048577", false), ("FOUND 1 1048577", true)] {
+            var decoder = BeanstalkReplyDecoder()
+            decoder.feed(ByteBuffer(string: line + "\r\n"))
+            do throws(BeanstalkError) {
+                #expect(try decoder.next() == nil && isTaken, "\(line)")
+            } catch {
+                #expect(!isTaken, "\(line)")
+            }
+        }
+    }
+
     @Test func `numbers so large that a sum of them would overflow are refused`() {
         for number in ["9223372036854775807", "-9223372036854775808", "9007199254740993"] {
             let text = Self.job.replacing("time-left: 56", with: "time-left: \(number)")

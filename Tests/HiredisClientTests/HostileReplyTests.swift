@@ -19,6 +19,16 @@ import Testing
         return outcome
     }
 
+    @Test func theFirstRepliesAreShort() {
+        let text = "$1048577\r\n" + String(repeating: "x", count: 1_048_577) + "\r\n"
+        for openings in [0, 1, 2] {
+            var decoder = RedisReplyDecoder(openings: openings)
+            decoder.feed(ByteBuffer(string: "+OK\r\n" + text))
+            #expect((try? decoder.next()) == .status("OK"))
+            #expect(((try? decoder.next()) == nil) == (openings == 2), "\(openings)")
+        }
+    }
+
     private struct Outcome: Equatable {
         var values: [RedisValue] = []
         var error: RedisError.Code?

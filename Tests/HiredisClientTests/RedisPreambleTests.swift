@@ -107,5 +107,32 @@ import Testing
         let error = try refusal("redis://:hunter2@h", [reply] + Self.information)
         #expect(error.code == .wrongPassword && error.serverPrefix == "ERR")
         #expect(!String(reflecting: error).contains("hunter2"))
+        for text in ["ERR max number of clients hunter2", "LOADING hunter2", "DENIED hunter2", "BUSY hunter2"] {
+            let error = try refusal("redis://:hunter2@h", [.error(text)] + Self.information)
+            #expect(!String(reflecting: error).contains("hunter2"), "\(error)")
+        }
+    }
+
+    @Test(arguments: [
+        ("ERR AUTH <password> called without any password configured for the default user", "has no password"),
+        ("ERR Client sent AUTH, but no password is set", "has no password"),
+        ("ERR wrong number of arguments for 'auth' command", "knows no user names"),
+        ("WRONGPASS invalid username-password pair", "refused the user name or password"),
+    ])
+    func saysWhatIsWrongWithALogin(_ text: String, _ words: String) throws {
+        let error = try refusal("redis://u:p@h", [.error(text)] + Self.information)
+        #expect(error.code == .wrongPassword && error.message.contains(words), "\(error)")
+    }
+
+    @Test func foreignTextIsEscapedAndShort() throws {
+        let escape = "\u{1B}[2J"
+        let error = try refusal(
+            "redis://h/1", Self.information + [.error("ERR " + escape + String(repeating: "x", count: 5000))])
+        #expect(error.message.hasPrefix("ERR \\x1b[2J") && error.message.utf8.count < 500)
+        #expect(try refusal("redis://h/1", Self.information + [.error(escape)]).serverPrefix == "\\x1b[2J")
+        #expect(try !refusal("redis://h", information("redis_version:4.\(escape)\r\n")).message.contains(escape))
+        let preamble = try RedisPreamble(url: RedisURL(parsing: "redis://h"), scripts: [])
+        let policy = RedisValue.bulk(ByteBuffer(string: "maxmemory_policy:\(escape)\r\n"))
+        #expect(preamble.evictionPolicy(in: Self.information.dropLast() + [policy]) == "\\x1b[2J")
     }
 }

@@ -19,6 +19,26 @@ import Testing
         }
     }
 
+    @Test func theCommandGetsASafeNameAndNoSecret() async throws {
+        var options = RedisOptions()
+        options.password = "hunter2"
+        try await withLocalCluster(nodes: 2, redisOptions: options) { cluster in
+            var tool = Tool(cluster)
+            tool.environment["DQ_TUBE"] = "other"
+            _ = try await tool.run("in", "0s", "x", "--tube", "mail", "--id", "../x")
+            let outcome = try await tool.run(
+                "consume", "--tube", "mail", "--max", "1", "--exec", "env | grep ^DQ_ | sort")
+            #expect(outcome.lines.contains("DQ_JOB_ID=../x"))
+            // From `printf ../x | sha256sum`.
+            #expect(
+                outcome.lines.contains("DQ_JOB_KEY=d6b96a97d147daaae49eb87a5ca7bfbc280e79551016df8aa5edc5920d21c274"),
+                "\(outcome.output)")
+            #expect(outcome.lines.contains("DQ_TUBE=mail"))
+            #expect(outcome.lines.contains("DQ_NODES=\(cluster.addresses.joined(separator: ","))"))
+            #expect(!outcome.output.contains("DQ_REDIS") && !outcome.output.contains("hunter2"))
+        }
+    }
+
     @Test func withJSONOnlyObjectsAreOnStandardOutput() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)

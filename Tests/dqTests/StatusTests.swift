@@ -82,7 +82,6 @@ import Testing
             for part in ["has paused tube mail.standby for", "has 1 buried jobs, 1 of them in tube mail.standby"] {
                 #expect(warnings.contains { $0.contains(part) }, "\(part): \(warnings)")
             }
-            #expect(!warnings.contains { $0.contains("in others") }, "\(warnings)")
         }
     }
 
@@ -116,9 +115,22 @@ import Testing
             let status = try JSONLine(outcome.output)
             #expect(try status.objects("nodes").map { $0["up"] as? Bool } == [true, false])
             let warnings = try #require(status.members["warnings"] as? [String])
-            for part in ["is down", "no binlog", "in others (default, other)", "allkeys-lru", "1 of 2 nodes"] {
+            for part in ["is down", "no binlog", "allkeys-lru", "1 of 2 nodes"] {
                 #expect(warnings.contains { $0.contains(part) }, "\(part): \(warnings)")
             }
+        }
+    }
+
+    @Test func warnsOfALedgerThatAnswersAndDoesNotServe() async throws {
+        var options = RedisOptions()
+        options.maxMemory = 1
+        try await withLocalCluster(nodes: 2, redisOptions: options) { cluster in
+            let outcome = try await Tool(cluster).run("status", "--json")
+            let status = try JSONLine(outcome.output)
+            let ledger = try #require(status.members["ledger"] as? [String: Any])
+            #expect(ledger["serves"] as? Bool == false)
+            let warnings = try #require(status.members["warnings"] as? [String])
+            #expect(warnings.contains { $0.contains("does not serve") && $0.contains("OOM") }, "\(warnings)")
         }
     }
 
@@ -156,5 +168,11 @@ import Testing
                     version: "valkey 8.0.1", memoryUsed: 1024, memoryLimit: 0, evictionPolicy: "noeviction",
                     isAppendOnly: true, role: "master"))
         #expect(LedgerStatus.Answer(information: "").evictionPolicy == nil)
+        let absurd = LedgerStatus.Answer(
+            information: "used_memory:9223372036854775807\r\nmaxmemory:2000000000000000000\r\n")
+        #expect(absurd.memoryUsed == nil && absurd.memoryLimit == nil)
+        let status = ClusterStatus(
+            time: .now(), tube: "t", nodes: [], ledger: LedgerStatus(url: "u", answer: absurd), deadProblem: nil)
+        #expect(!status.json.isEmpty && !status.table.isEmpty)
     }
 }

@@ -40,9 +40,19 @@ package struct ClusterOptions: ParsableArguments {
 
     package init() {}
 
+    /// - Throws: `ValidationError` where files for TLS are named, and nothing speaks it.
+    package func validate() throws {
+        guard let source = try security.tlsFile(), try !security.nodesSpeakTLS() else { return }
+        guard let url = try resolvedRedisURL(), try RedisURL(parsing: url).isTLS else {
+            throw ValidationError(
+                "\(source) is for nodes with --tls (or DQ_TLS=1) and a ledger with rediss://; without them all goes in "
+                    + "plain text.")
+        }
+    }
+
     /// - Throws: `ValidationError`, saying which option or variable is wrong.
     package func resolvedNodes() throws -> [BeanstalkNode] {
-        guard let (list, source) = Variable.value(nodes, option: "--nodes", variable: "DQ_NODES") else {
+        guard let (list, source) = try Variable.value(nodes, option: "--nodes", variable: "DQ_NODES") else {
             throw ValidationError("No nodes: give --nodes host:port,host:port or set DQ_NODES.")
         }
         let tube = try resolvedTube()
@@ -58,7 +68,7 @@ package struct ClusterOptions: ParsableArguments {
 
     /// - Throws: `ValidationError`.
     package func resolvedTube() throws -> String {
-        guard let (tube, source) = Variable.value(tube, option: "--tube", variable: "DQ_TUBE") else {
+        guard let (tube, source) = try Variable.value(tube, option: "--tube", variable: "DQ_TUBE") else {
             return Self.defaultTube
         }
         do {
@@ -76,13 +86,19 @@ package struct ClusterOptions: ParsableArguments {
     ///
     /// - Throws: `ValidationError`.
     package func resolvedRedisURL() throws -> String? {
-        guard let (url, source) = Variable.value(redis, option: "--redis", variable: "DQ_REDIS") else { return nil }
+        guard let (url, source) = try Variable.value(redis, option: "--redis", variable: "DQ_REDIS") else { return nil }
         do {
             _ = try RedisLedger(url)
         } catch {
             throw ValidationError("\(source): \(error.message)")
         }
         return url
+    }
+
+    /// Whether there is a password in the ledger's URL.
+    package func isRedisURLSecret() throws -> Bool {
+        guard let url = try resolvedRedisURL() else { return false }
+        return try RedisURL(parsing: url).password != nil
     }
 
     /// - Throws: `ValidationError`.
@@ -150,7 +166,8 @@ package struct ClusterOptions: ParsableArguments {
 
     package func logger(label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = verbose ? .debug : .warning
+        // What is back is told to whom it was told that it is away.
+        logger.logLevel = verbose ? .debug : .notice
         return logger
     }
 }

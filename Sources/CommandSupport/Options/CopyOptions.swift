@@ -16,15 +16,7 @@ package struct CopyOptions: ParsableArguments {
 
     /// - Throws: `ValidationError`, where the variable says neither yes nor no.
     package func mode() throws -> CopyMode {
-        if copiesTogether { return .together }
-        guard let (value, source) = Variable.value(nil, option: "", variable: "DQ_COPIES_TOGETHER") else {
-            return .standby
-        }
-        switch value {
-        case "1": return .together
-        case "0": return .standby
-        default: throw ValidationError("\(source): \(value.debugDescription) is neither 1 nor 0")
-        }
+        try Variable.flag(copiesTogether, variable: "DQ_COPIES_TOGETHER") ? .together : .standby
     }
 
     /// - Throws: `ValidationError`.

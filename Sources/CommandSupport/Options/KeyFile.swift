@@ -7,15 +7,9 @@
     struct KeyFile {
         let keys: [SealingKey]
 
-        /// No key file is longer; a wrong path may lead to a file that is.
-        private static let maximumSize = 1 << 20
-
         /// - Throws: `InvalidText`, which names lines by their number and quotes nothing of them.
         init(path: String) throws(InvalidText) {
-            guard let file = FileHandle(forReadingAtPath: path),
-                let data = try? file.read(upToCount: Self.maximumSize + 1) ?? Data()
-            else { throw InvalidText("\(path) cannot be read") }
-            guard data.count <= Self.maximumSize, let text = String(validating: data, as: UTF8.self) else {
+            guard let text = String(validating: try ProtectedFile(path: path).contents, as: UTF8.self) else {
                 throw InvalidText("\(path) is no file of keys")
             }
             try self.init(text: text, name: path)

@@ -5,7 +5,10 @@ import Foundation
 
 /// How connections and jobs are protected: options all commands share, and their environment variables.
 package struct SecurityOptions: ParsableArguments {
-    @Flag(help: "Speak TLS to the nodes, which are behind a TLS terminator; each must bear the name it is given by.")
+    @Flag(
+        help: ArgumentHelp(
+            "Speak TLS to the nodes, which are behind a TLS terminator; each must bear the name it is given by.",
+            discussion: "DQ_TLS=1 in the environment stands in for it."))
     package var tls = false
 
     @Option(
@@ -26,6 +29,12 @@ package struct SecurityOptions: ParsableArguments {
             discussion: "DQ_KEYS in the environment stands in for it.", valueName: "file"))
     var keys: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Do nothing without --keys: write no job unsealed, and run none.",
+            discussion: "DQ_REQUIRE_SEALED=1 in the environment stands in for it."))
+    var requireSealed = false
+
     @Option(help: "How jobs are sealed where there are keys: encrypt, or sign (readable, but not forgeable).")
     var seal: Seal = .encrypt
 
@@ -41,14 +50,18 @@ package struct SecurityOptions: ParsableArguments {
         #if TLS
             _ = try tlsMode()
         #else
-            if tls || tlsCA != nil || tlsCert != nil { throw Self.notBuilt("--tls", trait: "TLS") }
+            if try nodesSpeakTLS() || tlsFile() != nil { throw Self.notBuilt("--tls", trait: "TLS") }
         #endif
         #if Sealing
             _ = try keyRing()
         #else
             // Also where the environment names them: jobs are not to go unsealed unnoticed.
-            if let (_, source) = keyFile { throw Self.notBuilt(source, trait: "Sealing") }
+            if let (_, source) = try keyFile() { throw Self.notBuilt(source, trait: "Sealing") }
         #endif
+        if try isSealingRequired(), try !hasKeys() {
+            throw ValidationError(
+                "Jobs must be sealed here (--require-sealed), and no keys are given: --keys or DQ_KEYS.")
+        }
     }
 
     private static func notBuilt(_ source: String, trait: String) -> ValidationError {
@@ -57,17 +70,35 @@ package struct SecurityOptions: ParsableArguments {
     }
 
     /// Where the keys are, and what said so.
-    private var keyFile: (path: String, source: String)? {
-        Variable.value(keys, option: "--keys", variable: "DQ_KEYS").map { ($0.value, $0.source) }
+    private func keyFile() throws -> (path: String, source: String)? {
+        try Variable.value(keys, option: "--keys", variable: "DQ_KEYS").map { ($0.value, $0.source) }
+    }
+
+    /// - Throws: `ValidationError`.
+    package func isSealingRequired() throws -> Bool {
+        try Variable.flag(requireSealed, variable: "DQ_REQUIRE_SEALED")
     }
 
     // MARK: Connections
+
+    /// - Throws: `ValidationError`.
+    package func nodesSpeakTLS() throws -> Bool { try Variable.flag(tls, variable: "DQ_TLS") }
+
+    /// What names a file that is of use for TLS only; nil where nothing does.
+    func tlsFile() throws -> String? {
+        if tlsCert != nil { return "--tls-cert" }
+        return try authorities()?.source
+    }
+
+    private func authorities() throws -> (value: String, source: String)? {
+        try Variable.value(tlsCA, option: "--tls-ca", variable: "DQ_TLS_CA")
+    }
 
     /// How nodes are talked to.
     ///
     /// - Throws: `ValidationError`, naming the file that cannot be used.
     package func nodeConnection() throws -> ConnectionConfiguration {
-        try connection(isTLS: tls)
+        try connection(isTLS: nodesSpeakTLS())
     }
 
     /// How the ledger is talked to.
@@ -89,12 +120,13 @@ package struct SecurityOptions: ParsableArguments {
 
     #if TLS
         private func tlsMode() throws -> ConnectionConfiguration.TLSMode {
+            let authorities = try authorities()?.value
             do {
+                if let tlsKey { _ = try ProtectedFile(path: tlsKey) }
                 var certificate: ConnectionConfiguration.ClientCertificate?
                 if let tlsCert, let tlsKey { certificate = .init(certificateFile: tlsCert, keyFile: tlsKey) }
                 return try .verifying(
-                    authorities: Variable.value(tlsCA, option: "--tls-ca", variable: "DQ_TLS_CA")?.value,
-                    clientCertificate: certificate)
+                    authorities: authorities, clientCertificate: certificate)
             } catch {
                 throw ValidationError("\(error)")
             }
@@ -103,14 +135,15 @@ package struct SecurityOptions: ParsableArguments {
 
     // MARK: Keys
 
-    package var hasKeys: Bool { keyFile != nil }
+    /// - Throws: `ValidationError`.
+    package func hasKeys() throws -> Bool { try keyFile() != nil }
 
     #if Sealing
         /// The keys of `--keys`; nil where none are given.
         ///
         /// - Throws: `ValidationError`, with nothing of the file's contents.
         func keyRing() throws -> KeyRing? {
-            guard let (path, source) = keyFile else { return nil }
+            guard let (path, source) = try keyFile() else { return nil }
             do {
                 return try KeyFile(path: path).ring(mode: seal == .sign ? .sign : .encrypt)
             } catch {
@@ -128,14 +161,11 @@ package struct SecurityOptions: ParsableArguments {
         return arguments
     }
 
-    /// Says on standard error where others may read the keys.
+    /// Says on standard error where others may read keys.
     package func warn() {
-        guard let (path, _) = keyFile, Self.isReadableByEverybody(path) else { return }
-        StandardStream.error.note("warning: everybody on this machine may read \(path); chmod 600 it")
-    }
-
-    private static func isReadableByEverybody(_ path: String) -> Bool {
-        let permissions = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber
-        return (permissions?.intValue ?? 0) & 0o004 != 0
+        for path in [(try? keyFile())?.path, tlsKey] {
+            guard let path, let file = try? ProtectedFile(path: path), file.isReadableByOthers else { continue }
+            StandardStream.error.note("warning: others on this machine may read \(path); chmod 600 it")
+        }
     }
 }

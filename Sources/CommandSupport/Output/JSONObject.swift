@@ -82,7 +82,8 @@ package struct JSONSeconds: JSONWritable {
 enum JSONText {
     /// Appends a string with its quotes.
     ///
-    /// Besides what JSON demands, separators that some programs take for the end of a line are escaped.
+    /// Besides what JSON demands, separators that some programs take for the end of a line are escaped, and what a
+    /// terminal would not show, or show in another order.
     static func append(_ string: String, to text: inout String) {
         text += "\""
         for scalar in string.unicodeScalars {
@@ -92,12 +93,22 @@ enum JSONText {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-            default: text.unicodeScalars.append(scalar)
+            case "\u{20}"..."\u{7E}": text.unicodeScalars.append(scalar)
+            case "\u{0}"..."\u{9F}": append(escaped: scalar, to: &text)
+            default:
+                switch scalar.properties.generalCategory {
+                case .format, .lineSeparator, .paragraphSeparator: append(escaped: scalar, to: &text)
+                default: text.unicodeScalars.append(scalar)
+                }
             }
         }
         text += "\""
+    }
+
+    private static func append(escaped scalar: Unicode.Scalar, to text: inout String) {
+        for unit in String(scalar).utf16 {
+            let digits = String(unit, radix: 16)
+            text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+        }
     }
 }

@@ -131,11 +131,15 @@ extension JobHeaders {
     init?(reading rest: inout ByteBuffer) {
         self.init()
         if rest.readEmptyLine() { return }
+        var length = 0
         while let line = rest.readRecordLine() {
             if line.isEmpty { return }
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon + 1 < line.endIndex,
                 line[colon + 1] == UInt8(ascii: " ")
             else { return nil }
+            // Its line end and the separator are what writers count four bytes for.
+            length += line.count + 2
+            guard length <= JobHeaders.maximumLength else { return nil }
             let name = line[..<colon]
             let value = line[(colon + 2)...]
             guard count < JobHeaders.maximumCount, JobHeaders.isName(name), JobHeaders.isValue(value) else {

@@ -61,12 +61,6 @@ extension BeanstalkNode {
     package func copyTube(named name: TubeName) -> CopyTube? {
         CopyTube.allCases.first { self.name(of: $0) == name }
     }
-
-    /// The name of the queue that a tube belongs to, whichever of its tubes that is.
-    package static func queue(ofTube name: TubeName) -> String {
-        let name = name.rawValue
-        return name.hasSuffix(standbySuffix) ? String(name.dropLast(standbySuffix.utf8.count)) : name
-    }
 }
 
 extension BeanstalkNode: CustomStringConvertible {

@@ -56,7 +56,12 @@ extension DelayQueueError: CustomStringConvertible {
     public var description: String {
         var text = "\(code): \(message)"
         if let node { text += " [\(node)]" }
-        if let underlying { text += " (\(underlying))" }
+        if let underlying {
+            // Where the message tells the cause already, it is not told again; errors begin with their code's name.
+            let cause = "\(underlying)"
+            let words = cause.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? cause
+            if !message.contains(words) { text += " (\(cause))" }
+        }
         for failure in nodeFailures { text += "; \(failure.node): \(failure.error)" }
         if mayStillFire { text += "; the job may still fire" }
         return text

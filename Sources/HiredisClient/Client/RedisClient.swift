@@ -65,7 +65,7 @@ package actor RedisClient {
                 return nil
             },
             logger: logger,
-            makeDecoder: { RedisReplyDecoder() })
+            makeDecoder: { RedisReplyDecoder(openings: preamble.count) })
     }
 
     private static func verifyingTLS() throws(RedisError) -> ConnectionConfiguration.TLSMode {

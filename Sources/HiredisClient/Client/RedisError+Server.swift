@@ -1,3 +1,5 @@
+import PipelinedTransport
+
 extension RedisError {
     /// Reads the text of an error reply, which begins with a word in capitals.
     ///
@@ -5,8 +7,19 @@ extension RedisError {
     init(serverError text: String, mayHaveBeenSent: Bool = false) {
         let prefix = Self.prefix(of: text)
         self.init(
-            Self.code(prefix: prefix, text: text), text, serverPrefix: prefix, mayHaveBeenSent: mayHaveBeenSent)
+            Self.code(prefix: prefix, text: text), Self.words(for: text),
+            serverPrefix: PrintableExcerpt.of(prefix.utf8, limit: 32), mayHaveBeenSent: mayHaveBeenSent)
     }
+
+    /// The server's own words, fit to be shown; but not where they may be said to a login, and so repeat it.
+    private static func words(for text: String) -> String {
+        guard isRefusalOfConnection(text) else { return PrintableExcerpt.of(text.utf8, limit: 400) }
+        return text.hasPrefix("DENIED")
+            ? "DENIED: the server takes connections from its own machine only (protected mode)"
+            : "\(tooManyClients) reached"
+    }
+
+    private static let tooManyClients = "ERR max number of clients"
 
     private static func prefix(of text: String) -> String {
         let first = text.prefix { $0 != " " }
@@ -45,12 +58,12 @@ extension RedisError {
             "NOSCRIPT":
             true
         default:
-            message.hasPrefix("ERR max number of clients")
+            message.hasPrefix(tooManyClients)
         }
     }
 
     /// Whether a first reply is one that servers send unasked, before they hang up.
     static func isRefusalOfConnection(_ text: String) -> Bool {
-        text.hasPrefix("DENIED") || text.hasPrefix("ERR max number of clients")
+        text.hasPrefix("DENIED") || text.hasPrefix(tooManyClients)
     }
 }

@@ -87,7 +87,7 @@ struct RedisPreamble: Sendable {
         for (step, reply) in zip(steps, replies) {
             guard case .memory = step, case .bulk = reply, let text = reply.string else { continue }
             for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(Self.evictionField) {
-                return String(line.dropFirst(Self.evictionField.count))
+                return PrintableExcerpt.of(line.dropFirst(Self.evictionField.count).utf8)
             }
         }
         return nil
@@ -103,10 +103,23 @@ struct RedisPreamble: Sendable {
             return
         }
         let error = RedisError(serverError: text)
-        if error.isRetriable { throw error }
         // The server's own words are left out: where AUTH is renamed they quote its arguments.
-        throw RedisError(
-            .wrongPassword, "the server refused the user name or password", serverPrefix: error.serverPrefix)
+        if error.isRetriable {
+            throw RedisError(
+                .server,
+                error.serverPrefix == "ERR"
+                    ? error.message : "\(error.serverPrefix ?? ""): the server takes no login at the moment",
+                serverPrefix: error.serverPrefix)
+        }
+        let reason =
+            if text.contains("without any password configured") || text.contains("no password is set") {
+                "the server has no password, and one was given: leave it out of the URL"
+            } else if text.contains("wrong number of arguments") {
+                "the server knows no user names (before Redis 6): give the password only"
+            } else {
+                "the server refused the user name or password"
+            }
+        throw RedisError(.wrongPassword, reason, serverPrefix: error.serverPrefix)
     }
 
     /// A server that does not say what it is, because the user may not ask, gets the benefit of the doubt.
@@ -131,7 +144,9 @@ struct RedisPreamble: Sendable {
             case "redis_version":
                 // Since 5, scripts replicate their effects, so that they may read the clock before they write.
                 guard let major = value.split(separator: ".").first.flatMap({ Int($0) }), major < 5 else { continue }
-                throw RedisError(.versionUnsupported, "the server's version is \(value); 5.0.0 or later is needed")
+                throw RedisError(
+                    .versionUnsupported,
+                    "the server's version is \(PrintableExcerpt.of(value.utf8)); 5.0.0 or later is needed")
             default:
                 continue
             }

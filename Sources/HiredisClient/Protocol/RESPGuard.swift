@@ -40,15 +40,19 @@ struct RESPGuard: Sendable {
         case refused(Violation)
     }
 
-    private let limits: RedisReplyLimits
+    private var limits: RedisReplyLimits
+    /// How many replies the first limits are for, and those after them.
+    private var opening: (count: Int, later: RedisReplyLimits)
     private var state: State = .start
     /// For each open array, the outermost first, how many elements are to come.
     private var open: [Int] = []
     private var replyLength = 0
     private var elements = 0
 
-    init(limits: RedisReplyLimits = .init()) {
-        self.limits = limits
+    /// - Parameter openings: so many replies come first, and are short.
+    init(limits: RedisReplyLimits = .init(), openings: Int = 0) {
+        self.limits = openings > 0 ? limits.opening : limits
+        self.opening = (openings, limits)
     }
 
     /// Goes on where the last run ended. After a violation nothing is accepted any more.
@@ -194,6 +198,10 @@ struct RESPGuard: Sendable {
             }
         }
         scan.completed += 1
+        if opening.count > 0 {
+            opening.count -= 1
+            if opening.count == 0 { limits = opening.later }
+        }
         replyLength = 0
         elements = 0
     }
@@ -202,7 +210,8 @@ struct RESPGuard: Sendable {
 extension RESPGuard.Violation: CustomStringConvertible {
     var description: String {
         switch self {
-        case .unknownType(let byte): "no reply begins with the byte \(byte)"
+        case .unknownType(0x15): "this is no Redis: it speaks TLS, and was spoken to without (rediss://)"
+        case .unknownType(let byte): "this is no Redis: no reply begins with the byte \(byte)"
         case .badNumber: "a number is not a number"
         case .negativeLength: "a length is negative"
         case .bulkTooLong: "a bulk is longer than allowed"

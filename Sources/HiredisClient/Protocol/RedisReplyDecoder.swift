@@ -17,8 +17,9 @@ package struct RedisReplyDecoder: ReplyDecoder {
     private var failure: RedisError?
     private var isFirst = true
 
-    package init(limits: RedisReplyLimits = .init()) {
-        checker = RESPGuard(limits: limits)
+    /// - Parameter openings: how many replies open the connection, with tighter limits.
+    package init(limits: RedisReplyLimits = .init(), openings: Int = 0) {
+        checker = RESPGuard(limits: limits, openings: openings)
     }
 
     package mutating func feed(_ bytes: ByteBuffer) {

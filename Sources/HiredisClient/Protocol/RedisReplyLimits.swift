@@ -18,4 +18,12 @@ package struct RedisReplyLimits: Sendable, Hashable {
     package var lineLength: Int = 64 << 10
 
     package init() {}
+
+    /// Those of the replies that open a connection: what a server says about itself is a few KiB.
+    var opening: RedisReplyLimits {
+        var limits = self
+        limits.bulkLength = min(bulkLength, 1 << 20)
+        limits.replyLength = min(replyLength, 1 << 20)
+        return limits
+    }
 }

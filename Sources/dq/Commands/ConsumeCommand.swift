@@ -2,6 +2,7 @@ import ArgumentParser
 import Beanstalk
 import CommandSupport
 import DelayQueue
+import Subprocess
 
 struct ConsumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,9 +10,13 @@ struct ConsumeCommand: AsyncParsableCommand {
         abstract: "Take jobs when they are due, and print them or run a command for each.",
         discussion: """
             A printed job is complete once its line is written; when the reader goes away, the job at hand goes back \
-            to the queue. With --exec a command gets the job's body on standard input and DQ_JOB_ID, DQ_ATTEMPT and \
-            DQ_FIRE_DATE in its environment: exit status 0 completes the job, any other end retries it later. The \
-            command is ended when the job's lease is lost, and when this process is killed.
+            to the queue. With --exec a command gets the job's body on standard input and DQ_JOB_ID, DQ_JOB_KEY, \
+            DQ_ATTEMPT and DQ_FIRE_DATE in its environment: exit status 0 completes the job, any other end retries it \
+            later. The command is ended when the job's lease is lost, and when this process is killed.
+
+            Ids are chosen by producers, and may be anything that can be typed, such as ../../x: name no file by \
+            DQ_JOB_ID. DQ_JOB_KEY stands for it: 64 letters and digits, the same for every attempt (its SHA-256). DQ_NODES \
+            and DQ_TUBE say where the job came from; DQ_REDIS is left out where a password is in it.
 
             SIGINT, SIGTERM, SIGQUIT and SIGHUP end it in order, with exit code 0: running commands have 5 seconds, \
             then get SIGTERM, and SIGKILL a second later; what is not done goes back to the queue. It ends within 7 \
@@ -65,8 +70,11 @@ struct ConsumeCommand: AsyncParsableCommand {
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
-        if acceptUnsealed, !cluster.security.hasKeys {
+        if acceptUnsealed, try !cluster.security.hasKeys() {
             throw ValidationError("--accept-unsealed is for --keys only.")
+        }
+        if acceptUnsealed, try cluster.security.isSealingRequired() {
+            throw ValidationError("--accept-unsealed and --require-sealed contradict each other.")
         }
     }
 
@@ -95,9 +103,17 @@ struct ConsumeCommand: AsyncParsableCommand {
                         + "(ulimit -n)")
             }
         }
+        let hasSecretLedger = try cluster.isRedisURLSecret()
         let session = ConsumeSession(
             consumer: consumer, concurrency: concurrency, maximum: maximum,
-            action: JobAction(command: command, openFiles: openFiles, isJSON: json, printsTimestamps: timestamps))
+            action: JobAction(
+                runner: command.map {
+                    CommandRunner(
+                        command: $0,
+                        // A line per job is all a program finds on standard output; what commands say goes where people look.
+                        output: json ? .currentStandardError : .currentStandardOutput, openFiles: openFiles,
+                        nodes: nodes, hasSecretLedger: hasSecretLedger)
+                }, isJSON: json, printsTimestamps: timestamps))
         let probe = QueueProbe(
             nodes: nodes,
             dead: try DeadJobs(

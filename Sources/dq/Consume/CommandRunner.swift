@@ -17,6 +17,10 @@ struct CommandRunner: Sendable {
     let output: FileDescriptorOutput
     /// How many files a command may have open.
     let openFiles: Int
+    /// Where jobs are taken from.
+    let nodes: [BeanstalkNode]
+    /// Whether the ledger's URL is no command's business, as a password is in it.
+    let hasSecretLedger: Bool
     /// Ends the commands where this process can not.
     let watch = CommandWatch()
 
@@ -37,11 +41,16 @@ struct CommandRunner: Sendable {
         options.teardownSequence = [
             .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: Self.grace)
         ]
-        let environment = Environment.inherit.updating([
+        var variables: [Environment.Key: String?] = [
             "DQ_JOB_ID": job.id.description,
+            "DQ_JOB_KEY": SHA256.hexadecimal(of: job.id.description.utf8),
             "DQ_ATTEMPT": "\(job.attempt)",
             "DQ_FIRE_DATE": DateText.string(of: job.fireDate),
-        ])
+            "DQ_NODES": nodes.map(\.address.description).joined(separator: ","),
+            "DQ_TUBE": nodes.first.map { "\($0.tube)" },
+        ]
+        if hasSecretLedger { variables["DQ_REDIS"] = .some(nil) }
+        let environment = Environment.inherit.updating(variables)
         let body = try BodyFile.open([UInt8](job.body.readableBytesView))
         let place = watch.makePlace()
         var hasBegun = false

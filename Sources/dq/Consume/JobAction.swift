@@ -8,18 +8,7 @@ struct JobAction: Sendable {
     var runner: CommandRunner?
     var isJSON: Bool
     var printsTimestamps: Bool
-    private let output = StandardStream.output
-
-    /// - Parameter openFiles: how many files a command may have open.
-    init(command: String?, openFiles: Int, isJSON: Bool, printsTimestamps: Bool) {
-        // A line per job is all a program finds on standard output; what commands say goes where people look.
-        runner = command.map {
-            CommandRunner(
-                command: $0, output: isJSON ? .currentStandardError : .currentStandardOutput, openFiles: openFiles)
-        }
-        self.isJSON = isJSON
-        self.printsTimestamps = printsTimestamps
-    }
+    private var output: StandardStream { .output }
 
     /// Does a consumer's work, and sees to it that commands end with this process.
     func watched(_ work: () async throws -> Void) async throws {

@@ -42,14 +42,6 @@ struct ClusterStatus: Sendable {
             let place = standbys > 0 ? ", \(standbys) of them in tube \(status.node.standbyTube)" : ""
             warnings.append("\(name) has \(answer.buriedJobs) buried jobs\(place)")
         }
-        if answer.jobs == 0, answer.jobsInAllTubes > 0 {
-            // By queue: its second tube is no other place to look at.
-            let others = answer.otherTubes.map(BeanstalkNode.queue).reduce(into: [String]()) { queues, queue in
-                if !queues.contains(queue) { queues.append(queue) }
-            }.prefix(5).joined(separator: ", ")
-            warnings.append(
-                "\(name) has no jobs in tube \(status.node.tube), and \(answer.jobsInAllTubes) in others (\(others))")
-        }
         return warnings
     }
 
@@ -78,6 +70,9 @@ struct ClusterStatus: Sendable {
         guard let ledger else { return ["no ledger was given, so nothing is known of it"] }
         guard let answer = ledger.answer else { return ["the ledger is down: \(ledger.problem ?? "no answer")"] }
         var warnings: [String] = []
+        if let problem = answer.problem {
+            warnings.append("the ledger answers and does not serve, so no job can run: \(problem)")
+        }
         if let deadProblem {
             warnings.append(
                 "the ledger does not tell which jobs are dead, so delayed and standby count them too: \(deadProblem)")

@@ -21,28 +21,52 @@ struct LedgerStatus: Sendable {
         var role: String?
         /// By how much this machine's clock is ahead of the server's.
         var skew: Duration?
+        /// Why it cannot be written to by a script, as it is for every job.
+        var problem: String?
     }
 
     private static let timeout = Duration.seconds(2)
+    /// In bytes; a server says a few thousand.
+    private static let maximumInformation = 1 << 20
 
-    static func ask(_ client: RedisClient) async -> LedgerStatus {
+    /// - Parameter queue: under whose name a key is written, for a millisecond.
+    static func ask(_ client: RedisClient, queue: String) async -> LedgerStatus {
         let url = client.url.description
         do throws(RedisError) {
-            let information = try await client.command("INFO", timeout: timeout)
-            var answer = Answer(information: information.string ?? "")
+            let information = try await client.command("INFO", timeout: timeout).string ?? ""
+            guard information.utf8.count <= maximumInformation else {
+                return LedgerStatus(url: url, problem: "it says \(information.utf8.count) bytes about itself")
+            }
+            var answer = Answer(information: information)
             answer.skew = await skew(client)
+            answer.problem = await problem(of: client, queue: queue)
             return LedgerStatus(url: url, answer: answer)
         } catch {
             return LedgerStatus(url: url, problem: "\(error)")
         }
     }
 
+    /// What keeps a script from writing as the ledger's do: no memory or disk, no replicas, a permission.
+    private static func problem(of client: RedisClient, queue: String) async -> String? {
+        do throws(RedisError) {
+            let digest = try await client.command("SCRIPT", "LOAD", probe, timeout: timeout).string ?? ""
+            _ = try await client.command(
+                "EVALSHA", digest, "1", "dq:\(queue):status-\(UInt64.random(in: .min ... .max))", timeout: timeout)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private static let probe = "return redis.call('set', KEYS[1], '', 'px', 1)"
+
     /// - Returns: nil where the server does not tell its time.
     private static func skew(_ client: RedisClient) async -> Duration? {
         let sentAt = Moment.now()
         guard let reply = try? await client.command("TIME", timeout: timeout), case .array(let parts) = reply,
             parts.count == 2, let seconds = parts[0].string.flatMap({ Int64($0) }),
-            let rest = parts[1].string.flatMap({ Int64($0) }), seconds < 1 << 33
+            let rest = parts[1].string.flatMap({ Int64($0) }), (0..<1 << 33).contains(seconds),
+            (0..<1_000_000).contains(rest)
         else { return nil }
         let now = Moment.now()
         var clock = FleetClock()
@@ -59,6 +83,8 @@ struct LedgerStatus: Sendable {
             object.add("error", ifPresent: problem)
             return object
         }
+        object.add("serves", answer.problem == nil)
+        object.add("error", ifPresent: answer.problem)
         object.add("version", answer.version)
         object.add("memoryUsed", answer.memoryUsed)
         object.add("memoryLimit", answer.memoryLimit)
@@ -79,11 +105,16 @@ extension LedgerStatus.Answer {
             if let key = parts.first, parts.count == 2 { values[key] = parts[1] }
         }
         version = values["valkey_version"].map { "valkey \($0)" } ?? values["redis_version"].map { "redis \($0)" }
-        memoryUsed = values["used_memory"].flatMap { Int($0) }
-        memoryLimit = values["maxmemory"].flatMap { Int($0) }
+        memoryUsed = values["used_memory"].flatMap(Self.size)
+        memoryLimit = values["maxmemory"].flatMap(Self.size)
         evictionPolicy = values["maxmemory_policy"].map(String.init)
         isAppendOnly = values["aof_enabled"].map { $0 == "1" }
         role = values["role"].map(String.init)
+    }
+
+    /// Nil for what no memory has, and what arithmetic might not bear.
+    private static func size(_ text: Substring) -> Int? {
+        Int(text).flatMap { (0...1 << 50).contains($0) ? $0 : nil }
     }
 }
 

@@ -25,8 +25,6 @@ struct NodeStatus: Sendable {
         var oldest: Timestamp?
         /// When the first of the delayed jobs is due; nil where that is one that waits for another reason.
         var next: Timestamp?
-        /// Tubes of others that exist on the server.
-        var otherTubes: [TubeName]
     }
 
     private static let timeout = Duration.seconds(2)
@@ -39,13 +37,11 @@ struct NodeStatus: Sendable {
             let standbyTube = try await statistics(of: node.standbyTube, over: connection)
             let ready = try await connection.peekReady(timeout: timeout)
             let delayed = try await connection.peekDelayed(timeout: timeout)
-            let tubes = try await connection.listTubes(timeout: timeout)
             return NodeStatus(
                 node: node,
                 answer: Answer(
                     server: server, tube: tube, standbyTube: standbyTube, oldest: fireTime(of: ready?.body),
-                    next: fireTime(of: delayed?.body).flatMap { $0 > .now() ? $0 : nil },
-                    otherTubes: tubes.filter { node.copyTube(named: $0) == nil }))
+                    next: fireTime(of: delayed?.body).flatMap { $0 > .now() ? $0 : nil }))
         } catch {
             return NodeStatus(node: node, problem: "\(error)")
         }
@@ -108,14 +104,7 @@ extension NodeStatus.Answer {
     private func deadCopies(in tube: CopyTube) -> Int { deadCopies?[tube] ?? 0 }
 
     /// In both tubes.
-    var jobs: Int { tube.jobs + (standbyTube?.jobs ?? 0) }
-
-    /// In both tubes.
     var buriedJobs: Int { tube.currentJobsBuried + (standbyTube?.currentJobsBuried ?? 0) }
-
-    var jobsInAllTubes: Int {
-        server.currentJobsReady + server.currentJobsDelayed + server.currentJobsReserved + server.currentJobsBuried
-    }
 }
 
 extension TubeStatistics {

@@ -77,7 +77,7 @@ struct StatusProbe: Sendable {
 
     private func askLedger() async -> LedgerStatus? {
         guard let ledger else { return nil }
-        return await LedgerStatus.ask(ledger)
+        return await LedgerStatus.ask(ledger, queue: tube)
     }
 
     func close() async {

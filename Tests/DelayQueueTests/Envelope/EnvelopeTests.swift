@@ -20,6 +20,15 @@ import Testing
         #expect(template.size(copy: 1, copies: 3) == buffer.readableBytes)
     }
 
+    @Test func headersThatNoProducerWritesAreNotRead() {
+        let begin = "DQ1 job-1 1795406494393290 1/3 30 77\r\n"
+        let longest = JobHeaders.maximumLength - "a".utf8.count - 4
+        for (length, isRead) in [(longest, true), (longest + 1, false), (15_000_000, false)] {
+            let text = begin + "a: " + String(repeating: "x", count: length) + "\r\n\r\n"
+            #expect((Envelope.parse(record(text)) != nil) == isRead, "\(length)")
+        }
+    }
+
     /// The examples in Docs/formats.md.
     @Test func writesTheDocumentedRoles() throws {
         func server(_ id: String) throws -> ServerID { try #require(ServerID(id)) }

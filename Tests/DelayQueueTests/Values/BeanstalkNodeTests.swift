@@ -32,7 +32,6 @@ import Testing
         #expect(CopyTube.allCases.map { node.name(of: $0).rawValue } == ["mail", "mail.standby"])
         for tube in CopyTube.allCases { #expect(node.copyTube(named: node.name(of: tube)) == tube) }
         #expect(node.copyTube(named: try TubeName(validating: "mails.standby")) == nil)
-        #expect(CopyTube.allCases.map { BeanstalkNode.queue(ofTube: node.name(of: $0)) } == ["mail", "mail"])
     }
 
     @Test(arguments: [

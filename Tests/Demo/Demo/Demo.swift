@@ -39,7 +39,7 @@ struct Demo: AsyncParsableCommand {
         if cluster.nodes != nil {
             _ = try cluster.resolvedNodes()
             _ = try cluster.resolvedRedisURL()
-        } else if cluster.security.tls {
+        } else if try cluster.security.nodesSpeakTLS() {
             throw ValidationError("--tls is for --nodes: the servers that are started here speak none.")
         }
         _ = try cluster.resolvedTube()

@@ -56,6 +56,8 @@ actor ConsumerEngine {
     var isLedgerAway = false
     /// To which a connection was cut while it waited, so that this is logged once.
     var cutNodes: Set<Int> = []
+    /// Of what strangers put into the queue's tubes.
+    private var strangersBudget = LogBudget()
     private var timer = TickTimer()
     private var scheduledTick: Scheduled<Void>?
     private var iterators = 0
@@ -221,25 +223,22 @@ actor ConsumerEngine {
                     metadata: [LogKey.job: "\(job)", LogKey.reason: "\(reason)"])
             case .foreignJob(let node, let id, let policy):
                 metrics.foreignJobs.increment()
-                logger.log(
+                logStranger(
                     level: policy == .deliver ? .debug : .warning, "met a job in a format this package does not know",
-                    metadata: [
-                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.policy: "\(policy)",
-                    ])
+                    [LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.policy: "\(policy)"])
             case .lateJob(let job, let lateness, let policy):
                 metrics.lateJobs.increment()
-                logger.warning(
-                    "met a job later than ledger records last",
-                    metadata: [
-                        LogKey.job: "\(job.jobID)", LogKey.lateness: "\(lateness)", LogKey.policy: "\(policy)",
+                logStranger(
+                    level: .warning, "met a job later than ledger records last",
+                    [
+                        LogKey.job: "\(job.jobID)", LogKey.lateness: "\(lateness)",
+                        LogKey.policy: "\(policy)",
                     ])
             case .unverifiedJob(let node, let id, let problem):
                 metrics.unverifiedJobs.increment()
-                logger.warning(
-                    "a job that could not be verified was buried",
-                    metadata: [
-                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.reason: "\(problem)",
-                    ])
+                logStranger(
+                    level: .warning, "a job that could not be verified was buried",
+                    [LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.reason: "\(problem)"])
             case .duplicateCopy:
                 metrics.duplicateCopies.increment()
             case .misconfigured(let error):
@@ -265,6 +264,14 @@ actor ConsumerEngine {
             for job in jobs { metrics.lateness.record(duration: job.handle.fireTime.duration(to: now)) }
             deliveries.push(jobs)
         }
+    }
+
+    /// Logs what anybody who reaches a node can bring about as often as he likes: some of it, and how much more there was.
+    private func logStranger(level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        guard let withheld = strangersBudget.take(now: Moment.now().uptime) else { return }
+        var metadata = metadata
+        if withheld > 0 { metadata[LogKey.count] = "\(withheld)" }
+        logger.log(level: level, message, metadata: metadata)
     }
 
     private func settled(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, error: DelayQueueError?) {
