@@ -7,7 +7,8 @@ import Testing
 
     @Test(arguments: [
         (["in", "5", "x"] + nodes, "no unit"),
-        (["in", "-5s", "x"] + nodes, "<duration>"),
+        (["in", "-5s", "x"] + nodes, "'-5s' is no option: no time"),
+        (["at", "-5", "x"] + nodes, "'-5'"),
         (["in", "", "x"] + nodes, "empty"),
         (["in", "5s"] + nodes, "<body>"),
         (["in", "5s", "x", "y"] + nodes, "y"),

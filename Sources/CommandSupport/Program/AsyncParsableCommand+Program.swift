@@ -10,7 +10,7 @@ extension AsyncParsableCommand {
         // Swift's crash handler would take it for a crash, and go on afterwards.
         signal(SIGQUIT, SIG_DFL)
         do {
-            var command = try await asyncParseAsRoot(nil)
+            var command = try await parse()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -21,6 +21,20 @@ extension AsyncParsableCommand {
             exit()
         } catch {
             exit(withError: error.forCommandLine)
+        }
+    }
+
+    /// - Throws: of several mistakes the one that led to the others: `-5s` is taken for an option, and what follows it for
+    ///   a time.
+    private static func parse() async throws -> any ParsableCommand {
+        do {
+            return try await asyncParseAsRoot(nil)
+        } catch  where exitCode(for: error) == .validationFailure {
+            let words = CommandLine.arguments.dropFirst().prefix { $0 != "--" }
+            guard let word = words.first(where: { $0.firstMatch(of: /^-[0-9]/) != nil }) else { throw error }
+            throw ValidationError(
+                "'\(word)' is no option: no time or number here is negative, and other words that begin with a minus "
+                    + "sign follow a '--'.")
         }
     }
 }
