@@ -177,9 +177,15 @@ public import NIOCore
 
     private func deadlineReached() {
         deadlineTimer = nil
-        let failures = pipeline.expire(now: .now())
-        fail(failures, underlying: isLookingUp ? address.namedHost.map { LookupUnderway(host: $0.host) } : nil)
+        fail(pipeline.expire(now: .now()), underlying: reasonToWait)
         if let next = pipeline.nextDeadline { armTimer(for: next) }
+    }
+
+    /// Why nothing that is asked can have been answered yet; nil where there is a connection.
+    private var reasonToWait: (any Error)? {
+        guard pipeline.isConnecting(pipeline.generation) else { return nil }
+        if isLookingUp, let host = address.namedHost?.host { return LookupUnderway(host: host) }
+        return ConnectingUnderway(speaksTLS: configuration.tls != nil)
     }
 
     // MARK: Connecting
@@ -354,6 +360,8 @@ public import NIOCore
         _ generation: ConnectionGeneration, as code: TransportError.Code, underlying: (any Error)?
     ) {
         guard generation == pipeline.generation, !pipeline.isIdle else { return }
+        var underlying = underlying
+        if underlying == nil, pipeline.isGreeting { underlying = HungUp(speaksTLS: configuration.tls != nil) }
         let failures = pipeline.ended(as: code, now: .now(), chance: Double.random(in: 0...1))
         dropChannel()
         logger.debug(
@@ -406,6 +414,24 @@ struct ConnectTimeout: Error, CustomStringConvertible {
 
     var description: String {
         "no answer within the connect timeout" + (speaksTLS ? ", perhaps as this port does not speak TLS" : "")
+    }
+}
+
+/// The request waited for a connection.
+struct ConnectingUnderway: Error, CustomStringConvertible {
+    let speaksTLS: Bool
+
+    var description: String {
+        "it is not connected yet" + (speaksTLS ? ", perhaps as this port does not speak TLS" : "")
+    }
+}
+
+/// The server ended the connection in place of its first answer.
+struct HungUp: Error, CustomStringConvertible {
+    let speaksTLS: Bool
+
+    var description: String {
+        "it hung up before its first answer" + (speaksTLS ? "" : ", perhaps as this port speaks TLS")
     }
 }
 

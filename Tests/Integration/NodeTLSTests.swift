@@ -118,6 +118,34 @@ struct NodeTLSTests {
         }
     }
 
+    @Test func `an error says what is wrong with TLS`() async throws {
+        try await withTestAuthority { authority in
+            try await withTestAuthority { other in
+                try await Scenario.run(nodes: 1) { scenario in
+                    let identity = try await authority.identity(for: ["localhost"])
+                    let plain = scenario.cluster.nodes[0].port
+                    let trust = try ConnectionConfiguration.TLSMode.verifying(authorities: authority.certificateFile)
+                    let distrust = try ConnectionConfiguration.TLSMode.verifying(authorities: other.certificateFile)
+                    try await withTLSTerminator(to: plain, identity: identity) { terminator in
+                        for (host, port, tls, words) in [
+                            ("localhost", terminator.port, distrust, "no authority that is trusted here has signed it"),
+                            ("127.0.0.1", terminator.port, trust, "does not bear the name or address of 127.0.0.1"),
+                            ("localhost", terminator.port, nil, "perhaps as this port speaks TLS"),
+                            ("localhost", plain, trust, "perhaps as this port does not speak TLS"),
+                        ] as [(String, Int, ConnectionConfiguration.TLSMode?, String)] {
+                            let connection = BeanstalkConnection.beanstalk(
+                                .hostname(host, port: port), identifiesServer: true, configuration: connection(tls),
+                                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Scenario.logger)
+                            let error = await #expect(throws: BeanstalkError.self) { try await connection.stats() }
+                            #expect("\(error as Any)".contains(words), "\(error as Any)")
+                            await connection.close(drainingFor: .zero)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a terminator may ask for a certificate`() async throws {
         try await withTestAuthority { authority in
             let client = try await authority.identity(for: ["client"])
