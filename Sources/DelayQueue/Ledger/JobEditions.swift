@@ -84,7 +84,8 @@ extension JobEditions {
         case .withdraw(let isGone):
             guard let edition, let index = index(of: edition) else { return (.absent, nil) }
             switch entries[index].state {
-            case .intended, .recorded(.withdrawn):
+            case .intended(let end) where end <= now: return (.absent, nil)
+            case .intended:
                 entries[index].withdraw(now)
                 if isGone, entries.count > 1 { entries.remove(at: index) }
             case .scheduled: return (.scheduled(entries[index].date), nil)
@@ -165,7 +166,10 @@ extension JobEditions {
             .recorded(.dead):
             return (.confirmed, nil)
         case .recorded(.withdrawn):
-            return (refusal(of: content, isReplacing, now) ?? .finished(.withdrawn), nil)
+            return (.finished(.withdrawn), nil)
+        case .intended(let end) where end <= now:
+            // Whatever comes of it, its copies decide.
+            return (.absent, nil)
         case .intended:
             let refusal = refusal(of: content, isReplacing, now)
             if refusal == nil {

@@ -92,12 +92,14 @@ package struct LedgerRequest: Sendable, Hashable {
         case intend(JobContent, isReplacing: Bool, wait: Duration)
 
         /// Makes an edition that was written the id's: `confirmed`. Where its id has another one by now, answers like
-        /// ``intend(_:isReplacing:wait:)``, and has withdrawn this one. `absent` where its announcement was lost: then
-        /// nothing is known of it.
+        /// ``intend(_:isReplacing:wait:)``, and has withdrawn this one. `absent` where its announcement was lost, or the
+        /// wait for this is over: then its copies decide. `finished` as withdrawn where that was so before: it may have
+        /// run, before another one replaced it.
         case confirm(JobContent, isReplacing: Bool)
 
         /// Takes an edition back that was announced, and not confirmed: `withdrawn`. Else the state, unchanged:
-        /// `scheduled` of one that was confirmed.
+        /// `scheduled` of one that was confirmed, `absent` of one whose announcement was lost or whose wait is over,
+        /// `finished` of one that was withdrawn before.
         ///
         /// - Parameter isGone: no copy of it was ever stored. Then its name may be forgotten.
         case withdraw(isGone: Bool)

@@ -515,10 +515,11 @@ enum RedisLedgerScript: Int, CaseIterable {
     /// Arguments: date in µs, digest, 1 to replace, retention in ms.
     private static let confirming = """
         if not own then return 'absent' end
-        local isWithdrawn = own[4] == '1 withdrawn'
-        if not isWithdrawn and string.sub(own[4], 1, 9) ~= 'intended ' then return 'confirmed' end
+        if own[4] == '1 withdrawn' then return 'finished withdrawn' end
+        local till = string.match(own[4], '^intended (%d+)$')
+        if not till then return 'confirmed' end
+        if till + 0 <= now then return 'absent' end
         local refused = refusal()
-        if isWithdrawn then return refused or 'finished withdrawn' end
         if not refused and current then
           current[2], current[3] = string.format('%.0f', math.max(current[2], now)), '-'
           current[4] = '1 withdrawn'
@@ -531,7 +532,9 @@ enum RedisLedgerScript: Int, CaseIterable {
     private static let withdrawing = """
         if not own then return 'absent' end
         if own[4] == 'scheduled' then return 'scheduled ' .. own[2] end
-        if not kind or kind == 'withdrawn' then
+        local till = string.match(own[4], '^intended (%d+)$')
+        if till and till + 0 <= now then return 'absent' end
+        if till then
           record, ms, reply = '1 withdrawn', ARGV[2], 'withdrawn'
           if ARGV[1] == '1' and #entries > 1 then
             for index = #entries, 1, -1 do

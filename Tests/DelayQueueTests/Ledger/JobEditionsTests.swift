@@ -126,7 +126,21 @@ import Testing
             #expect(try await id.claim(Self.b, due: content) == .finished(.withdrawn))
             // They have not, after all.
             #expect(try await id.confirm(Self.a, content) == .confirmed)
-            #expect(try await id.confirm(Self.b, id.content("y", in: .zero)) == .held(for: .seconds(30)))
+            #expect(try await id.confirm(Self.b, id.content("y", in: .zero)) == .finished(.withdrawn))
+            // Of one that nobody has asked for yet nothing is decided any more but by its copies.
+            #expect(try await id.intend(Self.c, content) == .held(for: .seconds(30)))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
+    func aCallThatIsTooSlowLeavesItToTheCopies(_ kind: LedgerKind) async throws {
+        try await Self.run(kind) { id async throws in
+            let content = id.content("x", in: .zero)
+            #expect(try await id.intend(Self.a, content) == .intended)
+            id.fixture.clock.advance(by: .seconds(10))
+            #expect(try await id.confirm(Self.a, content) == .absent)
+            #expect(try await id.ask(.withdraw(isGone: false), Self.a) == .absent)
+            #expect(try await id.claim(Self.a, due: content) == .granted(attempt: 1, failures: 0))
         }
     }
 
@@ -148,7 +162,7 @@ import Testing
             let content = id.content("x", in: .zero)
             #expect(try await id.intend(Self.a, content) == .intended)
             #expect(try await id.ask(.withdraw(isGone: false), Self.a) == .withdrawn)
-            #expect(try await id.ask(.withdraw(isGone: false), Self.a) == .withdrawn)
+            #expect(try await id.ask(.withdraw(isGone: false), Self.a) == .finished(.withdrawn))
             #expect(try await id.intend(Self.a, content) == .finished(.withdrawn), "a request that came late")
             #expect(try await id.confirm(Self.a, content) == .finished(.withdrawn))
             #expect(try await id.claim(Self.a, due: content) == .finished(.withdrawn))

@@ -89,7 +89,7 @@ import Testing
         world.flush()
         world.answerLedger(.success(reply))
         #expect(world.errors(of: 1).map(\.code) == [code])
-        #expect(world.errors(of: 1).first?.mayStillFire == false)
+        #expect(world.errors(of: 1).first?.mayStillFire == (reply == .finished(.withdrawn)))
         #expect(world.sent.isEmpty && world.core.isIdle)
     }
 

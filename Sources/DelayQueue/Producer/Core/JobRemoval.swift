@@ -193,6 +193,9 @@ package struct JobRemoval {
         case (.success(.withdrawn), nil) where jobs[job].isEdition:
             states[job].isMarked = true
             states[job].mayHaveBegun = false
+        case (.success(.finished(.withdrawn)), nil):
+            // Before that it may have run.
+            states[job].isMarked = true
         case (.success(let status), .success(.revoked)):
             states[job].isMarked = true
             states[job].mayHaveBegun = status != .absent

@@ -103,11 +103,12 @@ extension ProducerCore {
                     "id \(id) was replaced or refused \(JobEditions.maximumCount) times, and the ledger remembers no more "
                         + "until copies of those are past; nothing was scheduled: give it another id"))
         case .finished(.withdrawn):
-            return .failure(
-                DelayQueueError(
-                    .idTaken,
-                    "the ledger was told of job \(id) so long ago that it counts as given up; it was not scheduled: try again"
-                ))
+            var error = DelayQueueError(
+                .idTaken,
+                "the ledger was told of job \(id) so long before it was written that another one has the id by now; this one "
+                    + "may have run before: ask for the id's status")
+            error.mayStillFire = true
+            return .failure(error)
         case .finished(let state):
             return .failure(
                 DelayQueueError(

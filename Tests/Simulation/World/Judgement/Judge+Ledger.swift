@@ -178,6 +178,11 @@ extension Judge {
     package mutating func expired(_ job: Int, now: Int64) {
         let known = jobs[job]
         jobs[job].hasRecord = false
+        // With the record go the names of editions that are not to run; a copy that comes later is put aside, or was
+        // judged late.
+        if known.id != nil, now > max(known.fireTime, known.lastWord) + retention {
+            jobs[job].isForgottenByLedger = true
+        }
         switch known.state {
         case .absent: break
         case .done, .revoked, .withdrawn:
