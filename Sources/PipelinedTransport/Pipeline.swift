@@ -313,13 +313,13 @@ public import NIOCore
         return .none
     }
 
-    /// There is no connection, and none is being made.
     /// The connection of this generation is being made.
     func isConnecting(_ asked: ConnectionGeneration) -> Bool {
         guard case .connecting = phase else { return false }
         return asked == generation
     }
 
+    /// There is no connection, and none is being made.
     var isIdle: Bool { if case .idle = phase { true } else { false } }
 
     /// The replies to the preamble are awaited.

@@ -127,7 +127,10 @@
                     #expect(abs(try skew(try await tool.run("status", "--json"))) < 1_000)
                     #expect(abs(try skew(try await clock.showing(to: tool).run("status", "--json")) + 60_000) < 1_000)
                     let table = try await clock.showing(to: tool).run("status")
-                    #expect(table.lines.contains { $0.contains("warning: this machine's clock is 60.") })
+                    let words = "warning: this machine's clock is "
+                    // About a minute: an answer may take a while.
+                    #expect(
+                        table.lines.contains { $0.contains(words + "60.") || $0.contains(words + "59.") }, "\(table)")
                 }
             }
         }

@@ -95,10 +95,11 @@ package struct ClusterOptions: ParsableArguments {
         return url
     }
 
-    /// Whether there is a password in the ledger's URL.
-    package func isRedisURLSecret() throws -> Bool {
-        guard let url = try resolvedRedisURL() else { return false }
-        return try RedisURL(parsing: url).password != nil
+    /// Whether `DQ_REDIS` is not for others to see: it has a password, or cannot be read.
+    package static var isRedisVariableSecret: Bool {
+        guard let url = ProcessInfo.processInfo.environment["DQ_REDIS"] else { return false }
+        guard let parsed = try? RedisURL(parsing: url) else { return true }
+        return parsed.password != nil
     }
 
     /// - Throws: `ValidationError`.

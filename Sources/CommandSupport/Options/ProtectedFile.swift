@@ -16,8 +16,9 @@ struct ProtectedFile {
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         var information = stat()
         guard fstat(descriptor, &information) == 0 else { throw InvalidText("\(path) cannot be read") }
-        // A pipe, as of a shell's <(…), has the permissions that its maker gave it, and no others can open it.
-        if information.st_mode & S_IFMT == S_IFREG {
+        // A pipe too, as of a shell's <(…), which nobody else may open. What a device has is nobody's to choose.
+        let isFile = [S_IFREG, S_IFIFO].contains(information.st_mode & S_IFMT)
+        if isFile {
             guard information.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
                 throw InvalidText("\(path) may be changed by others on this machine; chmod 600 it")
             }
@@ -25,7 +26,7 @@ struct ProtectedFile {
                 throw InvalidText("\(path) belongs to another user of this machine, who may change it")
             }
         }
-        isReadableByOthers = information.st_mode & (S_IRGRP | S_IROTH) != 0 && information.st_mode & S_IFMT == S_IFREG
+        isReadableByOthers = information.st_mode & (S_IRGRP | S_IROTH) != 0 && isFile
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
         guard let contents = try? file.read(upToCount: Self.maximumSize + 1) ?? Data() else {
             throw InvalidText("\(path) cannot be read")

@@ -21,7 +21,8 @@ package struct JobContent: Hashable, Sendable {
         var content = ByteBuffer()
         switch time {
         case .at(let date): content.writeString("at \(((try? Timestamp(date)) ?? .latest).microseconds)\r\n")
-        case .delay(let delay): content.writeString("in \(delay)\r\n")
+        case .delay(let delay):
+            content.writeString("in \(delay.components.seconds).\(delay.components.attoseconds)\r\n")
         }
         EnvelopeTemplate.write(headers, into: &content)
         content.writeImmutableBuffer(body)

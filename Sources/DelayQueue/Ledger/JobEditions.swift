@@ -7,6 +7,9 @@ package struct JobEditions: Hashable, Sendable {
     /// bytes of the ledger's memory; the record is read and written as a whole.
     package static let maximumCount = 500
 
+    /// How soon the copies of an edition that is announced ask again: its confirmation mostly comes in a moment.
+    static let longestLook = Duration.milliseconds(250)
+
     package enum State: Hashable, Sendable {
         /// It may be written, and is not confirmed. Until then its copies wait.
         case intended(until: Timestamp)
@@ -97,8 +100,13 @@ extension JobEditions {
                 return (.scheduled(entries[index].date), nil)
             }
         case .claim(_, _, _):
-            guard let index = index(of: edition), case .intended(let end) = entries[index].state else { break }
-            if end > now { return (.waiting(for: now.duration(to: end)), nil) }
+            guard let index = index(of: edition) else {
+                // What is known is not given up for what anybody may have made up.
+                if entries.count >= Self.maximumCount { return (.waiting(for: Self.longestLook), nil) }
+                break
+            }
+            guard case .intended(let end) = entries[index].state else { break }
+            if end > now { return (.waiting(for: min(now.duration(to: end), Self.longestLook)), nil) }
             guard current == nil else {
                 entries[index].withdraw(now)
                 return (.finished(.withdrawn), live)

@@ -167,7 +167,7 @@ enum RedisLedgerScript: Int, CaseIterable {
             if string.sub(key, 1, 3) == 'dq:' or string.match(value, '^%d+ ') then return 'unreadable' end
             kind, owner, deleted = 'done', '', '-'
           end
-          if isOther then kind, isAlone, marks, ended, alone = nil, false, '', 0, 0 end
+          if isOther then kind, deleted, isAlone, marks, ended, alone = nil, nil, false, '', 0, 0 end
         end
         local now, record, ms, reply
 
@@ -278,9 +278,12 @@ enum RedisLedgerScript: Int, CaseIterable {
         if entries then
           if ARGV[3] ~= '0' then date = ARGV[3] end
           isKnown = own and not value
-          local till = isKnown and string.match(own[4], '^intended (%d+)$')
-          if till and till + 0 > now then return 'waiting ' .. string.format('%.0f', till - now) end
-          if till and current then record, ms, reply = '1 withdrawn', ARGV[5], 'finished withdrawn' end
+          local wait = isKnown and string.match(own[4], '^intended (%d+)$')
+          if wait and wait + 0 > now then
+            return 'waiting ' .. string.format('%.0f', math.min(wait - now, \(longestLook)))
+          end
+          if wait and current then record, ms, reply = '1 withdrawn', ARGV[5], 'finished withdrawn' end
+          if not own and #entries >= \(JobEditions.maximumCount) then return 'waiting \(longestLook)' end
         end
 
         """
@@ -471,6 +474,8 @@ enum RedisLedgerScript: Int, CaseIterable {
 
         """
 
+    private static let longestLook = LedgerTimingWords.microseconds(JobEditions.longestLook)
+
     /// Why an edition of the date, digest and choice in the first three arguments may not be the id's; nil where it may.
     private static let refusing = """
         local function refusal()
@@ -516,9 +521,9 @@ enum RedisLedgerScript: Int, CaseIterable {
     private static let confirming = """
         if not own then return 'absent' end
         if own[4] == '1 withdrawn' then return 'finished withdrawn' end
-        local till = string.match(own[4], '^intended (%d+)$')
-        if not till then return 'confirmed' end
-        if till + 0 <= now then return 'absent' end
+        local wait = string.match(own[4], '^intended (%d+)$')
+        if not wait then return 'confirmed' end
+        if wait + 0 <= now then return 'absent' end
         local refused = refusal()
         if not refused and current then
           current[2], current[3] = string.format('%.0f', math.max(current[2], now)), '-'
@@ -532,9 +537,9 @@ enum RedisLedgerScript: Int, CaseIterable {
     private static let withdrawing = """
         if not own then return 'absent' end
         if own[4] == 'scheduled' then return 'scheduled ' .. own[2] end
-        local till = string.match(own[4], '^intended (%d+)$')
-        if till and till + 0 <= now then return 'absent' end
-        if till then
+        local wait = string.match(own[4], '^intended (%d+)$')
+        if wait and wait + 0 <= now then return 'absent' end
+        if wait then
           record, ms, reply = '1 withdrawn', ARGV[2], 'withdrawn'
           if ARGV[1] == '1' and #entries > 1 then
             for index = #entries, 1, -1 do

@@ -1,7 +1,7 @@
 import Beanstalk
 import PipelinedTransport
 
-// dqr1,<id>,<fireMicros>,<queue>,own[:<edition>]|generated,native|goQueue,<copies>[,<placement>]...
+// dqr1,<id>,<fireMicros>,<queue>,own|own:<edition>|same:<edition>|generated,native|goQueue,<copies>[,<placement>]...
 // A placement is <index>@<address>@<tube>@<beanstalkd id or ?>@<server id or ?>. Texts are percent-encoded.
 extension Receipt: LosslessStringConvertible {
     private static let version = "dqr1"
@@ -9,7 +9,7 @@ extension Receipt: LosslessStringConvertible {
     public var description: String {
         var text = """
             \(Self.version),\(PercentText.encode(jobID.description)),\(fireTime.microseconds),\
-            \(PercentText.encode(queue.rawValue)),\(Self.idKind(hasOwnID, edition)),\(format),\(copies)
+            \(PercentText.encode(queue.rawValue)),\(idKind),\(format),\(copies)
             """
         for placement in placements {
             text += ",\(placement.index)@\(PercentText.encode(placement.node.address.description))"
@@ -19,9 +19,9 @@ extension Receipt: LosslessStringConvertible {
         return text
     }
 
-    private static func idKind(_ isOwn: Bool, _ edition: JobEdition?) -> String {
-        guard isOwn else { return "generated" }
-        return edition.map { "own:\($0)" } ?? "own"
+    private var idKind: String {
+        guard hasOwnID else { return "generated" }
+        return edition.map { "\(wasScheduledBefore ? "same" : "own"):\($0)" } ?? "own"
     }
 
     public init?(_ description: String) {
@@ -46,8 +46,9 @@ extension Receipt: LosslessStringConvertible {
         }
         let hasOwnID = fields[4] != "generated"
         var edition: JobEdition?
-        if fields[4].hasPrefix("own:") {
-            edition = JobEdition(String(fields[4].dropFirst("own:".count)))
+        let wasScheduledBefore = fields[4].hasPrefix("same:")
+        if wasScheduledBefore || fields[4].hasPrefix("own:") {
+            edition = JobEdition(String(fields[4].drop { $0 != ":" }.dropFirst()))
             guard edition != nil else { throw .malformed("the id's edition is not 16 hexadecimal digits") }
         } else if hasOwnID, fields[4] != "own" {
             throw .malformed("the id is neither own nor generated")
@@ -67,6 +68,7 @@ extension Receipt: LosslessStringConvertible {
         }
         self.init(
             jobID: id, fireTime: Timestamp(microseconds: micros), queue: queue, hasOwnID: hasOwnID, edition: edition,
+            wasScheduledBefore: wasScheduledBefore,
             format: RecordFormat(value: format), copies: copies, placements: placements)
     }
 }

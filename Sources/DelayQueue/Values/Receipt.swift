@@ -25,8 +25,6 @@ public struct Receipt: Sendable, Hashable {
     package let edition: JobEdition?
 
     /// Whether an earlier call had scheduled this very job, so that nothing was written. It then names no copies.
-    ///
-    /// Not part of the text form.
     public let wasScheduledBefore: Bool
 
     public let format: RecordFormat

@@ -103,7 +103,7 @@ struct ConsumeCommand: AsyncParsableCommand {
                         + "(ulimit -n)")
             }
         }
-        let hasSecretLedger = try cluster.isRedisURLSecret()
+        let hasSecretLedger = ClusterOptions.isRedisVariableSecret
         let session = ConsumeSession(
             consumer: consumer, concurrency: concurrency, maximum: maximum,
             action: JobAction(

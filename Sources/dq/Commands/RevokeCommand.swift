@@ -38,6 +38,13 @@ struct RevokeCommand: AsyncParsableCommand {
         guard try cluster.resolvedRedisURL() != nil || id == nil else {
             throw ValidationError("--id needs --redis: only the ledger knows which job an id means")
         }
+        if let receipt, receipt.placements.isEmpty {
+            guard try cluster.resolvedRedisURL() != nil else {
+                throw ValidationError(
+                    "the receipt names no copies, as the job had been scheduled before: give --redis, which knows the job"
+                )
+            }
+        }
     }
 
     func run() async throws {

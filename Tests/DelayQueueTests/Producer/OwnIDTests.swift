@@ -73,6 +73,7 @@ import Testing
         let receipt = try #require(world.receipts(of: 1).first)
         #expect(receipt.wasScheduledBefore && receipt.placements.isEmpty && receipt.edition == JobEdition(7))
         #expect(receipt.fireTime == date)
+        #expect(try Receipt(parsing: receipt.description) == receipt)
         #expect(world.sent.isEmpty && world.core.isIdle)
     }
 
@@ -121,6 +122,16 @@ import Testing
         world.answerLedger(.success(.withdrawn))
         let lead = try #require(world.sent.first { $0.write != nil })
         world.answer(lead.node, .stored(9))
+        world.answerLedger(.success(.withdrawn))
+        #expect(world.commands(to: lead.node).contains { $0.deletes == [BeanstalkJobID(9)] })
+    }
+
+    @Test func `a lead that is stored before the ledger refuses its job goes too`() throws {
+        var (world, _) = try Self.announced(.standby)
+        for node in Set(world.sent.map(\.node)) { world.answer(node, .stored(1)) }
+        let lead = try #require(world.sent.first)
+        world.answer(lead.node, .stored(9))
+        world.answerLedger(.success(.taken(until: CoreWorld.start)))
         world.answerLedger(.success(.withdrawn))
         #expect(world.commands(to: lead.node).contains { $0.deletes == [BeanstalkJobID(9)] })
     }

@@ -259,8 +259,9 @@ package struct ConsumerCore: ~Copyable {
         jobs.compactMap { entry in
             switch entry.job.phase {
             case .settling(_, let pending) where pending.waiter != nil: nil
-            case .claimed, .settling: entry.job.isForeign ? nil : entry.job.id
-            case .holding, .parked, .inspecting, .claiming, .verifying: nil
+            case .claimed, .settling, .verifying: entry.job.isForeign ? nil : entry.job.id
+            // What is being claimed may be granted unheard: then its lease ends, as after a crash.
+            case .holding, .parked, .inspecting, .claiming: nil
             }
         }
     }

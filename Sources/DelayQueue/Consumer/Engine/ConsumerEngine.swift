@@ -402,6 +402,7 @@ actor ConsumerEngine {
             deadline.cancel()
         }
         stop?.task.cancel()
+        stop = nil
         for connection in connections { await connection.close(drainingFor: .milliseconds(100)) }
         if configuration.deliveryGuarantee == .atMostOnce, deliveries.count > 0 {
             logger.error(
@@ -439,6 +440,7 @@ actor ConsumerEngine {
     }
 
     private func stopPumps() {
+        stop = nil
         isStopped = true
         guard let runner else { return }
         let left = core.jobsLeftToTheirLeases

@@ -190,7 +190,7 @@ package struct FanOut {
 
     /// The job was accepted, perhaps without this lead, which its consumers need to be on time.
     private func isOwed(_ put: Put) -> Bool {
-        jobs[put.job].fate == .accepted && jobs[put.job].lead?.copy == put.copy
+        jobs[put.job].fate == .accepted && !jobs[put.job].isWithdrawn && jobs[put.job].lead?.copy == put.copy
     }
 
     /// The answer to a put; where it is unknown, what a late reply has told of the put meanwhile.

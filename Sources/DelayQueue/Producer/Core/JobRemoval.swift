@@ -250,7 +250,9 @@ package struct JobRemoval {
     package var outcome: Result<RevokeOutcome, DelayQueueError> {
         if let refusal { return refusal }
         if hasLedger { return .success(.revoked) }
-        guard let state = states.first, state.left == 0 else { return .success(.incomplete) }
+        guard let state = states.first, state.left == 0, jobs.first?.copies.isEmpty == false else {
+            return .success(.incomplete)
+        }
         if state.gone == 0 { return .success(.revoked) }
         // A copy that is gone may have been run and deleted a moment ago.
         return .success(state.deleted.isEmpty ? .alreadyDone : .incomplete)

@@ -16,8 +16,8 @@ extension ProducerCore {
         let index: Int
         let job: PreparedJob
         let receipt: Receipt
-        /// Copies that are stored, as far as that was known.
-        let copies: [FanOut.Copy]
+        /// Its copies, as far as they were known when its write was last heard of.
+        var copies: [FanOut.Copy]
     }
 
     /// For so long after its announcement copies of a job wait for its confirmation: longer than a write takes. A copy
@@ -140,6 +140,15 @@ extension ProducerCore {
             }
         }
         actions.append(.ask(requests, .confirmation(confirmation)))
+    }
+
+    /// A write of which nothing more is kept.
+    mutating func keepCopies(of fanOut: FanOut, _ write: WriteID) {
+        for (id, jobs) in confirmations {
+            for (position, job) in jobs.enumerated() where job.write == write {
+                confirmations[id]?[position].copies = fanOut.copies(of: job.index)
+            }
+        }
     }
 
     mutating func confirmed(_ id: ConfirmationID, _ results: [Result<LedgerReply, DelayQueueError>]) {

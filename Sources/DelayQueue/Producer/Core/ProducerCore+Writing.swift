@@ -241,6 +241,8 @@ extension ProducerCore {
                 || write.entries.indices.contains(where: { write.fanOut.fate(of: $0) == .refused })
         {
             lateWrites[id] = LateWrite(fanOut: write.fanOut, late: write.late)
+        } else if !confirmations.isEmpty {
+            keepCopies(of: write.fanOut, id)
         }
     }
 
@@ -365,6 +367,8 @@ extension ProducerCore {
 
     private mutating func dropLateNode(_ node: Int, of id: WriteID) {
         lateWrites[id]?.late[node] = nil
-        if lateWrites[id]?.late.isEmpty == true { lateWrites[id] = nil }
+        guard let write = lateWrites[id], write.late.isEmpty else { return }
+        if !confirmations.isEmpty { keepCopies(of: write.fanOut, id) }
+        lateWrites[id] = nil
     }
 }

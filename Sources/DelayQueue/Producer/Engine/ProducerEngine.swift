@@ -402,8 +402,8 @@ actor ProducerEngine {
             // the last call may end.
             if core.isIdle { waiter.resume() } else { closers.append(waiter) }
         }
-        // The ledger may still be busy with ids of calls that were cancelled while it was asked.
-        for (task, _) in tasks.values { await task.value }
+        // The ledger may still be busy with ids of calls that were cancelled while it was asked, which are then withdrawn.
+        while let (task, _) = tasks.values.first { await task.value }
         timer.cancel()
         for connection in connections { await connection.close(drainingFor: .milliseconds(500)) }
     }
