@@ -41,7 +41,15 @@ import Testing
             let (owner, attempt) = claimant(model.values[key.ofAnyEdition]?.record(of: key.edition))
             let operation: LedgerRequest.Operation
             if key.edition != nil, chance(2) {
-                return LedgerRequest(key: key, operation: registration(now), timing: timing)
+                var operation = registration(now)
+                // Mostly what was announced is confirmed, and in time.
+                if case .editions(let editions)? = model.values[key.ofAnyEdition], !chance(3),
+                    let entry = editions.entries.first(where: { $0.edition == key.edition }),
+                    case .intended = entry.state, let digest = entry.digest
+                {
+                    operation = .confirm(JobContent(date: entry.date, digest: digest), isReplacing: chance(3))
+                }
+                return LedgerRequest(key: key, operation: operation, timing: timing)
             }
             switch Int.random(in: 0..<24, using: &generator) {
             case 0...4:
@@ -88,7 +96,7 @@ import Testing
                 date: Timestamp(microseconds: (hour + Int64(number(0...2))) * 3_600_000_000),
                 digest: String(repeating: pick(["0a", "b1"]), count: 16))
             return switch number(0...6) {
-            case 0...2: .intend(content, isReplacing: chance(3), wait: .milliseconds(number(-1...30_000)))
+            case 0...2: .intend(content, isReplacing: chance(3), wait: .milliseconds(number(-1...90_000)))
             case 3...5: .confirm(content, isReplacing: chance(3))
             default: .withdraw(isGone: chance(2))
             }
@@ -172,7 +180,7 @@ import Testing
                 clock.advance(by: .microseconds(source.number(0...15_000_000)))
             }
             // Nothing was left out by the choice of requests.
-            #expect(replies.count == 24, "\(replies)")
+            #expect(replies.count == 24, "\(replies.sorted { $0.key < $1.key })")
             await ledger.close()
         }
     }
