@@ -1,0 +1,679 @@
+/*
+ * Ids of one's own: calls that schedule a job under the same id, and the ledger's record of it. A call notes an intent,
+ * puts its copies, and confirms. Whatever it does, and wherever it dies, at most one call's job is run, and none that was
+ * confirmed is lost.
+ *
+ * What two consumers do with one job's copies is ledger.pml's matter. Here any consumer may begin a job of which a copy
+ * is left, in one step with its claim; it may complete it, make it wait, or fall silent, and then anybody else may begin.
+ * README.md explains the switches.
+ */
+
+#ifndef CALLS
+#define CALLS 3
+#endif
+#ifndef PUTS
+#define PUTS 2                          /* of each call; any number of them may be enough */
+#endif
+#define LAST (CALLS - 1)
+#define NONE CALLS
+
+#if defined(NOTE_REACHED)
+#define REACHED(what) c_code { static int isNoted; if (!isNoted) { isNoted = 1; printf("reached %s\n", #what); } }
+#elif defined(REACH)
+#define REACHED(what) assert(what != REACH)
+#else
+#define REACHED(what) skip
+#endif
+#define CONFIRMED_ANEW       1          /* a confirm is answered alike when it comes again */
+#define CONFIRMED_BY_RUN     2          /* the caller was slow, and its job has begun already */
+#define CONFIRMED_REPLACED   3          /* likewise, and another was confirmed in its place */
+#define OTHER_REPLACED       4
+#define WAITING_REPLACED     5          /* it ran before, and was to run again */
+#define OWED_IN_ITS_PLACE    6          /* the one replaced was not to be lost */
+#define TOLD_ALREADY         7          /* at the intent */
+#define TOLD_ALREADY_LATE    8          /* when it confirms; so are the next four */
+#define TOLD_TAKEN           9
+#define TOLD_RUNNING        10
+#define TOLD_FINISHED       11
+#define TOLD_WITHDRAWN      12          /* a consumer had found its intent lapsed */
+#define WITHDRAWAL          13
+#define WITHDRAWAL_TOO_LATE 14          /* a consumer has begun it */
+#define WITHDRAWAL_OF_SET   15          /* its confirm arrived, of which its caller did not hear */
+#define LAPSED_RUNS         16
+#define LAPSED_GOES         17
+#define LATE_COPY           18          /* stored when its job shall not run any more */
+#define LATE_INTENT         19          /* arrives when its job was withdrawn */
+#define LATE_CONFIRM        20          /* likewise */
+#define ANOTHER_OWNER       21
+#define REVOKED_BY_ID       22
+#define UNKNOWN_RUNS        23          /* the ledger has lost its entry */
+#define CONFIRM_UNSURE      24          /* likewise */
+#define WITHDRAWAL_UNSURE   25          /* likewise */
+#define STALE_NOT_ANSWERED  26
+#define REST                27
+
+/* -- The ledger's record of the id: an entry for each generation, which is to say for each call -------------------- */
+
+#define UNKNOWN 0
+#define INTENT  1                       /* it lapses at any time, which is when a consumer may find it lapsed */
+#define SET     2                       /* confirmed, and not begun yet */
+#define CLAIMED 3
+#define WAITING 4                       /* will run again */
+#define DONE    5
+#define REVOKED 6
+#define REPLACED 7                      /* it was current, and another was confirmed in its place */
+#define WITHDRAWN 8                     /* it never was current */
+/* The record names it, so its copies are deleted unrun. */
+#define IS_NAMED_GONE(c) (entry[c] >= REPLACED)
+
+byte entry[CALLS];
+
+#define IS(c, state) (entry[c] == (state))
+#define ONE(state) (IS(0, state) -> 0 : (IS(1, state) -> 1 : (IS(LAST, state) -> LAST : NONE)))
+#define IS_SOME(state) (IS(0, state) || IS(1, state) || IS(LAST, state))
+/* There is one at most, unless the ledger lost writes. */
+#define CURRENT (IS_SOME(CLAIMED) -> ONE(CLAIMED) : (IS_SOME(WAITING) -> ONE(WAITING) : \
+                (IS_SOME(SET) -> ONE(SET) : (IS_SOME(DONE) -> ONE(DONE) : ONE(REVOKED)))))
+byte current;                           /* for the moment of a step, as reply */
+#define IS_NOT_KNOWN(c) (IS(c, UNKNOWN) || (IS(c, INTENT) && IS_STALE(c)))
+#define IS_OVER(c) (entry[c] >= DONE)
+#define IS_CURRENT_ITSELF(c) (entry[c] >= SET && entry[c] <= REVOKED)
+
+#ifdef WITH_LOST_WRITES
+/*
+ * A server's process that takes over may have an earlier state of the record, once. Every entry tells under which process
+ * its intent was noted; one of an earlier process is stale, as what came after that may be lost. A stale intent counts as
+ * none: it may have been confirmed. A request goes with its connection, so none that was sent to one process arrives at
+ * the next, unless it is sent again.
+ */
+bit hasSaved, hasLost;
+byte saved[CALLS];
+bit isStale[CALLS];
+#define IS_STALE(c) isStale[c]
+#define HAS_LOST hasLost
+#define IS_FINAL hasLost
+#else
+#define IS_STALE(c) false
+#define HAS_LOST false
+#define IS_FINAL true
+#endif
+
+inline note_process(c) {
+#ifdef WITH_LOST_WRITES
+    isStale[c] = 0
+#else
+    skip
+#endif
+}
+
+inline write(c, state) {
+#ifdef REDUCED
+    assert(!IS_OVER(c));
+#endif
+    entry[c] = state
+}
+
+/* -- The calls ----------------------------------------------------------------------------------------------------- */
+
+#define NEW         0
+#define INTENDING   1
+#define PUTTING     2
+#define CONFIRMING  3
+#define WITHDRAWING 4
+#define REFUSED     5                   /* so it has answered, and nothing of it may fire */
+#define ENDED       6                   /* it has answered anything else, or has died, or given up: "may still fire" */
+
+byte phase[CALLS];
+byte job[CALLS];                        /* what is the same has the same date and content */
+bit isReplacing[CALLS];
+byte puts[CALLS];
+byte stored[CALLS];                     /* as far as it knows */
+
+/* A request that was sent may arrive at any time, also when nobody waits for it any more, and more than once. */
+bit intends[CALLS], confirms[CALLS], withdraws[CALLS];
+
+/* -- Its copies, and who runs it ----------------------------------------------------------------------------------- */
+
+byte copies[CALLS];                     /* that are stored now */
+byte late[CALLS];                       /* puts of unknown outcome, which may yet be stored */
+bit isRunning[CALLS];                   /* a consumer that lives has the claim, and one of the copies */
+
+/* -- What the promises are about ----------------------------------------------------------------------------------- */
+
+/*
+ * It must not be lost: its caller was told "confirmed", or another's was told "already scheduled" on its account, or it
+ * took the place of such a one.
+ */
+bit isOwed[CALLS];
+bit hasBegun[CALLS], hasCompleted[CALLS];
+bit mustNotRun[CALLS];                  /* another was confirmed in its place, or its caller was told that it will not */
+bit twoRuns, completesTwice, runsAllTheSame, isLost, isRestless;
+
+/* From some instant on there are no more faults: nobody dies, falls silent, loses an answer, or calls anew. */
+bit isCalm;
+
+#define IS_LOST(c) (isOwed[c] && !hasCompleted[c] && (copies[c] == 0 || IS_NAMED_GONE(c) || IS(c, REVOKED)))
+
+inline check_not_lost() {
+    if :: IS_LOST(0) || IS_LOST(1) || IS_LOST(LAST) -> isLost = 1 :: else fi;
+    assert(!isLost)
+}
+
+/* Somebody has been told something on its account. */
+inline owe(c) {
+    if :: !hasCompleted[c] -> isOwed[c] = 1 :: else fi;
+    check_not_lost()
+}
+
+/* With lost writes it may run after all, or again: that is their price. */
+inline must_not_run(c) {
+    mustNotRun[c] = 1;
+    if :: hasBegun[c] && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
+    assert(!runsAllTheSame)
+}
+
+/* -- What the ledger does with a request --------------------------------------------------------------------------- */
+
+#define INTENDED  1
+#define CONFIRMED 2
+#define ALREADY   3
+#define TAKEN     4
+#define RUNNING   5
+#define FINISHED  6
+#define IS_GONE   7
+#define UNSURE    8
+byte reply;
+
+#ifdef BREAK_STALE_ANSWERS
+/* Rule 8 broken: a stale entry answers "already scheduled". */
+#define IS_TOO_STALE(c) false
+#else
+#define IS_TOO_STALE(c) IS_STALE(c)
+#endif
+
+#ifdef BREAK_ALREADY_FOR_INTENTS
+/* Rule 8 broken: an intent answers "already scheduled". */
+#define IS_INTENT_LIKE(a, c) ((a) != (c) && IS(a, INTENT) && job[a] == job[c])
+inline look_for_intent(c) {
+    if
+    :: current == NONE && IS_INTENT_LIKE(0, c) -> current = 0
+    :: current == NONE && !IS_INTENT_LIKE(0, c) && IS_INTENT_LIKE(1, c) -> current = 1
+    :: current == NONE && !IS_INTENT_LIKE(0, c) && !IS_INTENT_LIKE(1, c) && IS_INTENT_LIKE(LAST, c) -> current = LAST
+    :: else
+    fi
+}
+#else
+#define look_for_intent(c) skip
+#endif
+
+/* What another generation's being current makes of this one. INTENDED where nothing is in its way. */
+inline decide(c) {
+    current = CURRENT;
+    look_for_intent(c);
+    if
+    :: current == NONE -> reply = INTENDED
+    :: else ->
+        if
+        :: IS(current, DONE) || IS(current, REVOKED) -> reply = FINISHED
+#ifdef BREAK_REPLACES_RUNNING
+        :: IS(current, CLAIMED) -> reply = (isReplacing[c] -> INTENDED : RUNNING)   /* Rule 8 broken. */
+#else
+        :: IS(current, CLAIMED) -> reply = RUNNING
+#endif
+        :: else ->
+            if
+            :: job[current] == job[c] && !IS_TOO_STALE(current) -> reply = ALREADY
+            :: job[current] == job[c] && IS_TOO_STALE(current) -> REACHED(STALE_NOT_ANSWERED); reply = INTENDED
+            :: job[current] != job[c] && isReplacing[c] -> reply = INTENDED
+            :: else -> reply = TAKEN
+            fi
+        fi
+    fi
+}
+
+#ifdef BREAK_ONE_STEP
+/* Rule 8 broken: there is no confirm, the job is the id's at once. */
+#define NOTED SET
+#else
+#define NOTED INTENT
+#endif
+
+inline perform_intend(c) {
+    if
+#ifndef BREAK_INTENT_REVIVES
+    :: IS(c, WITHDRAWN) -> REACHED(LATE_INTENT); reply = IS_GONE
+#endif
+    :: IS_CURRENT_ITSELF(c) || IS(c, REPLACED) -> reply = INTENDED
+    :: else ->
+        decide(c);
+        if
+        :: reply == INTENDED ->
+#ifdef BREAK_REPLACES_AT_ONCE
+            /* Rule 8 broken: an intent replaces. */
+            if :: current != NONE -> write(current, REPLACED) :: else fi;
+#endif
+            write(c, NOTED); note_process(c)
+        :: else
+        fi
+    fi
+}
+
+inline set(c) {
+    write(c, SET); reply = CONFIRMED;
+    printf("   ledger: call %d is CONFIRMED\n", c)
+}
+
+/* Another's confirm takes its place, and what was owed on its account. */
+inline replace(old, c) {
+    printf("   ledger: call %d's job is replaced\n", old);
+    if :: IS(old, WAITING) -> REACHED(WAITING_REPLACED) :: else REACHED(OTHER_REPLACED) fi;
+#ifdef BREAK_FORGET_REPLACED
+    write(old, UNKNOWN);                /* Rule 8 broken: its name is forgotten at once. */
+#else
+    write(old, REPLACED);
+#endif
+    mustNotRun[old] = 1;
+    if :: isOwed[old] && !hasCompleted[old] -> REACHED(OWED_IN_ITS_PLACE); isOwed[c] = 1 :: else fi;
+    isOwed[old] = 0
+}
+
+#ifdef BREAK_CONFIRM_UNKNOWN
+/* Rule 8 broken: what the record does not know is confirmed as an intent is. */
+#define CONFIRM_IS_UNSURE(c) false
+#else
+/* Whether it was refused, and its copies are deleted for that, is what the ledger may have lost. */
+#define CONFIRM_IS_UNSURE(c) IS_NOT_KNOWN(c)
+#endif
+
+inline perform_confirm(c) {
+    if
+    :: IS_CURRENT_ITSELF(c) ->
+        if :: IS(c, SET) -> REACHED(CONFIRMED_ANEW) :: else REACHED(CONFIRMED_BY_RUN) fi;
+        reply = CONFIRMED
+#ifdef BREAK_REPLACED_IS_REFUSED
+    :: IS(c, REPLACED) -> reply = IS_GONE   /* Rule 8 broken: it may have begun before it was replaced. */
+#else
+    :: IS(c, REPLACED) -> REACHED(CONFIRMED_REPLACED); reply = CONFIRMED
+#endif
+    :: IS(c, WITHDRAWN) -> REACHED(LATE_CONFIRM); reply = IS_GONE
+    :: CONFIRM_IS_UNSURE(c) -> REACHED(CONFIRM_UNSURE); reply = UNSURE
+    :: else ->
+        decide(c);
+#ifdef BREAK_CONFIRM_UNCHECKED
+        reply = INTENDED; current = NONE;   /* Rule 8 broken: it does not look whether there is another. */
+#endif
+        if
+        :: reply == INTENDED && current == NONE -> set(c)
+        :: reply == INTENDED && current != NONE -> replace(current, c); set(c)
+        :: else ->
+#ifdef BREAK_REFUSED_STAYS_INTENT
+            skip                        /* Rule 8 broken: what was refused may be confirmed, or begun, later. */
+#else
+            write(c, WITHDRAWN)
+#endif
+        fi
+    fi
+}
+
+#ifdef BREAK_WITHDRAW_UNKNOWN
+/* Rule 8 broken: what the record does not know is withdrawn as an intent is. */
+#define WITHDRAWAL_IS_UNSURE(c) false
+#else
+/* Whether it was begun, and others were told "already scheduled" for that, is what the ledger may have lost. */
+#define WITHDRAWAL_IS_UNSURE(c) IS_NOT_KNOWN(c)
+#endif
+
+inline perform_withdraw(c) {
+    if
+#ifndef BREAK_WITHDRAW_CONFIRMED
+    /* Else rule 8 is broken: others may have been told "already scheduled" on its account. */
+    :: IS(c, SET) -> REACHED(WITHDRAWAL_OF_SET); reply = CONFIRMED
+#endif
+    :: IS(c, CLAIMED) || IS(c, WAITING) -> REACHED(WITHDRAWAL_TOO_LATE); reply = RUNNING
+    :: IS(c, DONE) || IS(c, REVOKED) || IS(c, REPLACED) -> reply = FINISHED
+    :: IS(c, WITHDRAWN) -> reply = IS_GONE
+    :: WITHDRAWAL_IS_UNSURE(c) -> REACHED(WITHDRAWAL_UNSURE); reply = UNSURE
+    :: else -> REACHED(WITHDRAWAL); write(c, WITHDRAWN); reply = IS_GONE
+    fi
+}
+
+/* -- The steps of a call ------------------------------------------------------------------------------------------- */
+
+inline end_call(c, how) {
+    phase[c] = how; puts[c] = 0; stored[c] = 0
+}
+
+inline refuse(c) {
+    printf("   call %d: answers that nothing is scheduled by it (%d)\n", c, reply);
+    end_call(c, REFUSED);
+    must_not_run(c)
+}
+
+inline begin_call(c, what, replacing) {
+    job[c] = what; isReplacing[c] = replacing;
+    printf("   call %d: job %d, replacing: %d; sends its intent\n", c, what, replacing);
+    phase[c] = INTENDING; intends[c] = 1
+}
+
+inline note_refusal() {
+    if
+    :: reply == ALREADY -> REACHED(TOLD_ALREADY_LATE)
+    :: reply == TAKEN -> REACHED(TOLD_TAKEN)
+    :: reply == RUNNING -> REACHED(TOLD_RUNNING)
+    :: reply == FINISHED -> REACHED(TOLD_FINISHED)
+    :: reply == IS_GONE -> REACHED(TOLD_WITHDRAWN)
+    fi
+}
+
+inline hear_intend(c) {
+    printf("   call %d: hears of its intent\n", c);
+    if
+    :: reply == INTENDED -> phase[c] = PUTTING
+    :: reply == ALREADY -> REACHED(TOLD_ALREADY); owe(current); refuse(c)
+    :: else -> refuse(c)
+    fi
+}
+
+inline hear_confirm(c) {
+    printf("   call %d: hears of its confirm\n", c);
+    if
+    :: reply == CONFIRMED ->
+        end_call(c, ENDED);
+        /* What was replaced or revoked meanwhile is answered alike, and not owed any more. */
+        if :: !mustNotRun[c] -> owe(c) :: else fi
+    :: reply == UNSURE -> end_call(c, ENDED)
+    :: else ->
+        note_refusal();
+        if :: reply == ALREADY -> owe(current) :: else fi;
+        refuse(c)
+    fi
+}
+
+inline hear_withdraw(c) {
+    printf("   call %d: hears of its withdrawal\n", c);
+    if
+    :: reply == IS_GONE -> refuse(c)
+    :: else -> end_call(c, ENDED)
+    fi
+}
+
+inline begin(c) {
+    if
+    :: IS(c, INTENT) -> REACHED(LAPSED_RUNS)
+    :: IS(c, UNKNOWN) -> REACHED(UNKNOWN_RUNS)
+    :: IS(c, CLAIMED) -> REACHED(ANOTHER_OWNER)
+    :: else
+    fi;
+    printf("   consumer: BEGINS call %d's job\n", c);
+#ifdef BREAK_STALE_UNTIL_WRITTEN
+    note_process(c);                    /* Rule 8 broken: an entry that is written again is not stale any more. */
+#endif
+    write(c, CLAIMED);
+    if :: !HAS_LOST && (isRunning[0] || isRunning[1] || isRunning[LAST]) -> twoRuns = 1 :: else fi;
+    assert(!twoRuns);
+    isRunning[c] = 1; hasBegun[c] = 1;
+    if :: mustNotRun[c] && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
+    assert(!runsAllTheSame)
+}
+
+inline complete(c) {
+    printf("   consumer: COMPLETES call %d's job\n", c);
+    write(c, DONE);
+    isRunning[c] = 0; isOwed[c] = 0; hasCompleted[c] = 1;
+    if
+    :: !HAS_LOST && (hasCompleted[0] + hasCompleted[1] + (LAST > 1 -> hasCompleted[LAST] : 0) > 1) -> completesTwice = 1
+    :: else
+    fi;
+    assert(!completesTwice)
+}
+
+inline delete_copy(c) {
+    copies[c]--;
+    check_not_lost()
+}
+
+/*
+ * What makes no difference any more is forgotten, so that fewer states differ. REDUCED also takes it for granted that an
+ * entry once over is never anything else, which write() checks: then its copies do nothing but go, whenever they do.
+ */
+#define HAS_ANSWERED(c) (phase[c] >= REFUSED)
+
+inline tidy(c) {
+    if :: entry[c] >= SET && !IS(c, WITHDRAWN) -> intends[c] = 0; confirms[c] = 0; withdraws[c] = 0 :: else fi;
+#ifdef REDUCED
+    if :: entry[c] == INTENT -> intends[c] = 0 :: else fi;
+    if :: HAS_ANSWERED(c) -> hasBegun[c] = 0 :: else fi;
+    if
+    :: IS_OVER(c) && IS_FINAL ->
+        intends[c] = 0; confirms[c] = 0; withdraws[c] = 0;
+        copies[c] = 0; late[c] = 0; job[c] = 0; isReplacing[c] = 0;
+        if :: HAS_ANSWERED(c) -> mustNotRun[c] = 0 :: else fi
+    :: else
+    fi;
+    if :: entry[c] >= SET && IS_FINAL -> isReplacing[c] = 0 :: else fi;
+    if
+    :: entry[c] == UNKNOWN && HAS_ANSWERED(c) && !intends[c] && IS_FINAL && copies[c] == 0 && late[c] == 0 ->
+        job[c] = 0; isReplacing[c] = 0; mustNotRun[c] = 0
+    :: else
+    fi
+#endif
+    skip
+}
+#if CALLS > 2
+#define TIDY tidy(0); tidy(1); tidy(2)
+#else
+#define TIDY tidy(0); tidy(1)
+#endif
+
+#if defined(BREAK_LAPSED_BESIDE)
+/* Rule 8 broken: a lapsed intent is granted, whatever else there is. */
+#define MAY_LAPSE_AND_RUN(c) true
+#define MAY_LAPSE_AND_GO(c) false
+#elif defined(BREAK_NO_LAPSE)
+/* Rule 8 broken: an intent never lapses. */
+#define MAY_LAPSE_AND_RUN(c) false
+#define MAY_LAPSE_AND_GO(c) false
+#else
+#define MAY_LAPSE_AND_RUN(c) (CURRENT == NONE)
+#define MAY_LAPSE_AND_GO(c) (CURRENT != NONE)
+#endif
+#ifdef BREAK_UNKNOWN_GOES
+/* Rule 8 broken: what the record does not know is deleted unrun. */
+#define UNKNOWN_GOES true
+#else
+#define UNKNOWN_GOES false
+#endif
+#define CAN_BEGIN(c) (copies[c] > 0 && !isRunning[c] && \
+                      (IS(c, SET) || IS(c, WAITING) || IS(c, CLAIMED) || (IS(c, UNKNOWN) && !UNKNOWN_GOES) || \
+                       (IS(c, INTENT) && MAY_LAPSE_AND_RUN(c))))
+#define CAN_GO(c) (copies[c] > 0 && !isRunning[c] && \
+                   ((IS(c, UNKNOWN) && UNKNOWN_GOES) || (IS(c, INTENT) && MAY_LAPSE_AND_GO(c))))
+
+#if defined(BREAK_DELETE_FIRST)
+/* Rule 8 broken: it deletes its copies, and then tells the ledger. */
+#define CAN_DELETE(c) (phase[c] == REFUSED || phase[c] == WITHDRAWING)
+#elif defined(BREAK_DELETE_UNANSWERED)
+/* Rule 8 broken: without an answer to its confirm it deletes its copies. */
+#define CAN_DELETE(c) (phase[c] == REFUSED || phase[c] == GIVEN_UP)
+#define GIVEN_UP 7
+#else
+#define CAN_DELETE(c) (phase[c] == REFUSED)
+#endif
+
+#if defined(BREAK_DELETE_UNANSWERED)
+#define STEPS_OF_BROKEN_CALL(c) \
+    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
+            printf("   call %d: gives up, and deletes its copies\n", c); phase[c] = GIVEN_UP; TIDY }
+#else
+#define STEPS_OF_BROKEN_CALL(c)
+#endif
+
+#define STEPS_OF_CALL(c) \
+    :: d_step { phase[c] == INTENDING || (intends[c] && !isCalm) -> \
+            printf("   ledger: call %d's intent arrives\n", c); perform_intend(c); \
+            if :: phase[c] == INTENDING -> hear_intend(c) :: else fi; reply = 0; current = 0; TIDY } \
+    :: d_step { phase[c] == INTENDING && !isCalm -> \
+            printf("   ledger: call %d's intent arrives, it does not hear of it\n", c); perform_intend(c); \
+            reply = 0; current = 0; check_not_lost(); TIDY } \
+    :: d_step { phase[c] == PUTTING && puts[c] < PUTS -> \
+            printf("   call %d: puts a copy, which is stored\n", c); puts[c]++; stored[c]++; copies[c]++; TIDY } \
+    :: d_step { phase[c] == PUTTING && puts[c] < PUTS -> \
+            printf("   call %d: puts a copy, which is refused, or not answered\n", c); puts[c]++; late[c]++; TIDY } \
+    :: d_step { phase[c] == PUTTING && puts[c] == PUTS && stored[c] > 0 -> \
+            printf("   call %d: has enough copies, sends its confirm\n", c); \
+            end_call(c, CONFIRMING); confirms[c] = 1; TIDY } \
+    :: d_step { phase[c] == PUTTING && puts[c] == PUTS -> \
+            printf("   call %d: has not enough copies, or is cancelled, and sends its withdrawal\n", c); \
+            end_call(c, WITHDRAWING); withdraws[c] = 1; TIDY } \
+    :: d_step { phase[c] == CONFIRMING || (confirms[c] && !isCalm) -> \
+            printf("   ledger: call %d's confirm arrives\n", c); perform_confirm(c); \
+            if :: phase[c] == CONFIRMING -> hear_confirm(c) :: else fi; reply = 0; current = 0; check_not_lost(); TIDY } \
+    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
+            printf("   ledger: call %d's confirm arrives, it does not hear of it\n", c); perform_confirm(c); \
+            reply = 0; current = 0; check_not_lost(); TIDY } \
+    :: d_step { phase[c] == WITHDRAWING || (withdraws[c] && !isCalm) -> \
+            printf("   ledger: call %d's withdrawal arrives\n", c); perform_withdraw(c); \
+            if :: phase[c] == WITHDRAWING -> hear_withdraw(c) :: else fi; reply = 0; check_not_lost(); TIDY } \
+    :: d_step { phase[c] == WITHDRAWING && !isCalm -> \
+            printf("   ledger: call %d's withdrawal arrives, it does not hear of it\n", c); perform_withdraw(c); \
+            reply = 0; check_not_lost(); TIDY } \
+    :: d_step { CAN_DELETE(c) && copies[c] > isRunning[c] -> \
+            printf("   call %d: deletes a copy\n", c); delete_copy(c); TIDY } \
+    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
+            printf("   call %d: has no answer to its confirm, sends a withdrawal\n", c); \
+            phase[c] = WITHDRAWING; withdraws[c] = 1; TIDY } \
+    STEPS_OF_BROKEN_CALL(c) \
+    :: d_step { phase[c] > NEW && phase[c] < REFUSED && !isCalm -> \
+            printf("   call %d: DIES, or gives up\n", c); end_call(c, ENDED); TIDY } \
+    :: d_step { late[c] > 0 -> \
+            printf("   node: stores call %d's copy now\n", c); \
+            if :: IS_NAMED_GONE(c) -> REACHED(LATE_COPY) :: else fi; late[c]--; copies[c]++; TIDY } \
+    :: d_step { late[c] > 0 && isCalm -> printf("   node: never stores call %d's copy\n", c); late[c]--; TIDY } \
+    :: d_step { CAN_BEGIN(c) -> begin(c); TIDY } \
+    :: d_step { CAN_GO(c) -> \
+            printf("   consumer: is told that call %d's job shall not run\n", c); \
+            REACHED(LAPSED_GOES); write(c, WITHDRAWN); check_not_lost(); TIDY } \
+    :: d_step { isRunning[c] && IS(c, CLAIMED) -> complete(c); TIDY } \
+    :: d_step { isRunning[c] && IS(c, CLAIMED) && !isCalm -> \
+            printf("   consumer: makes call %d's job wait\n", c); write(c, WAITING); isRunning[c] = 0; TIDY } \
+    :: d_step { isRunning[c] && (!isCalm || !IS(c, CLAIMED)) -> \
+            printf("   consumer: loses its claim of call %d's job\n", c); isRunning[c] = 0; TIDY } \
+    :: d_step { copies[c] > 0 && !isRunning[c] && (IS(c, DONE) || IS(c, REVOKED) || IS_NAMED_GONE(c)) -> \
+            printf("   consumer: learns that call %d's job is over, and deletes a copy\n", c); delete_copy(c); TIDY }
+
+#define CAN_REVOKE (IS(current, SET) || IS(current, WAITING) || (IS(current, CLAIMED) && !isRunning[current]))
+
+#ifdef WITH_LOST_WRITES
+inline save_entry(c) {
+#ifdef BREAK_STALE_INTENT
+    /* Rule 8 broken: an intent of an earlier process is like any other. */
+    saved[c] = entry[c]
+#else
+    saved[c] = (IS(c, INTENT) -> UNKNOWN : entry[c])
+#endif
+}
+
+inline lose_writes(c) {
+    entry[c] = saved[c]; saved[c] = 0; isStale[c] = 1;
+    intends[c] = 0; confirms[c] = 0; withdraws[c] = 0
+}
+#endif
+
+proctype World() {
+end:
+    do
+    :: d_step { phase[0] == NEW && !isCalm -> begin_call(0, 0, 0); TIDY }
+    :: d_step { phase[0] == NEW && !isCalm -> begin_call(0, 0, 1); TIDY }
+    :: d_step { phase[0] != NEW && phase[1] == NEW && !isCalm -> begin_call(1, 0, 0); TIDY }
+    :: d_step { phase[0] != NEW && phase[1] == NEW && !isCalm -> begin_call(1, 0, 1); TIDY }
+    :: d_step { phase[0] != NEW && phase[1] == NEW && !isCalm -> begin_call(1, 1, 0); TIDY }
+    :: d_step { phase[0] != NEW && phase[1] == NEW && !isCalm -> begin_call(1, 1, 1); TIDY }
+#if CALLS > 2
+    :: d_step { phase[1] != NEW && phase[2] == NEW && !isCalm -> begin_call(2, 0, 0); TIDY }
+    :: d_step { phase[1] != NEW && phase[2] == NEW && !isCalm -> begin_call(2, 0, 1); TIDY }
+    :: d_step { phase[1] != NEW && phase[2] == NEW && !isCalm -> begin_call(2, 1, 0); TIDY }
+    :: d_step { phase[1] != NEW && phase[2] == NEW && !isCalm -> begin_call(2, 1, 1); TIDY }
+#ifdef WITH_THREE_JOBS
+    :: d_step { phase[1] != NEW && phase[2] == NEW && job[1] == 1 && !isCalm -> begin_call(2, 2, 0); TIDY }
+    :: d_step { phase[1] != NEW && phase[2] == NEW && job[1] == 1 && !isCalm -> begin_call(2, 2, 1); TIDY }
+#endif
+#endif
+    STEPS_OF_CALL(0)
+    STEPS_OF_CALL(1)
+#if CALLS > 2
+    STEPS_OF_CALL(2)
+#endif
+#ifdef WITH_REVOKE
+    :: d_step { !isCalm && CURRENT != NONE && !IS_SOME(DONE) && !IS_SOME(REVOKED) ->
+            current = CURRENT;
+            if
+            :: CAN_REVOKE ->
+                printf("   ledger: call %d's job is REVOKED\n", current);
+                REACHED(REVOKED_BY_ID);
+                write(current, REVOKED); isOwed[current] = 0; mustNotRun[current] = 1
+            :: else
+            fi;
+            current = 0; check_not_lost(); TIDY }
+#endif
+#ifdef WITH_LOST_WRITES
+    :: d_step { !isCalm && !hasSaved -> hasSaved = 1; save_entry(0); save_entry(1); save_entry(LAST); TIDY }
+    :: d_step { !isCalm && hasSaved && !hasLost ->
+            printf("   ledger: LOSES WRITES\n");
+            hasLost = 1;
+            lose_writes(0); lose_writes(1);
+#if CALLS > 2
+            lose_writes(2);
+#endif
+            check_not_lost(); TIDY }
+#endif
+#ifdef WITH_REST
+    :: d_step { !isCalm -> printf("   no more faults\n"); isCalm = 1; TIDY }
+#endif
+    od
+}
+
+#ifdef WITH_REST
+bit isAtRest;
+#define IS_LEFT(c) (copies[c] > 0 || late[c] > 0 || isRunning[c] || (phase[c] != NEW && !HAS_ANSWERED(c)))
+
+/* When nothing can happen any more, nothing is left over, and what must not be lost was run. */
+proctype Rest() {
+end:
+    timeout ->
+        d_step {
+            if :: !isCalm || IS_LEFT(0) || IS_LEFT(1) || IS_LEFT(LAST) -> isRestless = 1 :: else fi;
+            assert(!isRestless);
+            if
+            :: (isOwed[0] && !hasCompleted[0]) || (isOwed[1] && !hasCompleted[1]) ||
+               (isOwed[LAST] && !hasCompleted[LAST]) -> isLost = 1
+            :: else
+            fi;
+            assert(!isLost);
+            REACHED(REST);
+            isAtRest = 1
+        }
+}
+#endif
+
+init {
+    atomic {
+        run World();
+#ifdef WITH_REST
+        run Rest();
+#endif
+    }
+}
+
+#ifdef CHECK_REST
+/* Once all is calm, nothing goes on for ever. */
+never {
+    do
+    :: true
+    :: isCalm -> goto accept
+    od;
+accept:
+    do
+    :: !isAtRest
+    od
+}
+#endif
