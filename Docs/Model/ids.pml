@@ -1,6 +1,6 @@
 /*
  * Ids of one's own: calls that schedule a job under the same id, and the ledger's record of it. A call notes an intent,
- * puts its copies, and confirms. Whatever it does, and wherever it dies, at most one call's job is run, and none that was
+ * puts its copies, and confirms. Whatever it does, and wherever it dies, at most one call is run, and none that was
  * confirmed is lost.
  *
  * What two consumers do with one job's copies is ledger.pml's matter. Here any consumer may begin a job of which a copy
