@@ -1,10 +1,11 @@
 /*
- * Ids of one's own: calls that schedule a job under the same id, and the ledger's record of it. A call notes an intent,
- * puts its copies, and confirms. Whatever it does, and wherever it dies, at most one call is run, and none that was
- * confirmed is lost.
+ * Ids of one's own: calls that schedule a job under the same id, and the ledger's record of it. Each call is an edition
+ * of the job: it notes an intent, puts its copies, and confirms. Whatever it does, and wherever it dies, at most one
+ * edition is run, and none that was confirmed is lost, but where the ledger lost writes.
  *
  * What two consumers do with one job's copies is ledger.pml's matter. Here any consumer may begin a job of which a copy
- * is left, in one step with its claim; it may complete it, make it wait, or fall silent, and then anybody else may begin.
+ * is left, in one step with its claim; it may complete it, make it wait, or fall silent, and then anybody else may
+ * begin.
  * README.md explains the switches.
  */
 
@@ -24,47 +25,42 @@
 #else
 #define REACHED(what) skip
 #endif
-#define CONFIRMED_ANEW       1          /* a confirm is answered alike when it comes again */
-#define CONFIRMED_BY_RUN     2          /* the caller was slow, and its job has begun already */
-#define CONFIRMED_REPLACED   3          /* likewise, and another was confirmed in its place */
-#define OTHER_REPLACED       4
-#define WAITING_REPLACED     5          /* it ran before, and was to run again */
-#define OWED_IN_ITS_PLACE    6          /* the one replaced was not to be lost */
-#define TOLD_ALREADY         7          /* at the intent */
-#define TOLD_ALREADY_LATE    8          /* when it confirms; so are the next four */
-#define TOLD_TAKEN           9
-#define TOLD_RUNNING        10
-#define TOLD_FINISHED       11
-#define TOLD_WITHDRAWN      12          /* a consumer had found its intent lapsed */
-#define WITHDRAWAL          13
-#define WITHDRAWAL_TOO_LATE 14          /* a consumer has begun it */
-#define WITHDRAWAL_OF_SET   15          /* its confirm arrived, of which its caller did not hear */
-#define LAPSED_RUNS         16
-#define LAPSED_GOES         17
-#define LATE_COPY           18          /* stored when its job shall not run any more */
-#define LATE_INTENT         19          /* arrives when its job was withdrawn */
-#define LATE_CONFIRM        20          /* likewise */
-#define ANOTHER_OWNER       21
-#define REVOKED_BY_ID       22
-#define UNKNOWN_RUNS        23          /* the ledger has lost its entry */
-#define CONFIRM_UNSURE      24          /* likewise */
-#define WITHDRAWAL_UNSURE   25          /* likewise */
-#define STALE_NOT_ANSWERED  26
-#define REST                27
+#define CONFIRMED_BY_RUN         1      /* the caller was slow, and its job has begun already */
+#define REFUSED_THOUGH_RUN       2      /* likewise, and another was confirmed in its place */
+#define OTHER_REPLACED           3
+#define WAITING_REPLACED         4      /* it ran before, and was to run again */
+#define OWED_IN_ITS_PLACE        5      /* the one replaced was not to be lost */
+#define TOLD_SAME                6      /* at the intent */
+#define TOLD_SAME_LATE           7      /* when it confirms; so are the next four */
+#define TOLD_TAKEN               8
+#define TOLD_HELD                9
+#define TOLD_FINISHED           10
+#define TOLD_WITHDRAWN          11      /* a consumer had found its intent lapsed */
+#define WITHDRAWAL              12
+#define WITHDRAWAL_TOO_LATE     13      /* a consumer has begun it */
+#define LAPSED_RUNS             14
+#define LAPSED_GOES             15
+#define LATE_COPY               16      /* stored when its job shall not run any more */
+#define LATE_INTENT             17      /* arrives when its job was withdrawn */
+#define LATE_CONFIRM            18      /* likewise */
+#define ANOTHER_OWNER           19
+#define REVOKED_BY_ID           20
+#define UNKNOWN_RUNS            21      /* the ledger has lost its entry */
+#define CONFIRM_ABSENT          22      /* likewise */
+#define WITHDRAWAL_ABSENT       23      /* likewise */
+#define REST                    24
 
-/* -- The ledger's record of the id: an entry for each generation, which is to say for each call -------------------- */
+/* -- The ledger's record of the id: an entry for each edition, which is to say for each call --------------------- */
 
-#define UNKNOWN 0
-#define INTENT  1                       /* it lapses at any time, which is when a consumer may find it lapsed */
-#define SET     2                       /* confirmed, and not begun yet */
-#define CLAIMED 3
-#define WAITING 4                       /* will run again */
-#define DONE    5
-#define REVOKED 6
-#define REPLACED 7                      /* it was current, and another was confirmed in its place */
-#define WITHDRAWN 8                     /* it never was current */
-/* The record names it, so its copies are deleted unrun. */
-#define IS_NAMED_GONE(c) (entry[c] >= REPLACED)
+#define UNKNOWN   0
+#define INTENDED  1                     /* it lapses at any time, which is when a consumer may find it lapsed */
+#define SCHEDULED 2                     /* confirmed, and not begun yet */
+#define CLAIMED   3
+#define WAITING   4                     /* will run again */
+#define DONE      5
+#define REVOKED   6
+/* Taken back, refused, lapsed, or replaced: the record names it, so its copies are deleted unrun. */
+#define WITHDRAWN 7
 
 byte entry[CALLS];
 
@@ -73,38 +69,29 @@ byte entry[CALLS];
 #define IS_SOME(state) (IS(0, state) || IS(1, state) || IS(LAST, state))
 /* There is one at most, unless the ledger lost writes. */
 #define CURRENT (IS_SOME(CLAIMED) -> ONE(CLAIMED) : (IS_SOME(WAITING) -> ONE(WAITING) : \
-                (IS_SOME(SET) -> ONE(SET) : (IS_SOME(DONE) -> ONE(DONE) : ONE(REVOKED)))))
+                (IS_SOME(SCHEDULED) -> ONE(SCHEDULED) : (IS_SOME(DONE) -> ONE(DONE) : ONE(REVOKED)))))
 byte current;                           /* for the moment of a step, as reply */
-#define IS_NOT_KNOWN(c) (IS(c, UNKNOWN) || (IS(c, INTENT) && IS_STALE(c)))
 #define IS_OVER(c) (entry[c] >= DONE)
-#define IS_CURRENT_ITSELF(c) (entry[c] >= SET && entry[c] <= REVOKED)
+#define IS_CURRENT_ITSELF(c) (entry[c] >= SCHEDULED && entry[c] <= REVOKED)
 
-#ifdef WITH_LOST_WRITES
 /*
- * A server's process that takes over may have an earlier state of the record, once. Every entry tells under which process
- * its intent was noted; one of an earlier process is stale, as what came after that may be lost. A stale intent counts as
- * none: it may have been confirmed. A request goes with its connection, so none that was sent to one process arrives at
- * the next, unless it is sent again.
+ * A server's process that takes over may have an earlier state of the record, once. Nothing in the record tells. A
+ * request goes with its connection, so none that was sent to one process arrives at the next.
  */
+#ifdef WITH_LOST_WRITES
 bit hasSaved, hasLost;
 byte saved[CALLS];
-bit isStale[CALLS];
-#define IS_STALE(c) isStale[c]
+/* Begun without an entry: the record does not know what it is, so it is never the same job as another. */
+bit isNameless[CALLS];
+bit hasDeleted[CALLS];                  /* because it was withdrawn */
 #define HAS_LOST hasLost
 #define IS_FINAL hasLost
+#define IS_SAME_JOB(a, c) (job[a] == job[c] && !isNameless[a])
 #else
-#define IS_STALE(c) false
 #define HAS_LOST false
 #define IS_FINAL true
+#define IS_SAME_JOB(a, c) (job[a] == job[c])
 #endif
-
-inline note_process(c) {
-#ifdef WITH_LOST_WRITES
-    isStale[c] = 0
-#else
-    skip
-#endif
-}
 
 inline write(c, state) {
 #ifdef REDUCED
@@ -120,8 +107,9 @@ inline write(c, state) {
 #define PUTTING     2
 #define CONFIRMING  3
 #define WITHDRAWING 4
-#define REFUSED     5                   /* so it has answered, and nothing of it may fire */
-#define ENDED       6                   /* it has answered anything else, or has died, or given up: "may still fire" */
+#define TIDYING     5                   /* its confirm was refused, it has said so, and withdraws before it deletes */
+#define REFUSED     6                   /* it has answered, and nothing of it may fire */
+#define ENDED       7                   /* it has answered anything else, or has died, or given up: "may still fire" */
 
 byte phase[CALLS];
 byte job[CALLS];                        /* what is the same has the same date and content */
@@ -129,7 +117,10 @@ bit isReplacing[CALLS];
 byte puts[CALLS];
 byte stored[CALLS];                     /* as far as it knows */
 
-/* A request that was sent may arrive at any time, also when nobody waits for it any more, and more than once. */
+/*
+ * A request that was sent may arrive at any time, also when nobody waits for it any more, or never. A confirm is sent
+ * once, and so arrives once; the others may arrive more than once.
+ */
 bit intends[CALLS], confirms[CALLS], withdraws[CALLS];
 
 /* -- Its copies, and who runs it ----------------------------------------------------------------------------------- */
@@ -146,54 +137,89 @@ bit isRunning[CALLS];                   /* a consumer that lives has the claim, 
  */
 bit isOwed[CALLS];
 bit hasBegun[CALLS], hasCompleted[CALLS];
-bit mustNotRun[CALLS];                  /* another was confirmed in its place, or its caller was told that it will not */
+bit hasLapsed[CALLS];                   /* it was begun as an intent that had lapsed */
+bit mustNotRun[CALLS];                  /* another was confirmed in its place, or its caller was told so */
 bit twoRuns, completesTwice, runsAllTheSame, isLost, isRestless;
 
 /* From some instant on there are no more faults: nobody dies, falls silent, loses an answer, or calls anew. */
 bit isCalm;
 
-#define IS_LOST(c) (isOwed[c] && !hasCompleted[c] && (copies[c] == 0 || IS_NAMED_GONE(c) || IS(c, REVOKED)))
+#if defined(WITH_LOST_WRITES) && !defined(EACH_EDITION)
+/*
+ * With lost writes the promise is one of the id: where somebody was told "confirmed" or "already scheduled", and
+ * nothing was revoked, one of its editions was completed, or can still run.
+ */
+bit isIdOwed, isIdSettled;
+#define CAN_RUN(c) (copies[c] > 0 && !IS_OVER(c))
+#define SOME_IS_LOST (isIdOwed && !CAN_RUN(0) && !CAN_RUN(1) && !CAN_RUN(LAST))
+#define SOME_IS_OWED isIdOwed
+inline note_owed(c) {
+    if :: !isIdSettled -> isIdOwed = 1 :: else fi
+}
+inline settle_owed(c) {
+    isIdSettled = 1; isIdOwed = 0
+}
+inline move_owed(old, c) {
+    skip
+}
+#else
+#define IS_LOST(c) (isOwed[c] && (copies[c] == 0 || IS(c, WITHDRAWN) || IS(c, REVOKED)))
+#define SOME_IS_LOST (IS_LOST(0) || IS_LOST(1) || IS_LOST(LAST))
+#define SOME_IS_OWED (isOwed[0] || isOwed[1] || isOwed[LAST])
+inline note_owed(c) {
+    if :: !hasCompleted[c] -> isOwed[c] = 1 :: else fi
+}
+inline settle_owed(c) {
+    isOwed[c] = 0
+}
+inline move_owed(old, c) {
+    if :: isOwed[old] -> REACHED(OWED_IN_ITS_PLACE); isOwed[c] = 1 :: else fi;
+    isOwed[old] = 0
+}
+#endif
 
 inline check_not_lost() {
-    if :: IS_LOST(0) || IS_LOST(1) || IS_LOST(LAST) -> isLost = 1 :: else fi;
+    if :: SOME_IS_LOST -> isLost = 1 :: else fi;
     assert(!isLost)
 }
 
 /* Somebody has been told something on its account. */
 inline owe(c) {
-    if :: !hasCompleted[c] -> isOwed[c] = 1 :: else fi;
+    note_owed(c);
     check_not_lost()
 }
+
+#ifdef SLOW_CALLERS_TOO
+/* A limit: it is not so of callers that confirm or withdraw when their intents have lapsed. */
+#define IS_EXCUSED(c) false
+#else
+#define IS_EXCUSED(c) hasLapsed[c]
+#endif
 
 /* With lost writes it may run after all, or again: that is their price. */
 inline must_not_run(c) {
     mustNotRun[c] = 1;
-    if :: hasBegun[c] && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
+    if :: hasBegun[c] && IS_EXCUSED(c) -> REACHED(REFUSED_THOUGH_RUN) :: else fi;
+    if :: hasBegun[c] && !IS_EXCUSED(c) && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
     assert(!runsAllTheSame)
 }
 
 /* -- What the ledger does with a request --------------------------------------------------------------------------- */
 
-#define INTENDED  1
-#define CONFIRMED 2
-#define ALREADY   3
-#define TAKEN     4
-#define RUNNING   5
-#define FINISHED  6
-#define IS_GONE   7
-#define UNSURE    8
+#define FREE         1                  /* nothing is in its way */
+#define CONFIRMED    2
+#define SAME         3
+#define TAKEN        4
+#define HELD         5
+#define FINISHED     6
+#define IS_WITHDRAWN 7
+#define IS_SCHEDULED 8
+#define ABSENT       9
 byte reply;
-
-#ifdef BREAK_STALE_ANSWERS
-/* Rule 8 broken: a stale entry answers "already scheduled". */
-#define IS_TOO_STALE(c) false
-#else
-#define IS_TOO_STALE(c) IS_STALE(c)
-#endif
 
 #ifdef BREAK_ALREADY_FOR_INTENTS
 /* Rule 8 broken: an intent answers "already scheduled". */
-#define IS_INTENT_LIKE(a, c) ((a) != (c) && IS(a, INTENT) && job[a] == job[c])
+#define IS_INTENT_LIKE(a, c) ((a) != (c) && IS(a, INTENDED) && job[a] == job[c])
 inline look_for_intent(c) {
     if
     :: current == NONE && IS_INTENT_LIKE(0, c) -> current = 0
@@ -206,25 +232,24 @@ inline look_for_intent(c) {
 #define look_for_intent(c) skip
 #endif
 
-/* What another generation's being current makes of this one. INTENDED where nothing is in its way. */
+/* What another edition's being current makes of this one. FREE where nothing is in its way. */
 inline decide(c) {
     current = CURRENT;
     look_for_intent(c);
     if
-    :: current == NONE -> reply = INTENDED
+    :: current == NONE -> reply = FREE
     :: else ->
         if
         :: IS(current, DONE) || IS(current, REVOKED) -> reply = FINISHED
 #ifdef BREAK_REPLACES_RUNNING
-        :: IS(current, CLAIMED) -> reply = (isReplacing[c] -> INTENDED : RUNNING)   /* Rule 8 broken. */
+        :: IS(current, CLAIMED) -> reply = (isReplacing[c] -> FREE : HELD)   /* Rule 8 broken. */
 #else
-        :: IS(current, CLAIMED) -> reply = RUNNING
+        :: IS(current, CLAIMED) -> reply = HELD
 #endif
         :: else ->
             if
-            :: job[current] == job[c] && !IS_TOO_STALE(current) -> reply = ALREADY
-            :: job[current] == job[c] && IS_TOO_STALE(current) -> REACHED(STALE_NOT_ANSWERED); reply = INTENDED
-            :: job[current] != job[c] && isReplacing[c] -> reply = INTENDED
+            :: IS_SAME_JOB(current, c) -> reply = SAME
+            :: !IS_SAME_JOB(current, c) && isReplacing[c] -> reply = FREE
             :: else -> reply = TAKEN
             fi
         fi
@@ -233,33 +258,33 @@ inline decide(c) {
 
 #ifdef BREAK_ONE_STEP
 /* Rule 8 broken: there is no confirm, the job is the id's at once. */
-#define NOTED SET
+#define NOTED SCHEDULED
 #else
-#define NOTED INTENT
+#define NOTED INTENDED
 #endif
 
 inline perform_intend(c) {
     if
 #ifndef BREAK_INTENT_REVIVES
-    :: IS(c, WITHDRAWN) -> REACHED(LATE_INTENT); reply = IS_GONE
+    :: IS(c, WITHDRAWN) -> REACHED(LATE_INTENT); reply = IS_WITHDRAWN
 #endif
-    :: IS_CURRENT_ITSELF(c) || IS(c, REPLACED) -> reply = INTENDED
+    :: IS_CURRENT_ITSELF(c) || IS(c, INTENDED) -> reply = FREE
     :: else ->
         decide(c);
         if
-        :: reply == INTENDED ->
+        :: reply == FREE ->
 #ifdef BREAK_REPLACES_AT_ONCE
             /* Rule 8 broken: an intent replaces. */
-            if :: current != NONE -> write(current, REPLACED) :: else fi;
+            if :: current != NONE -> write(current, WITHDRAWN) :: else fi;
 #endif
-            write(c, NOTED); note_process(c)
+            write(c, NOTED)
         :: else
         fi
     fi
 }
 
-inline set(c) {
-    write(c, SET); reply = CONFIRMED;
+inline schedule(c) {
+    write(c, SCHEDULED); reply = CONFIRMED;
     printf("   ledger: call %d is CONFIRMED\n", c)
 }
 
@@ -270,44 +295,41 @@ inline replace(old, c) {
 #ifdef BREAK_FORGET_REPLACED
     write(old, UNKNOWN);                /* Rule 8 broken: its name is forgotten at once. */
 #else
-    write(old, REPLACED);
+    write(old, WITHDRAWN);
 #endif
     mustNotRun[old] = 1;
-    if :: isOwed[old] && !hasCompleted[old] -> REACHED(OWED_IN_ITS_PLACE); isOwed[c] = 1 :: else fi;
-    isOwed[old] = 0
+    move_owed(old, c)
 }
 
 #ifdef BREAK_CONFIRM_UNKNOWN
 /* Rule 8 broken: what the record does not know is confirmed as an intent is. */
-#define CONFIRM_IS_UNSURE(c) false
+#define CONFIRM_IS_ABSENT(c) false
 #else
 /* Whether it was refused, and its copies are deleted for that, is what the ledger may have lost. */
-#define CONFIRM_IS_UNSURE(c) IS_NOT_KNOWN(c)
+#define CONFIRM_IS_ABSENT(c) IS(c, UNKNOWN)
 #endif
 
 inline perform_confirm(c) {
     if
     :: IS_CURRENT_ITSELF(c) ->
-        if :: IS(c, SET) -> REACHED(CONFIRMED_ANEW) :: else REACHED(CONFIRMED_BY_RUN) fi;
+        if :: entry[c] > SCHEDULED -> REACHED(CONFIRMED_BY_RUN) :: else fi;
         reply = CONFIRMED
-#ifdef BREAK_REPLACED_IS_REFUSED
-    :: IS(c, REPLACED) -> reply = IS_GONE   /* Rule 8 broken: it may have begun before it was replaced. */
-#else
-    :: IS(c, REPLACED) -> REACHED(CONFIRMED_REPLACED); reply = CONFIRMED
-#endif
-    :: IS(c, WITHDRAWN) -> REACHED(LATE_CONFIRM); reply = IS_GONE
-    :: CONFIRM_IS_UNSURE(c) -> REACHED(CONFIRM_UNSURE); reply = UNSURE
+    :: IS(c, WITHDRAWN) ->
+        REACHED(LATE_CONFIRM);
+        decide(c);
+        if :: reply == FREE -> reply = IS_WITHDRAWN :: else fi
+    :: CONFIRM_IS_ABSENT(c) -> REACHED(CONFIRM_ABSENT); reply = ABSENT
     :: else ->
         decide(c);
 #ifdef BREAK_CONFIRM_UNCHECKED
-        reply = INTENDED; current = NONE;   /* Rule 8 broken: it does not look whether there is another. */
+        reply = FREE; current = NONE;   /* Rule 8 broken: it does not look whether there is another. */
 #endif
         if
-        :: reply == INTENDED && current == NONE -> set(c)
-        :: reply == INTENDED && current != NONE -> replace(current, c); set(c)
+        :: reply == FREE && current == NONE -> schedule(c)
+        :: reply == FREE && current != NONE -> replace(current, c); schedule(c)
         :: else ->
 #ifdef BREAK_REFUSED_STAYS_INTENT
-            skip                        /* Rule 8 broken: what was refused may be confirmed, or begun, later. */
+            skip                        /* Rule 8 broken: what was refused may be begun later. */
 #else
             write(c, WITHDRAWN)
 #endif
@@ -317,23 +339,23 @@ inline perform_confirm(c) {
 
 #ifdef BREAK_WITHDRAW_UNKNOWN
 /* Rule 8 broken: what the record does not know is withdrawn as an intent is. */
-#define WITHDRAWAL_IS_UNSURE(c) false
+#define WITHDRAWAL_IS_ABSENT(c) false
 #else
 /* Whether it was begun, and others were told "already scheduled" for that, is what the ledger may have lost. */
-#define WITHDRAWAL_IS_UNSURE(c) IS_NOT_KNOWN(c)
+#define WITHDRAWAL_IS_ABSENT(c) IS(c, UNKNOWN)
 #endif
 
 inline perform_withdraw(c) {
     if
 #ifndef BREAK_WITHDRAW_CONFIRMED
     /* Else rule 8 is broken: others may have been told "already scheduled" on its account. */
-    :: IS(c, SET) -> REACHED(WITHDRAWAL_OF_SET); reply = CONFIRMED
+    :: IS(c, SCHEDULED) -> reply = IS_SCHEDULED
 #endif
-    :: IS(c, CLAIMED) || IS(c, WAITING) -> REACHED(WITHDRAWAL_TOO_LATE); reply = RUNNING
-    :: IS(c, DONE) || IS(c, REVOKED) || IS(c, REPLACED) -> reply = FINISHED
-    :: IS(c, WITHDRAWN) -> reply = IS_GONE
-    :: WITHDRAWAL_IS_UNSURE(c) -> REACHED(WITHDRAWAL_UNSURE); reply = UNSURE
-    :: else -> REACHED(WITHDRAWAL); write(c, WITHDRAWN); reply = IS_GONE
+    :: IS(c, CLAIMED) || IS(c, WAITING) -> REACHED(WITHDRAWAL_TOO_LATE); reply = HELD
+    :: IS(c, DONE) || IS(c, REVOKED) -> reply = FINISHED
+    :: IS(c, WITHDRAWN) -> reply = IS_WITHDRAWN
+    :: WITHDRAWAL_IS_ABSENT(c) -> REACHED(WITHDRAWAL_ABSENT); reply = ABSENT
+    :: else -> REACHED(WITHDRAWAL); write(c, WITHDRAWN); reply = IS_WITHDRAWN
     fi
 }
 
@@ -343,9 +365,10 @@ inline end_call(c, how) {
     phase[c] = how; puts[c] = 0; stored[c] = 0
 }
 
-inline refuse(c) {
+/* With copies to delete or without. */
+inline refuse(c, how) {
     printf("   call %d: answers that nothing is scheduled by it (%d)\n", c, reply);
-    end_call(c, REFUSED);
+    end_call(c, how);
     must_not_run(c)
 }
 
@@ -357,20 +380,20 @@ inline begin_call(c, what, replacing) {
 
 inline note_refusal() {
     if
-    :: reply == ALREADY -> REACHED(TOLD_ALREADY_LATE)
+    :: reply == SAME -> REACHED(TOLD_SAME_LATE)
     :: reply == TAKEN -> REACHED(TOLD_TAKEN)
-    :: reply == RUNNING -> REACHED(TOLD_RUNNING)
+    :: reply == HELD -> REACHED(TOLD_HELD)
     :: reply == FINISHED -> REACHED(TOLD_FINISHED)
-    :: reply == IS_GONE -> REACHED(TOLD_WITHDRAWN)
+    :: reply == IS_WITHDRAWN -> REACHED(TOLD_WITHDRAWN)
     fi
 }
 
 inline hear_intend(c) {
     printf("   call %d: hears of its intent\n", c);
     if
-    :: reply == INTENDED -> phase[c] = PUTTING
-    :: reply == ALREADY -> REACHED(TOLD_ALREADY); owe(current); refuse(c)
-    :: else -> refuse(c)
+    :: reply == FREE -> phase[c] = PUTTING
+    :: reply == SAME -> REACHED(TOLD_SAME); owe(current); refuse(c, ENDED)
+    :: else -> refuse(c, ENDED)
     fi
 }
 
@@ -379,35 +402,49 @@ inline hear_confirm(c) {
     if
     :: reply == CONFIRMED ->
         end_call(c, ENDED);
-        /* What was replaced or revoked meanwhile is answered alike, and not owed any more. */
+        /* What was revoked meanwhile is answered alike, and not owed any more. */
         if :: !mustNotRun[c] -> owe(c) :: else fi
-    :: reply == UNSURE -> end_call(c, ENDED)
+    :: reply == ABSENT -> end_call(c, ENDED)
     :: else ->
         note_refusal();
-        if :: reply == ALREADY -> owe(current) :: else fi;
-        refuse(c)
+        if :: reply == SAME -> owe(current) :: else fi;
+        refuse(c, TIDYING);
+        withdraws[c] = 1
     fi
 }
 
 inline hear_withdraw(c) {
     printf("   call %d: hears of its withdrawal\n", c);
     if
-    :: reply == IS_GONE -> refuse(c)
+    :: reply == IS_WITHDRAWN && phase[c] == WITHDRAWING -> refuse(c, REFUSED)
+    :: reply == IS_WITHDRAWN && phase[c] == TIDYING -> end_call(c, REFUSED)
     :: else -> end_call(c, ENDED)
     fi
 }
 
+#ifdef WITH_LOST_WRITES
+inline note_nameless(c) {
+    isNameless[c] = 1
+}
+#else
+#define note_nameless(c) skip
+#endif
+#ifdef WITHOUT_LOST_DELETIONS
+inline note_deletion(c) {
+    if :: IS(c, WITHDRAWN) && !hasLost -> hasDeleted[c] = 1 :: else fi
+}
+#else
+#define note_deletion(c) skip
+#endif
+
 inline begin(c) {
     if
-    :: IS(c, INTENT) -> REACHED(LAPSED_RUNS)
-    :: IS(c, UNKNOWN) -> REACHED(UNKNOWN_RUNS)
+    :: IS(c, INTENDED) -> REACHED(LAPSED_RUNS); hasLapsed[c] = 1
+    :: IS(c, UNKNOWN) -> REACHED(UNKNOWN_RUNS); note_nameless(c)
     :: IS(c, CLAIMED) -> REACHED(ANOTHER_OWNER)
     :: else
     fi;
     printf("   consumer: BEGINS call %d's job\n", c);
-#ifdef BREAK_STALE_UNTIL_WRITTEN
-    note_process(c);                    /* Rule 8 broken: an entry that is written again is not stale any more. */
-#endif
     write(c, CLAIMED);
     if :: !HAS_LOST && (isRunning[0] || isRunning[1] || isRunning[LAST]) -> twoRuns = 1 :: else fi;
     assert(!twoRuns);
@@ -419,7 +456,7 @@ inline begin(c) {
 inline complete(c) {
     printf("   consumer: COMPLETES call %d's job\n", c);
     write(c, DONE);
-    isRunning[c] = 0; isOwed[c] = 0; hasCompleted[c] = 1;
+    isRunning[c] = 0; settle_owed(c); hasCompleted[c] = 1;
     if
     :: !HAS_LOST && (hasCompleted[0] + hasCompleted[1] + (LAST > 1 -> hasCompleted[LAST] : 0) > 1) -> completesTwice = 1
     :: else
@@ -428,29 +465,29 @@ inline complete(c) {
 }
 
 inline delete_copy(c) {
-    copies[c]--;
+    copies[c]--; note_deletion(c);
     check_not_lost()
 }
 
 /*
- * What makes no difference any more is forgotten, so that fewer states differ. REDUCED also takes it for granted that an
- * entry once over is never anything else, which write() checks: then its copies do nothing but go, whenever they do.
+ * What makes no difference any more is forgotten, so that fewer states differ. REDUCED also takes it for granted that
+ * an entry once over is never anything else, which write() checks: then its copies do nothing but go, whenever they do.
  */
-#define HAS_ANSWERED(c) (phase[c] >= REFUSED)
+#define HAS_ANSWERED(c) (phase[c] >= TIDYING)
 
 inline tidy(c) {
-    if :: entry[c] >= SET && !IS(c, WITHDRAWN) -> intends[c] = 0; confirms[c] = 0; withdraws[c] = 0 :: else fi;
+    if :: entry[c] >= SCHEDULED && !IS(c, WITHDRAWN) -> intends[c] = 0; confirms[c] = 0; withdraws[c] = 0 :: else fi;
 #ifdef REDUCED
-    if :: entry[c] == INTENT -> intends[c] = 0 :: else fi;
-    if :: HAS_ANSWERED(c) -> hasBegun[c] = 0 :: else fi;
+    if :: entry[c] == INTENDED -> intends[c] = 0 :: else fi;
+    if :: HAS_ANSWERED(c) -> hasBegun[c] = 0; hasLapsed[c] = 0 :: else fi;
     if
     :: IS_OVER(c) && IS_FINAL ->
         intends[c] = 0; confirms[c] = 0; withdraws[c] = 0;
-        copies[c] = 0; late[c] = 0; job[c] = 0; isReplacing[c] = 0;
-        if :: HAS_ANSWERED(c) -> mustNotRun[c] = 0 :: else fi
+        copies[c] = 0; late[c] = 0;
+        if :: HAS_ANSWERED(c) -> job[c] = 0; mustNotRun[c] = 0 :: else fi
     :: else
     fi;
-    if :: entry[c] >= SET && IS_FINAL -> isReplacing[c] = 0 :: else fi;
+    if :: entry[c] >= SCHEDULED && HAS_ANSWERED(c) && IS_FINAL -> isReplacing[c] = 0 :: else fi;
     if
     :: entry[c] == UNKNOWN && HAS_ANSWERED(c) && !intends[c] && IS_FINAL && copies[c] == 0 && late[c] == 0 ->
         job[c] = 0; isReplacing[c] = 0; mustNotRun[c] = 0
@@ -465,6 +502,13 @@ inline tidy(c) {
 #define TIDY tidy(0); tidy(1)
 #endif
 
+#ifdef WITHOUT_SLOW_CALLERS
+/* No intent lapses before its caller has answered. */
+#define HAS_TIME(c) HAS_ANSWERED(c)
+#else
+#define HAS_TIME(c) true
+#endif
+
 #if defined(BREAK_LAPSED_BESIDE)
 /* Rule 8 broken: a lapsed intent is granted, whatever else there is. */
 #define MAY_LAPSE_AND_RUN(c) true
@@ -474,8 +518,8 @@ inline tidy(c) {
 #define MAY_LAPSE_AND_RUN(c) false
 #define MAY_LAPSE_AND_GO(c) false
 #else
-#define MAY_LAPSE_AND_RUN(c) (CURRENT == NONE)
-#define MAY_LAPSE_AND_GO(c) (CURRENT != NONE)
+#define MAY_LAPSE_AND_RUN(c) (HAS_TIME(c) && CURRENT == NONE)
+#define MAY_LAPSE_AND_GO(c) (HAS_TIME(c) && CURRENT != NONE)
 #endif
 #ifdef BREAK_UNKNOWN_GOES
 /* Rule 8 broken: what the record does not know is deleted unrun. */
@@ -484,10 +528,10 @@ inline tidy(c) {
 #define UNKNOWN_GOES false
 #endif
 #define CAN_BEGIN(c) (copies[c] > 0 && !isRunning[c] && \
-                      (IS(c, SET) || IS(c, WAITING) || IS(c, CLAIMED) || (IS(c, UNKNOWN) && !UNKNOWN_GOES) || \
-                       (IS(c, INTENT) && MAY_LAPSE_AND_RUN(c))))
+                      (IS(c, SCHEDULED) || IS(c, WAITING) || IS(c, CLAIMED) || (IS(c, UNKNOWN) && !UNKNOWN_GOES) || \
+                       (IS(c, INTENDED) && MAY_LAPSE_AND_RUN(c))))
 #define CAN_GO(c) (copies[c] > 0 && !isRunning[c] && \
-                   ((IS(c, UNKNOWN) && UNKNOWN_GOES) || (IS(c, INTENT) && MAY_LAPSE_AND_GO(c))))
+                   ((IS(c, UNKNOWN) && UNKNOWN_GOES) || (IS(c, INTENDED) && MAY_LAPSE_AND_GO(c))))
 
 #if defined(BREAK_DELETE_FIRST)
 /* Rule 8 broken: it deletes its copies, and then tells the ledger. */
@@ -495,7 +539,7 @@ inline tidy(c) {
 #elif defined(BREAK_DELETE_UNANSWERED)
 /* Rule 8 broken: without an answer to its confirm it deletes its copies. */
 #define CAN_DELETE(c) (phase[c] == REFUSED || phase[c] == GIVEN_UP)
-#define GIVEN_UP 7
+#define GIVEN_UP 8
 #else
 #define CAN_DELETE(c) (phase[c] == REFUSED)
 #endif
@@ -504,14 +548,28 @@ inline tidy(c) {
 #define STEPS_OF_BROKEN_CALL(c) \
     :: d_step { phase[c] == CONFIRMING && !isCalm -> \
             printf("   call %d: gives up, and deletes its copies\n", c); phase[c] = GIVEN_UP; TIDY }
+#elif defined(BREAK_WITHDRAW_UNANSWERED)
+/* Rule 8 broken: without an answer to its confirm it withdraws. */
+#define STEPS_OF_BROKEN_CALL(c) \
+    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
+            printf("   call %d: has no answer to its confirm, sends a withdrawal\n", c); \
+            phase[c] = WITHDRAWING; withdraws[c] = 1; TIDY }
+#elif defined(BREAK_CONFIRM_AGAIN)
+/* Rule 8 broken: without an answer to its confirm it sends it again. */
+#define STEPS_OF_BROKEN_CALL(c) \
+    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
+            printf("   ledger: call %d's confirm arrives, it does not hear of it, and sends it again\n", c); \
+            perform_confirm(c); reply = 0; current = 0; check_not_lost(); TIDY }
 #else
 #define STEPS_OF_BROKEN_CALL(c)
 #endif
 
+#define IS_WITHDRAWING(c) (phase[c] == WITHDRAWING || phase[c] == TIDYING)
+
 #define STEPS_OF_CALL(c) \
     :: d_step { phase[c] == INTENDING || (intends[c] && !isCalm) -> \
             printf("   ledger: call %d's intent arrives\n", c); perform_intend(c); \
-            if :: phase[c] == INTENDING -> hear_intend(c) :: else fi; reply = 0; current = 0; TIDY } \
+            if :: phase[c] == INTENDING -> hear_intend(c) :: else fi; reply = 0; current = 0; check_not_lost(); TIDY } \
     :: d_step { phase[c] == INTENDING && !isCalm -> \
             printf("   ledger: call %d's intent arrives, it does not hear of it\n", c); perform_intend(c); \
             reply = 0; current = 0; check_not_lost(); TIDY } \
@@ -526,28 +584,21 @@ inline tidy(c) {
             printf("   call %d: has not enough copies, or is cancelled, and sends its withdrawal\n", c); \
             end_call(c, WITHDRAWING); withdraws[c] = 1; TIDY } \
     :: d_step { phase[c] == CONFIRMING || (confirms[c] && !isCalm) -> \
-            printf("   ledger: call %d's confirm arrives\n", c); perform_confirm(c); \
-            if :: phase[c] == CONFIRMING -> hear_confirm(c) :: else fi; reply = 0; current = 0; check_not_lost(); TIDY } \
-    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
-            printf("   ledger: call %d's confirm arrives, it does not hear of it\n", c); perform_confirm(c); \
+            printf("   ledger: call %d's confirm arrives\n", c); perform_confirm(c); confirms[c] = 0; \
+            if :: phase[c] == CONFIRMING -> hear_confirm(c) :: else fi; \
             reply = 0; current = 0; check_not_lost(); TIDY } \
-    :: d_step { phase[c] == WITHDRAWING || (withdraws[c] && !isCalm) -> \
+    :: d_step { IS_WITHDRAWING(c) || (withdraws[c] && !isCalm) -> \
             printf("   ledger: call %d's withdrawal arrives\n", c); perform_withdraw(c); \
-            if :: phase[c] == WITHDRAWING -> hear_withdraw(c) :: else fi; reply = 0; check_not_lost(); TIDY } \
-    :: d_step { phase[c] == WITHDRAWING && !isCalm -> \
-            printf("   ledger: call %d's withdrawal arrives, it does not hear of it\n", c); perform_withdraw(c); \
-            reply = 0; check_not_lost(); TIDY } \
+            if :: IS_WITHDRAWING(c) -> hear_withdraw(c) :: else fi; reply = 0; check_not_lost(); TIDY } \
     :: d_step { CAN_DELETE(c) && copies[c] > isRunning[c] -> \
             printf("   call %d: deletes a copy\n", c); delete_copy(c); TIDY } \
-    :: d_step { phase[c] == CONFIRMING && !isCalm -> \
-            printf("   call %d: has no answer to its confirm, sends a withdrawal\n", c); \
-            phase[c] = WITHDRAWING; withdraws[c] = 1; TIDY } \
     STEPS_OF_BROKEN_CALL(c) \
-    :: d_step { phase[c] > NEW && phase[c] < REFUSED && !isCalm -> \
+    :: d_step { phase[c] > NEW && phase[c] < ENDED && !isCalm -> \
             printf("   call %d: DIES, or gives up\n", c); end_call(c, ENDED); TIDY } \
     :: d_step { late[c] > 0 -> \
             printf("   node: stores call %d's copy now\n", c); \
-            if :: IS_NAMED_GONE(c) -> REACHED(LATE_COPY) :: else fi; late[c]--; copies[c]++; TIDY } \
+            if :: IS(c, WITHDRAWN) -> REACHED(LATE_COPY) :: else fi; late[c]--; copies[c]++; \
+            if :: phase[c] == REFUSED -> phase[c] = TIDYING; withdraws[c] = 1 :: else fi; TIDY } \
     :: d_step { late[c] > 0 && isCalm -> printf("   node: never stores call %d's copy\n", c); late[c]--; TIDY } \
     :: d_step { CAN_BEGIN(c) -> begin(c); TIDY } \
     :: d_step { CAN_GO(c) -> \
@@ -558,24 +609,28 @@ inline tidy(c) {
             printf("   consumer: makes call %d's job wait\n", c); write(c, WAITING); isRunning[c] = 0; TIDY } \
     :: d_step { isRunning[c] && (!isCalm || !IS(c, CLAIMED)) -> \
             printf("   consumer: loses its claim of call %d's job\n", c); isRunning[c] = 0; TIDY } \
-    :: d_step { copies[c] > 0 && !isRunning[c] && (IS(c, DONE) || IS(c, REVOKED) || IS_NAMED_GONE(c)) -> \
+    :: d_step { copies[c] > 0 && !isRunning[c] && (IS(c, DONE) || IS(c, REVOKED) || IS(c, WITHDRAWN)) -> \
             printf("   consumer: learns that call %d's job is over, and deletes a copy\n", c); delete_copy(c); TIDY }
 
-#define CAN_REVOKE (IS(current, SET) || IS(current, WAITING) || (IS(current, CLAIMED) && !isRunning[current]))
+#define CAN_REVOKE (IS(current, SCHEDULED) || IS(current, WAITING) || (IS(current, CLAIMED) && !isRunning[current]))
 
 #ifdef WITH_LOST_WRITES
-inline save_entry(c) {
-#ifdef BREAK_STALE_INTENT
-    /* Rule 8 broken: an intent of an earlier process is like any other. */
-    saved[c] = entry[c]
+#if defined(WITHOUT_LOST_DELETIONS)
+/* No copy was deleted because of a write that is lost, and no call is about to. */
+#define IS_DELETION_LOST(c) (IS(c, WITHDRAWN) && saved[c] != WITHDRAWN && \
+                             (hasDeleted[c] || (phase[c] == REFUSED && copies[c] > 0)))
+#define MAY_LOSE (!IS_DELETION_LOST(0) && !IS_DELETION_LOST(1) && !IS_DELETION_LOST(LAST))
+#elif defined(WITHOUT_LOST_WITHDRAWALS)
+/* No call is about to delete copies because of a write that is lost. */
+#define IS_DELETION_LOST(c) (phase[c] == REFUSED && copies[c] > 0 && saved[c] != WITHDRAWN)
+#define MAY_LOSE (!IS_DELETION_LOST(0) && !IS_DELETION_LOST(1) && !IS_DELETION_LOST(LAST))
 #else
-    saved[c] = (IS(c, INTENT) -> UNKNOWN : entry[c])
+#define MAY_LOSE true
 #endif
-}
 
 inline lose_writes(c) {
-    entry[c] = saved[c]; saved[c] = 0; isStale[c] = 1;
-    intends[c] = 0; confirms[c] = 0; withdraws[c] = 0
+    entry[c] = saved[c]; saved[c] = 0;
+    intends[c] = 0; confirms[c] = 0; withdraws[c] = 0; hasDeleted[c] = 0
 }
 #endif
 
@@ -610,14 +665,15 @@ end:
             :: CAN_REVOKE ->
                 printf("   ledger: call %d's job is REVOKED\n", current);
                 REACHED(REVOKED_BY_ID);
-                write(current, REVOKED); isOwed[current] = 0; mustNotRun[current] = 1
+                write(current, REVOKED); settle_owed(current); mustNotRun[current] = 1
             :: else
             fi;
             current = 0; check_not_lost(); TIDY }
 #endif
 #ifdef WITH_LOST_WRITES
-    :: d_step { !isCalm && !hasSaved -> hasSaved = 1; save_entry(0); save_entry(1); save_entry(LAST); TIDY }
-    :: d_step { !isCalm && hasSaved && !hasLost ->
+    :: d_step { !isCalm && !hasSaved ->
+            hasSaved = 1; saved[0] = entry[0]; saved[1] = entry[1]; saved[LAST] = entry[LAST]; TIDY }
+    :: d_step { !isCalm && hasSaved && !hasLost && MAY_LOSE ->
             printf("   ledger: LOSES WRITES\n");
             hasLost = 1;
             lose_writes(0); lose_writes(1);
@@ -634,7 +690,7 @@ end:
 
 #ifdef WITH_REST
 bit isAtRest;
-#define IS_LEFT(c) (copies[c] > 0 || late[c] > 0 || isRunning[c] || (phase[c] != NEW && !HAS_ANSWERED(c)))
+#define IS_LEFT(c) (copies[c] > 0 || late[c] > 0 || isRunning[c] || (phase[c] != NEW && phase[c] < REFUSED))
 
 /* When nothing can happen any more, nothing is left over, and what must not be lost was run. */
 proctype Rest() {
@@ -643,11 +699,7 @@ end:
         d_step {
             if :: !isCalm || IS_LEFT(0) || IS_LEFT(1) || IS_LEFT(LAST) -> isRestless = 1 :: else fi;
             assert(!isRestless);
-            if
-            :: (isOwed[0] && !hasCompleted[0]) || (isOwed[1] && !hasCompleted[1]) ||
-               (isOwed[LAST] && !hasCompleted[LAST]) -> isLost = 1
-            :: else
-            fi;
+            if :: SOME_IS_OWED -> isLost = 1 :: else fi;
             assert(!isLost);
             REACHED(REST);
             isAtRest = 1
