@@ -26,7 +26,7 @@
 #define REACHED(what) skip
 #endif
 #define CONFIRMED_BY_RUN         1      /* the caller was slow, and its job has begun already */
-#define REFUSED_THOUGH_RUN       2      /* likewise, and another was confirmed in its place */
+#define REFUSED_THOUGH_RUN       2      /* likewise, and another was confirmed in its place: "may have run" */
 #define OTHER_REPLACED           3
 #define WAITING_REPLACED         4      /* it ran before, and was to run again */
 #define OWED_IN_ITS_PLACE        5      /* the one replaced was not to be lost */
@@ -35,7 +35,7 @@
 #define TOLD_TAKEN               8
 #define TOLD_HELD                9
 #define TOLD_FINISHED           10
-#define TOLD_WITHDRAWN          11      /* a consumer had found its intent lapsed */
+#define TOLD_WITHDRAWN          11      /* a consumer had found its intent lapsed, or it was replaced since */
 #define WITHDRAWAL              12
 #define WITHDRAWAL_TOO_LATE     13      /* a consumer has begun it */
 #define LAPSED_RUNS             14
@@ -48,12 +48,15 @@
 #define UNKNOWN_RUNS            21      /* the ledger has lost its entry */
 #define CONFIRM_ABSENT          22      /* likewise */
 #define WITHDRAWAL_ABSENT       23      /* likewise */
-#define REST                    24
+#define CONFIRM_TOO_LATE        24      /* its intent has lapsed, and nobody has asked yet */
+#define LAPSED_STAYS            25      /* likewise, when its call withdraws */
+#define FORGOTTEN               26      /* no copy of it was stored */
+#define REST                    27
 
 /* -- The ledger's record of the id: an entry for each edition, which is to say for each call --------------------- */
 
 #define UNKNOWN   0
-#define INTENDED  1                     /* it lapses at any time, which is when a consumer may find it lapsed */
+#define INTENDED  1                     /* until a time, which isPast */
 #define SCHEDULED 2                     /* confirmed, and not begun yet */
 #define CLAIMED   3
 #define WAITING   4                     /* will run again */
@@ -63,6 +66,11 @@
 #define WITHDRAWN 7
 
 byte entry[CALLS];
+/*
+ * The time its intent is noted until, which may come at any time: it is past once somebody finds it so. If it is an
+ * intent still, it has lapsed.
+ */
+bit isPast[CALLS];
 
 #define IS(c, state) (entry[c] == (state))
 #define ONE(state) (IS(0, state) -> 0 : (IS(1, state) -> 1 : (IS(LAST, state) -> LAST : NONE)))
@@ -72,6 +80,7 @@ byte entry[CALLS];
                 (IS_SOME(SCHEDULED) -> ONE(SCHEDULED) : (IS_SOME(DONE) -> ONE(DONE) : ONE(REVOKED)))))
 byte current;                           /* for the moment of a step, as reply */
 #define IS_OVER(c) (entry[c] >= DONE)
+#define HAS_LAPSED(c) (IS(c, INTENDED) && isPast[c])
 #define IS_CURRENT_ITSELF(c) (entry[c] >= SCHEDULED && entry[c] <= REVOKED)
 
 /*
@@ -85,10 +94,12 @@ byte saved[CALLS];
 bit isNameless[CALLS];
 bit hasDeleted[CALLS];                  /* because it was withdrawn */
 #define HAS_LOST hasLost
+#define MAY_BE_INTENDED_AGAIN(c) (hasSaved && !hasLost && saved[c] == INTENDED)
 #define IS_FINAL hasLost
 #define IS_SAME_JOB(a, c) (job[a] == job[c] && !isNameless[a])
 #else
 #define HAS_LOST false
+#define MAY_BE_INTENDED_AGAIN(c) false
 #define IS_FINAL true
 #define IS_SAME_JOB(a, c) (job[a] == job[c])
 #endif
@@ -122,6 +133,9 @@ byte stored[CALLS];                     /* as far as it knows */
  * once, and so arrives once; the others may arrive more than once.
  */
 bit intends[CALLS], confirms[CALLS], withdraws[CALLS];
+#ifdef WITH_FORGOTTEN
+bit isGone[CALLS];                      /* told with its withdrawal: no copy of it was stored, or can be */
+#endif
 
 /* -- Its copies, and who runs it ----------------------------------------------------------------------------------- */
 
@@ -137,7 +151,6 @@ bit isRunning[CALLS];                   /* a consumer that lives has the claim, 
  */
 bit isOwed[CALLS];
 bit hasBegun[CALLS], hasCompleted[CALLS];
-bit hasLapsed[CALLS];                   /* it was begun as an intent that had lapsed */
 bit mustNotRun[CALLS];                  /* another was confirmed in its place, or its caller was told so */
 bit twoRuns, completesTwice, runsAllTheSame, isLost, isRestless;
 
@@ -189,18 +202,13 @@ inline owe(c) {
     check_not_lost()
 }
 
-#ifdef SLOW_CALLERS_TOO
-/* A limit: it is not so of callers that confirm or withdraw when their intents have lapsed. */
-#define IS_EXCUSED(c) false
-#else
-#define IS_EXCUSED(c) hasLapsed[c]
-#endif
-
-/* With lost writes it may run after all, or again: that is their price. */
+/*
+ * Its caller was told that nothing is scheduled by it, and not that it may have run. With lost writes it may have, and
+ * may run after all, or again: that is their price.
+ */
 inline must_not_run(c) {
     mustNotRun[c] = 1;
-    if :: hasBegun[c] && IS_EXCUSED(c) -> REACHED(REFUSED_THOUGH_RUN) :: else fi;
-    if :: hasBegun[c] && !IS_EXCUSED(c) && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
+    if :: hasBegun[c] && !HAS_LOST -> runsAllTheSame = 1 :: else fi;
     assert(!runsAllTheSame)
 }
 
@@ -215,6 +223,11 @@ inline must_not_run(c) {
 #define IS_WITHDRAWN 7
 #define IS_SCHEDULED 8
 #define ABSENT       9
+#ifdef BREAK_WITHDRAWN_BEFORE
+#define WAS_WITHDRAWN IS_WITHDRAWN      /* Rule 8 broken: it does not tell what it does now from what was so before. */
+#else
+#define WAS_WITHDRAWN 10
+#endif
 byte reply;
 
 #ifdef BREAK_ALREADY_FOR_INTENTS
@@ -266,7 +279,7 @@ inline decide(c) {
 inline perform_intend(c) {
     if
 #ifndef BREAK_INTENT_REVIVES
-    :: IS(c, WITHDRAWN) -> REACHED(LATE_INTENT); reply = IS_WITHDRAWN
+    :: IS(c, WITHDRAWN) -> REACHED(LATE_INTENT); reply = WAS_WITHDRAWN
 #endif
     :: IS_CURRENT_ITSELF(c) || IS(c, INTENDED) -> reply = FREE
     :: else ->
@@ -277,7 +290,7 @@ inline perform_intend(c) {
             /* Rule 8 broken: an intent replaces. */
             if :: current != NONE -> write(current, WITHDRAWN) :: else fi;
 #endif
-            write(c, NOTED)
+            write(c, NOTED); isPast[c] = 0
         :: else
         fi
     fi
@@ -314,11 +327,12 @@ inline perform_confirm(c) {
     :: IS_CURRENT_ITSELF(c) ->
         if :: entry[c] > SCHEDULED -> REACHED(CONFIRMED_BY_RUN) :: else fi;
         reply = CONFIRMED
-    :: IS(c, WITHDRAWN) ->
-        REACHED(LATE_CONFIRM);
-        decide(c);
-        if :: reply == FREE -> reply = IS_WITHDRAWN :: else fi
+    :: IS(c, WITHDRAWN) -> REACHED(LATE_CONFIRM); reply = WAS_WITHDRAWN
     :: CONFIRM_IS_ABSENT(c) -> REACHED(CONFIRM_ABSENT); reply = ABSENT
+#ifndef BREAK_LAPSED_CONFIRMED
+    /* Else rule 8 is broken: a lapsed intent is confirmed, or refused, as any is. */
+    :: HAS_LAPSED(c) -> REACHED(CONFIRM_TOO_LATE); reply = ABSENT
+#endif
     :: else ->
         decide(c);
 #ifdef BREAK_CONFIRM_UNCHECKED
@@ -337,6 +351,19 @@ inline perform_confirm(c) {
     fi
 }
 
+#ifdef WITH_FORGOTTEN
+/* No copy needs the name. The record keeps that of its only edition. */
+inline forget_if_gone(c) {
+    if
+    :: isGone[c] && (!IS(0, UNKNOWN) + !IS(1, UNKNOWN) + (LAST > 1 -> !IS(LAST, UNKNOWN) : 0)) > 1 ->
+        REACHED(FORGOTTEN); entry[c] = UNKNOWN
+    :: else
+    fi
+}
+#else
+#define forget_if_gone(c) skip
+#endif
+
 #ifdef BREAK_WITHDRAW_UNKNOWN
 /* Rule 8 broken: what the record does not know is withdrawn as an intent is. */
 #define WITHDRAWAL_IS_ABSENT(c) false
@@ -353,9 +380,13 @@ inline perform_withdraw(c) {
 #endif
     :: IS(c, CLAIMED) || IS(c, WAITING) -> REACHED(WITHDRAWAL_TOO_LATE); reply = HELD
     :: IS(c, DONE) || IS(c, REVOKED) -> reply = FINISHED
-    :: IS(c, WITHDRAWN) -> reply = IS_WITHDRAWN
+    :: IS(c, WITHDRAWN) -> reply = WAS_WITHDRAWN
     :: WITHDRAWAL_IS_ABSENT(c) -> REACHED(WITHDRAWAL_ABSENT); reply = ABSENT
-    :: else -> REACHED(WITHDRAWAL); write(c, WITHDRAWN); reply = IS_WITHDRAWN
+#ifndef BREAK_LAPSED_WITHDRAWN
+    /* Else rule 8 is broken: whether it was begun since it lapsed is what the ledger may have lost. */
+    :: HAS_LAPSED(c) -> REACHED(LAPSED_STAYS); reply = ABSENT
+#endif
+    :: else -> REACHED(WITHDRAWAL); write(c, WITHDRAWN); reply = IS_WITHDRAWN; forget_if_gone(c)
     fi
 }
 
@@ -372,6 +403,14 @@ inline refuse(c, how) {
     must_not_run(c)
 }
 
+/* It was not accepted, and "may have run". It does not run any more. */
+inline refuse_late(c, how) {
+    printf("   call %d: answers that it was withdrawn, and may have run before\n", c);
+    end_call(c, how);
+    if :: hasBegun[c] -> REACHED(REFUSED_THOUGH_RUN) :: else fi;
+    mustNotRun[c] = 1
+}
+
 inline begin_call(c, what, replacing) {
     job[c] = what; isReplacing[c] = replacing;
     printf("   call %d: job %d, replacing: %d; sends its intent\n", c, what, replacing);
@@ -384,7 +423,7 @@ inline note_refusal() {
     :: reply == TAKEN -> REACHED(TOLD_TAKEN)
     :: reply == HELD -> REACHED(TOLD_HELD)
     :: reply == FINISHED -> REACHED(TOLD_FINISHED)
-    :: reply == IS_WITHDRAWN -> REACHED(TOLD_WITHDRAWN)
+    :: else -> skip
     fi
 }
 
@@ -393,6 +432,7 @@ inline hear_intend(c) {
     if
     :: reply == FREE -> phase[c] = PUTTING
     :: reply == SAME -> REACHED(TOLD_SAME); owe(current); refuse(c, ENDED)
+    :: reply == WAS_WITHDRAWN && reply != IS_WITHDRAWN -> refuse_late(c, ENDED)
     :: else -> refuse(c, ENDED)
     fi
 }
@@ -405,6 +445,8 @@ inline hear_confirm(c) {
         /* What was revoked meanwhile is answered alike, and not owed any more. */
         if :: !mustNotRun[c] -> owe(c) :: else fi
     :: reply == ABSENT -> end_call(c, ENDED)
+    :: reply == WAS_WITHDRAWN && reply != IS_WITHDRAWN ->
+        REACHED(TOLD_WITHDRAWN); refuse_late(c, TIDYING); withdraws[c] = 1
     :: else ->
         note_refusal();
         if :: reply == SAME -> owe(current) :: else fi;
@@ -417,7 +459,8 @@ inline hear_withdraw(c) {
     printf("   call %d: hears of its withdrawal\n", c);
     if
     :: reply == IS_WITHDRAWN && phase[c] == WITHDRAWING -> refuse(c, REFUSED)
-    :: reply == IS_WITHDRAWN && phase[c] == TIDYING -> end_call(c, REFUSED)
+    :: reply == WAS_WITHDRAWN && reply != IS_WITHDRAWN && phase[c] == WITHDRAWING -> refuse_late(c, REFUSED)
+    :: (reply == IS_WITHDRAWN || reply == WAS_WITHDRAWN) && phase[c] == TIDYING -> end_call(c, REFUSED)
     :: else -> end_call(c, ENDED)
     fi
 }
@@ -439,7 +482,7 @@ inline note_deletion(c) {
 
 inline begin(c) {
     if
-    :: IS(c, INTENDED) -> REACHED(LAPSED_RUNS); hasLapsed[c] = 1
+    :: IS(c, INTENDED) -> REACHED(LAPSED_RUNS); lapse(c)
     :: IS(c, UNKNOWN) -> REACHED(UNKNOWN_RUNS); note_nameless(c)
     :: IS(c, CLAIMED) -> REACHED(ANOTHER_OWNER)
     :: else
@@ -476,10 +519,16 @@ inline delete_copy(c) {
 #define HAS_ANSWERED(c) (phase[c] >= TIDYING)
 
 inline tidy(c) {
+    if :: HAS_LAPSED(c) && phase[c] == ENDED -> confirms[c] = 0; withdraws[c] = 0 :: else fi;
+    if
+    :: !IS(c, INTENDED) && !MAY_BE_INTENDED_AGAIN(c) -> isPast[c] = 0
+    :: phase[c] == ENDED && !confirms[c] && !withdraws[c] -> isPast[c] = 0
+    :: else
+    fi;
     if :: entry[c] >= SCHEDULED && !IS(c, WITHDRAWN) -> intends[c] = 0; confirms[c] = 0; withdraws[c] = 0 :: else fi;
 #ifdef REDUCED
     if :: entry[c] == INTENDED -> intends[c] = 0 :: else fi;
-    if :: HAS_ANSWERED(c) -> hasBegun[c] = 0; hasLapsed[c] = 0 :: else fi;
+    if :: HAS_ANSWERED(c) -> hasBegun[c] = 0 :: else fi;
     if
     :: IS_OVER(c) && IS_FINAL ->
         intends[c] = 0; confirms[c] = 0; withdraws[c] = 0;
@@ -502,24 +551,23 @@ inline tidy(c) {
 #define TIDY tidy(0); tidy(1)
 #endif
 
-#ifdef WITHOUT_SLOW_CALLERS
-/* No intent lapses before its caller has answered. */
-#define HAS_TIME(c) HAS_ANSWERED(c)
+#ifdef BREAK_NO_LAPSE
+#define LAPSES(c) false                 /* Rule 8 broken: an intent never lapses. */
 #else
-#define HAS_TIME(c) true
+#define LAPSES(c) IS(c, INTENDED)
 #endif
+inline lapse(c) {
+    printf("   ledger: call %d's intent has LAPSED\n", c);
+    isPast[c] = 1
+}
 
-#if defined(BREAK_LAPSED_BESIDE)
+#ifdef BREAK_LAPSED_BESIDE
 /* Rule 8 broken: a lapsed intent is granted, whatever else there is. */
-#define MAY_LAPSE_AND_RUN(c) true
-#define MAY_LAPSE_AND_GO(c) false
-#elif defined(BREAK_NO_LAPSE)
-/* Rule 8 broken: an intent never lapses. */
-#define MAY_LAPSE_AND_RUN(c) false
+#define MAY_LAPSE_AND_RUN(c) LAPSES(c)
 #define MAY_LAPSE_AND_GO(c) false
 #else
-#define MAY_LAPSE_AND_RUN(c) (HAS_TIME(c) && CURRENT == NONE)
-#define MAY_LAPSE_AND_GO(c) (HAS_TIME(c) && CURRENT != NONE)
+#define MAY_LAPSE_AND_RUN(c) (LAPSES(c) && CURRENT == NONE)
+#define MAY_LAPSE_AND_GO(c) (LAPSES(c) && CURRENT != NONE)
 #endif
 #ifdef BREAK_UNKNOWN_GOES
 /* Rule 8 broken: what the record does not know is deleted unrun. */
@@ -529,9 +577,9 @@ inline tidy(c) {
 #endif
 #define CAN_BEGIN(c) (copies[c] > 0 && !isRunning[c] && \
                       (IS(c, SCHEDULED) || IS(c, WAITING) || IS(c, CLAIMED) || (IS(c, UNKNOWN) && !UNKNOWN_GOES) || \
-                       (IS(c, INTENDED) && MAY_LAPSE_AND_RUN(c))))
+                       MAY_LAPSE_AND_RUN(c)))
 #define CAN_GO(c) (copies[c] > 0 && !isRunning[c] && \
-                   ((IS(c, UNKNOWN) && UNKNOWN_GOES) || (IS(c, INTENDED) && MAY_LAPSE_AND_GO(c))))
+                   ((IS(c, UNKNOWN) && UNKNOWN_GOES) || MAY_LAPSE_AND_GO(c)))
 
 #if defined(BREAK_DELETE_FIRST)
 /* Rule 8 broken: it deletes its copies, and then tells the ledger. */
@@ -564,7 +612,34 @@ inline tidy(c) {
 #define STEPS_OF_BROKEN_CALL(c)
 #endif
 
+#define CONFIRM_IS_SENT(c) (phase[c] == CONFIRMING || (confirms[c] && !isCalm))
+inline confirm_arrives(c) {
+    printf("   ledger: call %d's confirm arrives\n", c);
+    perform_confirm(c); confirms[c] = 0;
+    if :: phase[c] == CONFIRMING -> hear_confirm(c) :: else fi;
+    reply = 0; current = 0; check_not_lost()
+}
+
 #define IS_WITHDRAWING(c) (phase[c] == WITHDRAWING || phase[c] == TIDYING)
+#define WITHDRAWAL_IS_SENT(c) (IS_WITHDRAWING(c) || (withdraws[c] && !isCalm))
+inline withdrawal_arrives(c) {
+    printf("   ledger: call %d's withdrawal arrives\n", c);
+    perform_withdraw(c);
+    if :: IS_WITHDRAWING(c) -> hear_withdraw(c) :: else fi;
+    reply = 0; check_not_lost()
+}
+
+#ifdef WITH_FORGOTTEN
+inline note_gone(c) {
+    isGone[c] = (copies[c] == 0 && late[c] == 0)
+}
+#define STEPS_OF_PUTS(c) \
+    :: d_step { phase[c] == PUTTING && puts[c] < PUTS -> \
+            printf("   call %d: puts a copy, which is refused, as it knows\n", c); puts[c]++; TIDY }
+#else
+#define note_gone(c) skip
+#define STEPS_OF_PUTS(c)                /* they are among those that are not answered, and never stored */
+#endif
 
 #define STEPS_OF_CALL(c) \
     :: d_step { phase[c] == INTENDING || (intends[c] && !isCalm) -> \
@@ -582,14 +657,12 @@ inline tidy(c) {
             end_call(c, CONFIRMING); confirms[c] = 1; TIDY } \
     :: d_step { phase[c] == PUTTING && puts[c] == PUTS -> \
             printf("   call %d: has not enough copies, or is cancelled, and sends its withdrawal\n", c); \
-            end_call(c, WITHDRAWING); withdraws[c] = 1; TIDY } \
-    :: d_step { phase[c] == CONFIRMING || (confirms[c] && !isCalm) -> \
-            printf("   ledger: call %d's confirm arrives\n", c); perform_confirm(c); confirms[c] = 0; \
-            if :: phase[c] == CONFIRMING -> hear_confirm(c) :: else fi; \
-            reply = 0; current = 0; check_not_lost(); TIDY } \
-    :: d_step { IS_WITHDRAWING(c) || (withdraws[c] && !isCalm) -> \
-            printf("   ledger: call %d's withdrawal arrives\n", c); perform_withdraw(c); \
-            if :: IS_WITHDRAWING(c) -> hear_withdraw(c) :: else fi; reply = 0; check_not_lost(); TIDY } \
+            note_gone(c); end_call(c, WITHDRAWING); withdraws[c] = 1; TIDY } \
+    STEPS_OF_PUTS(c) \
+    :: d_step { CONFIRM_IS_SENT(c) -> confirm_arrives(c); TIDY } \
+    :: d_step { CONFIRM_IS_SENT(c) && LAPSES(c) && !isPast[c] -> lapse(c); confirm_arrives(c); TIDY } \
+    :: d_step { WITHDRAWAL_IS_SENT(c) -> withdrawal_arrives(c); TIDY } \
+    :: d_step { WITHDRAWAL_IS_SENT(c) && LAPSES(c) && !isPast[c] -> lapse(c); withdrawal_arrives(c); TIDY } \
     :: d_step { CAN_DELETE(c) && copies[c] > isRunning[c] -> \
             printf("   call %d: deletes a copy\n", c); delete_copy(c); TIDY } \
     STEPS_OF_BROKEN_CALL(c) \
@@ -602,8 +675,10 @@ inline tidy(c) {
     :: d_step { late[c] > 0 && isCalm -> printf("   node: never stores call %d's copy\n", c); late[c]--; TIDY } \
     :: d_step { CAN_BEGIN(c) -> begin(c); TIDY } \
     :: d_step { CAN_GO(c) -> \
+            if :: IS(c, INTENDED) -> lapse(c) :: else fi; \
             printf("   consumer: is told that call %d's job shall not run\n", c); \
-            REACHED(LAPSED_GOES); write(c, WITHDRAWN); check_not_lost(); TIDY } \
+            REACHED(LAPSED_GOES); \
+            write(c, WITHDRAWN); check_not_lost(); TIDY } \
     :: d_step { isRunning[c] && IS(c, CLAIMED) -> complete(c); TIDY } \
     :: d_step { isRunning[c] && IS(c, CLAIMED) && !isCalm -> \
             printf("   consumer: makes call %d's job wait\n", c); write(c, WAITING); isRunning[c] = 0; TIDY } \
