@@ -16,8 +16,8 @@ package struct Tool: Sendable {
         "DQ_COPIES_TOGETHER": nil,
     ]
 
-    /// How many files the program may have open; as many as this process by default.
-    package var openFiles: Int?
+    /// A shell's command that runs the program, which is `"$@"` there; nil runs it without a shell.
+    package var script: String?
 
     package init(_ name: String = "dq") {
         self.name = name
@@ -98,13 +98,13 @@ package struct Tool: Sendable {
     private func configuration(_ arguments: [String]) throws -> Configuration {
         let program = FilePath(try BuiltProgram.path(name))
         let environment = Environment.inherit.updating(environment)
-        guard let openFiles else {
+        guard let script else {
             return Configuration(
                 executable: .path(program), arguments: Arguments(arguments), environment: environment)
         }
         return Configuration(
             executable: .path("/bin/sh"),
-            arguments: Arguments(["-c", #"ulimit -n "$0" && exec "$@""#, "\(openFiles)", program.string] + arguments),
+            arguments: Arguments(["-c", script, "sh", program.string] + arguments),
             environment: environment)
     }
 }

@@ -27,7 +27,7 @@ import Testing
             var tool = Tool(cluster)
             let body = String(repeating: "x", count: 10_000)
             for _ in 0..<20 { _ = try await tool.run("in", "0s", body) }
-            tool.openFiles = 56
+            tool.script = #"ulimit -n 56 && exec "$@""#
             let outcome = try await tool.run(
                 "consume", "--until-empty", "--concurrency", "64", "--exec", "sleep 0.1; wc -c")
             #expect(outcome.status == .exited(0))
@@ -41,11 +41,11 @@ import Testing
         try await withLocalCluster(nodes: 2) { cluster in
             var tool = Tool(cluster)
             _ = try await tool.run("in", "0s", "x")
-            tool.openFiles = 40
+            tool.script = #"ulimit -n 40 && exec "$@""#
             let outcome = try await tool.run("consume", "--until-empty", "--exec", "cat")
             #expect(outcome.status == .exited(1))
             #expect(outcome.errors.contains("ulimit -n") && outcome.output.isEmpty)
-            tool.openFiles = nil
+            tool.script = nil
             let job = try #require(try await tool.run("consume", "--max", "1", "--json").objects().first)
             #expect(try job.number("attempt") == 1)
         }

@@ -7,6 +7,8 @@ package struct Loader {
     package struct Tally: Hashable {
         package var scheduled = 0
         package var refused = 0
+        /// Accepted, and revoked as nobody could be told.
+        var takenBack = 0
         /// With the same id and content as a job that waits: nothing was written.
         var scheduledBefore = 0
         /// Done, revoked or dead since an earlier run.
@@ -18,7 +20,7 @@ package struct Loader {
 
     private let producer: Producer
     private let options: JobOptions
-    /// Called with each job that was accepted.
+    /// Called with each job that was accepted. Where it throws, that job and the accepted ones behind it are taken back.
     private let accepted: (JobSpecification, Receipt) async throws -> Void
 
     package private(set) var tally = Tally()
@@ -67,11 +69,18 @@ package struct Loader {
         batch = []
         batchedBytes = 0
         var outages = 0
+        var untold: [(number: Int, receipt: Receipt)] = []
+        var failure: (any Error)?
         for (entry, result) in zip(jobs, await producer.schedule(jobs.map { $0.job.request(options) })) {
             switch result {
             case .success(let receipt):
                 if receipt.wasScheduledBefore { tally.scheduledBefore += 1 } else { tally.scheduled += 1 }
-                try await accepted(entry.job, receipt)
+                do {
+                    if failure == nil { try await accepted(entry.job, receipt) }
+                } catch {
+                    failure = error
+                }
+                if failure != nil, !receipt.wasScheduledBefore { untold.append((entry.number, receipt)) }
             case .failure(let error) where error.code == .jobFinished:
                 tally.finished += 1
             case .failure(let error):
@@ -79,11 +88,26 @@ package struct Loader {
                 refuse(entry.number, error.forPeople)
             }
         }
+        if let failure {
+            await takeBack(untold)
+            throw failure
+        }
         try Task.checkCancellation()
         guard outages < jobs.count else {
             throw CommandError(
                 "stopped at line \(jobs.last?.number ?? 0): none of the last \(jobs.count) jobs could be scheduled; "
                     + "jobs with an id can be loaded again and run once")
+        }
+    }
+
+    private mutating func takeBack(_ untold: [(number: Int, receipt: Receipt)]) async {
+        for (job, isTakenBack) in zip(untold, await producer.takeBack(untold.map(\.receipt))) {
+            if isTakenBack {
+                tally.scheduled -= 1
+                tally.takenBack += 1
+            } else {
+                StandardStream.error.note("line \(job.number): scheduled: \(job.receipt)")
+            }
         }
     }
 
@@ -97,6 +121,7 @@ extension Loader.Tally: CustomStringConvertible {
     package var description: String {
         var text = "\(scheduled) scheduled, \(refused) refused"
         if scheduledBefore > 0 { text += ", \(scheduledBefore) scheduled before" }
+        if takenBack > 0 { text += ", \(takenBack) taken back" }
         if finished > 0 { text += ", \(finished) finished before" }
         return text
     }

@@ -31,12 +31,34 @@ package final class StandardStream: Sendable {
         try await NIOThreadPool.singleton.runIfActive { try self.writeNow(line) }
     }
 
+    /// Writes a line that somebody has to be told, also where the task is cancelled.
+    ///
+    /// - Parameter limit: how long it still waits for a slow reader once the task is cancelled.
+    /// - Throws: `StreamFailure` where the line was not written.
+    package func tell(_ line: String, within limit: Duration) async throws {
+        let end = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+                NIOThreadPool.singleton.submit { _ in
+                    waiter.resume(
+                        with: Result {
+                            try self.writeNow(line) { end.withLockedValue { $0.map { $0 <= .now } ?? false } }
+                        })
+                }
+            }
+        } onCancel: {
+            end.withLockedValue { $0 = .now + limit }
+        }
+    }
+
     /// Writes a line on this thread.
-    func writeNow(_ line: String) throws(StreamFailure) {
+    ///
+    /// - Parameter isTooLate: asked now and then while the reader makes it wait; unless given, it waits for good.
+    func writeNow(_ line: String, isTooLate: (() -> Bool)? = nil) throws(StreamFailure) {
         let written = progress.withLockedValue { progress in
             Result { () throws(StreamFailure) in
-                guard !progress.isEmpty else { return try put(line + "\n") }
-                try put(Self.eraseLine + line + "\n" + progress)
+                guard !progress.isEmpty else { return try put(line + "\n", isTooLate) }
+                try put(Self.eraseLine + line + "\n" + progress, isTooLate)
             }
         }
         try written.get()
@@ -67,12 +89,20 @@ package final class StandardStream: Sendable {
         }
     }
 
-    private func put(_ text: String) throws(StreamFailure) {
+    private func put(_ text: String, _ isTooLate: (() -> Bool)? = nil) throws(StreamFailure) {
         var text = text
         let failure = text.withUTF8 { bytes -> StreamFailure? in
             var rest = UnsafeRawBufferPointer(bytes)
             while !rest.isEmpty {
-                let count = SystemCalls.write(descriptor, rest)
+                var piece = rest
+                if let isTooLate {
+                    while !SystemCalls.hasRoom(descriptor, within: 0.05) {
+                        if isTooLate() { return StreamFailure(errorNumber: ETIMEDOUT) }
+                    }
+                    // So much a pipe that has room takes without waiting.
+                    piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Int(PIPE_BUF)))
+                }
+                let count = SystemCalls.write(descriptor, piece)
                 if count >= 0 {
                     rest = UnsafeRawBufferPointer(rebasing: rest[count...])
                     continue
@@ -81,8 +111,7 @@ package final class StandardStream: Sendable {
                 case EINTR: continue
                 case EAGAIN:
                     // Another process has made the shared stream non-blocking: wait for room as a blocking one does.
-                    var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    _ = SystemCalls.poll(&poll)
+                    _ = SystemCalls.hasRoom(descriptor, within: nil)
                 default: return StreamFailure(errorNumber: errno)
                 }
             }
@@ -98,8 +127,12 @@ private enum SystemCalls {
         Foundation.write(descriptor, bytes.baseAddress, bytes.count)
     }
 
-    static func poll(_ descriptor: inout pollfd) -> Int32 {
-        Foundation.poll(&descriptor, 1, -1)
+    /// Whether a write would not wait; so it is also where it would fail.
+    ///
+    /// - Parameter seconds: how long to wait for it; nil waits for good.
+    static func hasRoom(_ descriptor: Int32, within seconds: Double?) -> Bool {
+        var descriptor = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&descriptor, 1, seconds.map { Int32($0 * 1000) } ?? -1) > 0
     }
 }
 
@@ -110,5 +143,7 @@ package struct StreamFailure: Error, CustomStringConvertible {
     /// Nobody reads any more.
     var isBrokenPipe: Bool { errorNumber == EPIPE }
 
-    package var description: String { "output: \(String(cString: strerror(errorNumber)))" }
+    package var description: String {
+        "output: \(errorNumber == ETIMEDOUT ? "nobody reads it" : String(cString: strerror(errorNumber)))"
+    }
 }

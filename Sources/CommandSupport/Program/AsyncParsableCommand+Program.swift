@@ -5,6 +5,7 @@ extension AsyncParsableCommand {
     /// What `main` of a program does: reads the command line, runs what it asks for, and shows errors as people read
     /// them.
     package static func runAsProgram() async {
+        occupyClosedStreams()
         // A reader that has gone shows as a failed write, which is attended to; a signal would end everything.
         signal(SIGPIPE, SIG_IGN)
         // Swift's crash handler would take it for a crash, and go on afterwards.
@@ -21,6 +22,15 @@ extension AsyncParsableCommand {
             exit()
         } catch {
             exit(withError: error.forCommandLine)
+        }
+    }
+
+    /// Where a standard stream is closed, the next connection would get its number, and what is written for people
+    /// would go to a server. What is opened instead fails as a closed one does.
+    private static func occupyClosedStreams() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest number that is free is this one.
+            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
         }
     }
 

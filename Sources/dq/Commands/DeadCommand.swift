@@ -107,7 +107,14 @@ struct DeadCommand: AsyncParsableCommand {
             for id in ids {
                 let outcome = try await work(dead, id)
                 if outcome == nil { areDead = false }
-                try await StandardStream.output.write("\(id) \(outcome ?? "is not dead")")
+                let line = "\(id) \(outcome ?? "is not dead")"
+                do {
+                    try await StandardStream.output.tell(line, within: Producer.endingLimit)
+                } catch {
+                    // The jobs behind it are not attended to.
+                    StandardStream.error.note(line)
+                    throw CommandError("\(error)")
+                }
             }
             if !areDead { throw ExitCode.failure }
         }

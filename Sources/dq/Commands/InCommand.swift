@@ -8,7 +8,8 @@ struct InCommand: AsyncParsableCommand {
         abstract: "Schedule a job for some time from now, and print its receipt.",
         discussion: """
             The receipt is what 'dq revoke' takes the job back with. With --redis a job that is refused is certain \
-            never to run; without it, the message says where it may.
+            never to run; without it, the message says where it may. Where the receipt cannot be printed, the job is taken \
+            back; or its receipt is on standard error, as is that of a job with --id, which can be written again.
             """)
 
     @Argument(

@@ -12,7 +12,9 @@ struct LoadCommand: AsyncParsableCommand {
             not: what waits already is counted as scheduled before, and gets no more copies. With "replace": true a job \
             takes the place of one that waits under its id; else another time or body is refused.
 
-            Each refused job is a line on standard error, with its line number; the exit code is then 1.
+            Each refused job is a line on standard error, with its line number; the exit code is then 1. With --json a job \
+            whose receipt cannot be written, as nobody reads any more or the disk is full, is taken back; or its receipt \
+            is on standard error, as is that of a job with an id, which can be loaded again.
             """)
 
     @Argument(help: ArgumentHelp("The file; - reads standard input.", valueName: "file.jsonl"))
@@ -34,7 +36,8 @@ struct LoadCommand: AsyncParsableCommand {
         try await Scheduling.withProducer(cluster, copyMode: try job.copies.mode()) { producer in
             var file = try JobFile(path: path)
             var loader = Loader(producer: producer, options: options) { _, receipt in
-                if json { try await StandardStream.output.write(ReceiptText(receipt: receipt).json) }
+                guard json else { return }
+                try await StandardStream.output.tell(ReceiptText(receipt: receipt).json, within: Producer.endingLimit)
             }
             // Receipts and progress would fight for one terminal.
             let showsProgress = !(json && StandardStream.output.isTerminal)
@@ -53,8 +56,18 @@ struct LoadCommand: AsyncParsableCommand {
             StandardStream.error.endProgress()
             let summary = "\(loader.tally) in \((ContinuousClock.now - start).secondsText) s"
             // After a failure the summary still tells how far it got.
-            if json { StandardStream.error.note(summary) } else { try await StandardStream.output.write(summary) }
-            try result.get()
+            do {
+                if json {
+                    StandardStream.error.note(summary)
+                } else {
+                    try await StandardStream.output.tell(summary, within: Producer.endingLimit)
+                }
+                try result.get()
+            } catch let failure as StreamFailure {
+                if !json { StandardStream.error.note(summary) }
+                // Also where the reader has gone: it has not seen all of what was done.
+                throw CommandError("\(failure)")
+            }
             if loader.tally.refused > 0 { throw ExitCode.failure }
         }
     }

@@ -64,13 +64,15 @@ struct RevokeCommand: AsyncParsableCommand {
     }
 
     private static func tell(_ outcome: RevokeOutcome, _ id: JobID, json: Bool) async throws {
-        if json {
-            var object = JSONObject()
-            object.add("id", id.description)
-            object.add("outcome", outcome.description)
-            try await StandardStream.output.write(object.line)
-        } else {
-            try await StandardStream.output.write(outcome.description)
+        var object = JSONObject()
+        object.add("id", id.description)
+        object.add("outcome", outcome.description)
+        do {
+            try await StandardStream.output.tell(
+                json ? object.line : outcome.description, within: Producer.endingLimit)
+        } catch {
+            StandardStream.error.note(outcome.description)
+            throw CommandError("\(error)")
         }
         if outcome != .revoked { throw ExitCode.failure }
     }

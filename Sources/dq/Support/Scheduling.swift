@@ -4,29 +4,47 @@ import NIOCore
 
 /// What `dq at` and `dq in` share.
 enum Scheduling {
-    /// How long work under way may take once the command wants to end.
-    static let closeLimit = Duration.seconds(2)
-
     /// Schedules one job and prints its receipt.
+    ///
+    /// - Throws: where the receipt could not be printed, what became of the job; the job is taken back, or its receipt is
+    ///   on standard error.
     static func schedule(
         _ time: JobRequest.Time, _ arguments: SingleJobArguments, on cluster: ClusterOptions
     ) async throws {
         let options = try arguments.options()
         try await withProducer(cluster, copyMode: try arguments.job.copies.mode()) { producer in
             let body = try await body(arguments)
-            let receipt =
-                switch time {
-                case .at(let date): try await producer.at(date, body, options: options)
-                case .delay(let duration): try await producer.delay(duration, body, options: options)
-                }
+            let receipt: Receipt
+            do {
+                receipt =
+                    switch time {
+                    case .at(let date): try await producer.at(date, body, options: options)
+                    case .delay(let duration): try await producer.delay(duration, body, options: options)
+                    }
+            } catch let error as DelayQueueError where error.mayStillFire && Task.isCancelled {
+                // After a signal nothing else would tell.
+                StandardStream.error.note("\(error)")
+                throw error
+            }
             let text = ReceiptText(receipt: receipt)
-            if arguments.json {
-                try await StandardStream.output.write(text.json)
-            } else {
-                if StandardStream.output.isTerminal { StandardStream.error.note(text.remark) }
-                try await StandardStream.output.write(receipt.description)
+            if !arguments.json, StandardStream.output.isTerminal { StandardStream.error.note(text.remark) }
+            do {
+                try await StandardStream.output.tell(
+                    arguments.json ? text.json : receipt.description, within: Producer.endingLimit)
+            } catch {
+                try await takeBack(receipt, from: producer, as: error)
             }
         }
+    }
+
+    private static func takeBack(_ receipt: Receipt, from producer: Producer, as failure: any Error) async throws {
+        if await producer.takeBack([receipt]) == [true] {
+            StandardStream.error.note("the receipt could not be printed; the job was taken back")
+        } else {
+            StandardStream.error.note("the receipt could not be printed to standard output; the job stays scheduled:")
+            StandardStream.error.note(receipt.description)
+        }
+        throw CommandError("\(failure)")
     }
 
     private static func body(_ arguments: SingleJobArguments) async throws -> ByteBuffer {
@@ -58,7 +76,7 @@ enum Scheduling {
             } catch {
                 result = .failure(error)
             }
-            await producer.close(within: closeLimit)
+            await producer.close(within: Producer.endingLimit)
             await ledger?.close()
             try result.get()
         }
