@@ -1,5 +1,10 @@
+import Beanstalk
+import DelayQueue
 import DelayQueueTestKit
 import Foundation
+import Logging
+import NIOCore
+import NIOPosix
 import Subprocess
 import TestSupport
 import Testing
@@ -36,6 +41,29 @@ import Testing
             #expect(outcome.lines.contains("DQ_TUBE=mail"))
             #expect(outcome.lines.contains("DQ_NODES=\(cluster.addresses.joined(separator: ","))"))
             #expect(!outcome.output.contains("DQ_REDIS") && !outcome.output.contains("hunter2"))
+        }
+    }
+
+    /// Put by hand, with no thought of how long it takes.
+    @Test func aStrangersJobWithASecondToRunKeepsItsCommand() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            let connection = BeanstalkConnection.beanstalk(
+                try BeanstalkNode(cluster.addresses[0]).address, configuration: .init(),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "test"))
+            _ = try await connection.put(
+                ByteBuffer(string: "x"), priority: 0, delay: 0, timeToRun: 1, timeout: .seconds(10))
+            let outcome = try await tool.run(
+                "consume", "--max", "1", "--concurrency", "4", "--foreign-jobs", "deliver", "--json", "--exec",
+                "sleep 4"
+            )
+            let statistics = try await connection.stats()
+            await connection.close()
+            #expect(outcome.status == .exited(0), "\(outcome)")
+            #expect(try outcome.objects().map { try $0.number("exitStatus") } == [0])
+            let touches = try #require(statistics.commandCount("touch"))
+            #expect(touches >= 4 && touches < 40, "\(touches)")
+            #expect(statistics.currentJobsReady + statistics.currentJobsReserved == 0)
         }
     }
 

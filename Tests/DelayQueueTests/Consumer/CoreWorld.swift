@@ -94,12 +94,16 @@ final class CoreWorld {
     func calls(on link: Int) -> [NodeCall.Kind] { core.links[link].calls.map(\.kind) }
 
     /// The node answers the core's next batch: its commands well, its reserves with the given jobs, then with nothing.
+    ///
+    /// - Parameter empty: what it answers to reserves where it has no job.
+    /// - Returns: how long it is to be left alone, where it is.
+    @discardableResult
     func answer(
-        node: Int, reserved: [(UInt64, ByteBuffer)] = [], after wait: Duration = .zero,
-        replies replying: (NodeCall.Kind) -> BeanstalkReply? = { _ in nil }
-    ) {
+        node: Int, reserved: [(UInt64, ByteBuffer)] = [], reserves empty: BeanstalkReply = .timedOut,
+        after wait: Duration = .zero, replies replying: (NodeCall.Kind) -> BeanstalkReply? = { _ in nil }
+    ) -> Duration? {
         let sentAt = now
-        guard let batch = core.nextBatch(for: node, now: now) ?? afterRest(node) else { return }
+        guard let batch = core.nextBatch(for: node, now: now) ?? afterRest(node) else { return nil }
         if batch == .probing {
             connect(node)
             return answer(node: node, reserved: reserved, after: wait, replies: replying)
@@ -115,14 +119,15 @@ final class CoreWorld {
             if let (id, bytes) = jobs.popFirst() {
                 replies.append(.reserved(BeanstalkJobID(id), bytes))
             } else {
-                replies.append(.timedOut)
+                replies.append(empty)
             }
         }
-        core.answered(
+        let pause = core.answered(
             batch, link: node, replies: replies, isLost: false,
             generation: ConnectionGeneration(1, serverID: Self.server(core.node(of: node))), sentAt: sentAt, now: now)
         if !jobs.isEmpty { answer(node: node, reserved: Array(jobs), replies: replying) }
         collect()
+        return pause
     }
 
     /// What the node would be sent a moment later.

@@ -55,6 +55,37 @@ struct ForeignJobTests {
         #expect(!world.hasLedgerCalls && world.leasesLost.isEmpty)
     }
 
+    /// beanstalkd takes 0 for 1, and says of such a job that it is in its last second as soon as it was touched.
+    @Test(arguments: [0, 1, 2, 5])
+    func `a time to run of a second is kept with a few touches`(timeToRun: Int) throws {
+        let world = try world()
+        world.answer(node: 0, reserved: [(5, stranger)])
+        world.answer(node: 0) { call in
+            guard case .inspect = call else { return nil }
+            let text = CoreWorld.statistics(kicks: 0).replacing("ttr: 30", with: "ttr: \(timeToRun)")
+            return .ok(ByteBuffer(string: text))
+        }
+        #expect(world.delivered.count == 1)
+        let limit = Duration.seconds(max(1, timeToRun))
+        var touchedAt = world.now.uptime
+        var touches = 0
+        for _ in 0..<1000 {
+            world.advance(by: .milliseconds(10))
+            if world.timeUntilTick == .zero { world.tick() }
+            let isLastSecond = world.now.uptime - touchedAt + .seconds(1) >= limit
+            let pause = world.answer(node: 0, reserves: isLastSecond ? .deadlineSoon : .timedOut)
+            let count = world.sent[0].count { $0 == .touch(BeanstalkJobID(5)) }
+            #expect(pause != nil || count > touches || !isLastSecond)
+            if count > touches {
+                #expect(world.now.uptime - touchedAt < limit)
+                touchedAt = world.now.uptime
+                touches = count
+            }
+        }
+        #expect(touches > 10 / max(1, timeToRun) && touches <= 40 / max(1, timeToRun))
+        #expect(world.leasesLost.isEmpty)
+    }
+
     @Test func `a node that tells of an endless time to run is taken at its word, as far as numbers go`() throws {
         let world = try CoreWorld { $0.foreignPolicy = .deliver }
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "somebody else's"))])

@@ -29,6 +29,8 @@ extension ConsumerCore {
             $0.timeToRun = Int64(UInt32(clamping: max(1, statistics.timeToRun))) * 1_000_000
             $0.priority = statistics.priority
         }
+        let look = now.uptime + heartbeatInterval(for: job.copies.first ?? copy)
+        nextHeartbeat = min(nextHeartbeat ?? look, look)
         jobs.enter(.holding, id)
         guard !isDraining, unmetDemand > 0 else {
             releaseAll(id, delay: 0)

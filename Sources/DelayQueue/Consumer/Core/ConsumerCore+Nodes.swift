@@ -181,7 +181,7 @@ extension ConsumerCore {
                 take(id, bytes, link: link, waited: waited, sentAt: sentAt, now: now)
             case .deadlineSoon:
                 // Something held is in its last second: touch before the next reserve.
-                touchAll(on: link)
+                touchAging(on: link, now: now)
             default:
                 break
             }
@@ -389,9 +389,15 @@ extension ConsumerCore {
         send(.touch(job.copies[index].id), to: job.copies[index].link, for: id)
     }
 
-    private mutating func touchAll(on link: Int) {
+    /// A copy whose time to run is a second is in its last one as soon as it was touched, so that this would not end.
+    private mutating func touchAging(on link: Int, now: Moment) {
         for (id, job) in jobs {
-            for index in job.copies.indices where job.copies[index].link == link { touch(copyAt: index, of: id) }
+            for (index, copy) in job.copies.enumerated() where copy.link == link {
+                guard let confirmedAt = copy.confirmedAt,
+                    now.uptime.microseconds(since: confirmedAt) >= copy.timeToRun / 2
+                else { continue }
+                touch(copyAt: index, of: id)
+            }
         }
     }
 

@@ -25,10 +25,10 @@ extension ConsumerCore {
             if !isDraining { askForLedger(now: now) }
         }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
-            beat(now: now)
+            let interval = beat(now: now)
             askTime(now: now)
             dropExpired(now.uptime, now: now)
-            nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + heartbeatInterval
+            nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + interval
         }
     }
 
@@ -74,14 +74,24 @@ extension ConsumerCore {
         }
     }
 
+    /// How often a reservation is looked at. A stranger's may last for a second only.
+    func heartbeatInterval(for copy: HeldCopy) -> Duration {
+        min(heartbeatInterval, max(.microseconds(copy.timeToRun) / 4, .milliseconds(250)))
+    }
+
     /// Touches reservations past half their time to run, renews claims past a third of their lease.
-    private mutating func beat(now: Moment) {
+    ///
+    /// - Returns: when to look again.
+    private mutating func beat(now: Moment) -> Duration {
         if isCutOff(now), !isLedgerAnswering { letGo(now: now) }
         renewTurn(now: now)
-        let halfABeat = heartbeatInterval.wholeMicroseconds / 2
+        var interval = heartbeatInterval
         for (id, job) in jobs {
             for (index, copy) in job.copies.enumerated() {
+                let ownInterval = heartbeatInterval(for: copy)
+                interval = min(interval, ownInterval)
                 guard let confirmedAt = copy.confirmedAt, !copy.isTouching else { continue }
+                let halfABeat = ownInterval.wholeMicroseconds / 2
                 if now.uptime.microseconds(since: confirmedAt) >= copy.timeToRun / 2 - halfABeat {
                     touch(copyAt: index, of: id)
                 }
@@ -106,5 +116,6 @@ extension ConsumerCore {
                         recreatingWith: now.uptime < claim.leaseEnd ? claim.failures : nil), id)
             }
         }
+        return interval
     }
 }
