@@ -35,8 +35,8 @@ public struct Producer: Sendable {
     public var taskExecutor: any TaskExecutor { engine.loopExecutor }
 
     /// - Parameter nodes: independent beanstalkd servers, at least ``ProducerConfiguration/minimumWritten`` of them.
-    /// - Parameter ledger: the consumers' ledger. With it a refused or revoked job is certain never to run, even where
-    ///   a copy could not be deleted. The producer does not close it.
+    /// - Parameter ledger: the consumers' ledger. With it a refused or revoked job does not run, even where a copy could
+    ///   not be deleted, unless the refusal says ``DelayQueueError/mayStillFire``. The producer does not close it.
     /// - Throws: `invalidConfiguration`, listing every problem.
     public init(
         nodes: [BeanstalkNode],

@@ -11,7 +11,7 @@ public struct JobOptions: Sendable {
     /// What to do where another job has the id already, and waits. An error by default.
     public var idConflict: IDConflictPolicy
 
-    /// Its place among jobs that are due at the same time; normal by default.
+    /// Its place among all jobs that are due, whenever each was: see ``JobPriority``; normal by default.
     public var priority: JobPriority
 
     /// How long a node lets a consumer keep a copy without a sign of life. 30 seconds by default; whole seconds

@@ -1,6 +1,7 @@
 /// Which jobs come first when more are due than consumers can take.
 ///
-/// Within a priority the job that was due first comes first.
+/// Within a priority the job that was due first comes first. Between priorities the higher one does, however long the
+/// others have been due: while consumers do not keep up with jobs of one priority, no job of a lower one runs on that node.
 public struct JobPriority: Hashable, Sendable, CustomStringConvertible {
     enum Class: UInt32, Sendable {
         case high = 0

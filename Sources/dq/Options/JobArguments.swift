@@ -4,7 +4,11 @@ import DelayQueue
 
 /// How a job, or each of many, is scheduled.
 struct JobArguments: ParsableArguments {
-    @Option(help: "Its place among jobs due at the same time: high, normal or low.")
+    @Option(
+        help: """
+            Its place in the whole backlog: high, normal or low. While jobs of a higher priority are due, those of a \
+            lower one wait, however long they have been due.
+            """)
     var priority: Priority = .normal
 
     @Option(
