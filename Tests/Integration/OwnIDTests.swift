@@ -89,9 +89,9 @@ import Testing
         try await Scenario.run { scenario in
             let consumer = try scenario.consumer()
             try await scenario.closing(nil, consumer) {
-                let date = Date().addingTimeInterval(6)
+                let date = Date().addingTimeInterval(15)
                 var expected: Set<String> = []
-                for round in 0..<40 {
+                for round in 0..<24 {
                     let producer = try scenario.producer(ledger: scenario.ledger) {
                         $0.copyMode = round % 2 == 0 ? .standby : .together
                     }
@@ -99,7 +99,7 @@ import Testing
                     expected.insert("\(id)")
                     let call = Task { try await producer.at(date, "\(id)", options: JobOptions(id: id)) }
                     // It gets as far as it gets.
-                    try await Task.sleep(for: .microseconds(150 * round))
+                    try await Task.sleep(for: .microseconds(250 * round))
                     await producer.close(within: .zero)
                     _ = await call.result
                     let second = try scenario.producer(ledger: scenario.ledger)

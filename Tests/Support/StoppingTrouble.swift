@@ -46,9 +46,15 @@ package struct StoppingCase: Sendable, CustomStringConvertible {
 
     package var description: String { "\(trouble) \(work)" }
 
+    private static var isWhole: Bool { ProcessInfo.processInfo.environment["DQ_STOPPING"] == "all" }
+
+    /// How much longer than promised an end may take beside all other tests, on a machine with too much to do. Without a
+    /// deadline for all, it took 40 to 70 s.
+    package static var slack: Duration { isWhole ? .zero : .seconds(8) }
+
     /// Some of them, or all where `DQ_STOPPING=all` is in the environment.
     package static var chosen: [StoppingCase] {
-        guard ProcessInfo.processInfo.environment["DQ_STOPPING"] == "all" else {
+        guard isWhole else {
             return [
                 .init(.ledgerKilled, .jobOf3s), .init(.ledgerHangs, .jobOf77s), .init(.oneNodeHangs, .manyJobs),
                 .init(.allHang, .idle), .init(.allHang, .manyJobs),
@@ -59,7 +65,7 @@ package struct StoppingCase: Sendable, CustomStringConvertible {
 
     /// Says how long it took, where all are tried.
     package func note(_ what: String, took: Duration) {
-        guard ProcessInfo.processInfo.environment["DQ_STOPPING"] == "all" else { return }
+        guard Self.isWhole else { return }
         print("STOPPED \(what) \(self): \(took)")
     }
 }

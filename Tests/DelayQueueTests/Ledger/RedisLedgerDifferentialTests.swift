@@ -47,7 +47,10 @@ import Testing
                     let entry = editions.entries.first(where: { $0.edition == key.edition }),
                     case .intended = entry.state, let digest = entry.digest
                 {
-                    operation = .confirm(JobContent(date: entry.date, digest: digest), isReplacing: chance(3))
+                    operation =
+                        chance(5)
+                        ? .withdraw(isGone: chance(2))
+                        : .confirm(JobContent(date: entry.date, digest: digest), isReplacing: chance(3))
                 }
                 return LedgerRequest(key: key, operation: operation, timing: timing)
             }
@@ -172,8 +175,8 @@ import Testing
                 model.lifetimes.merge(before) { new, _ in new }
 
                 // Records run out now and then; most leases and waits end after some rounds.
-                if source.chance(10) {
-                    let key = source.pick(source.keys)
+                if source.chance(4) {
+                    let key = source.pick(source.chance(2) ? ids : source.keys)
                     _ = try await ledger.client.command("DEL", key.description)
                     model.values[key] = nil
                 }
