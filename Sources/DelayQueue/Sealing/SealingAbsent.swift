@@ -37,8 +37,8 @@
         }
 
         init(
-            id: JobID, fireTime: Timestamp, timeToRun: UInt32, priority: UInt32, headers: JobHeaders, body: ByteBuffer,
-            sealedWith keyRing: KeyRing, queue: TubeName
+            id: JobID, fireTime: Timestamp, edition: JobEdition?, timeToRun: UInt32, priority: UInt32,
+            headers: JobHeaders, body: ByteBuffer, sealedWith keyRing: KeyRing, queue: TubeName
         ) throws(DelayQueueError) {
             throw DelayQueueError(.invalidBody, "this program was built without the trait Sealing")
         }
