@@ -54,6 +54,14 @@ package struct JobEditions: Hashable, Sendable {
 extension JobEditions.State {
     package var record: LedgerRecord? { if case .recorded(let record) = self { record } else { nil } }
 
+    /// It is the id's, and does not run at the moment.
+    fileprivate var waits: Bool {
+        switch self {
+        case .scheduled, .recorded(.waiting): true
+        default: false
+        }
+    }
+
     /// The greatest is the id's; 0 never is.
     fileprivate var rank: Int {
         switch self {
@@ -181,7 +189,8 @@ extension JobEditions {
         case .intended:
             let refusal = refusal(of: content, isReplacing, now)
             if refusal == nil {
-                if let current { entries[current].withdraw(now) }
+                // Only lost writes leave more than one.
+                for other in entries.indices where entries[other].state.waits { entries[other].withdraw(now) }
                 entries[index].state = .scheduled
             } else {
                 entries[index].withdraw(now)

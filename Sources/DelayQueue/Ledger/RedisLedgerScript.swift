@@ -525,9 +525,12 @@ enum RedisLedgerScript: Int, CaseIterable {
         if not wait then return 'confirmed' end
         if wait + 0 <= now then return 'absent' end
         local refused = refusal()
-        if not refused and current then
-          current[2], current[3] = string.format('%.0f', math.max(current[2], now)), '-'
-          current[4] = '1 withdrawn'
+        for index = 1, refused and 0 or #entries do
+          local entry = entries[index]
+          if entry[4] == 'scheduled' or string.sub(entry[4], 1, 10) == '1 waiting ' then
+            entry[2], entry[3] = string.format('%.0f', math.max(entry[2], now)), '-'
+            entry[4] = '1 withdrawn'
+          end
         end
         record, ms, reply = refused and '1 withdrawn' or 'scheduled', ARGV[4], refused or 'confirmed'
 
