@@ -403,6 +403,25 @@ struct JudgeTests {
         #expect(judge.violation != nil)
     }
 
+    /// Of an id of one's own: the call of one edition was refused and may fire, another one was confirmed.
+    @Test(arguments: [(100, false), (8 * 86_400, true)])
+    mutating func `once the record of an id has ended in time, its editions are jobs of their own`(
+        _ end: Int64, _ isAllowed: Bool
+    ) throws {
+        let id = try JobID("id")
+        let orphan = judge.add("job edition 1", fireTime: 10 * Self.second, id: id)
+        let edition = judge.add("job edition 2", fireTime: 10 * Self.second, id: id)
+        let content = JobContent(date: Timestamp(microseconds: 10 * Self.second), digest: "x")
+        judge.answered(.confirm(content, isReplacing: false), .confirmed, job: edition, now: Self.second)
+        for job in [orphan, edition] { judge.expired(job, now: end * Self.second) }
+        #expect((judge.violation == nil) == isAllowed)
+        for (job, owner) in [(orphan, a), (edition, b)] {
+            judge.answered(
+                .claim(owner, .creating), .granted(attempt: 1, failures: 0), job: job, now: end * Self.second)
+        }
+        #expect((judge.violation == nil) == isAllowed)
+    }
+
     @Test mutating func `after the ledger lost its records, early is still early`() {
         claim(a, at: 10)
         judge.wiped(job)

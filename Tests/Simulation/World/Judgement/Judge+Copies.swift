@@ -59,6 +59,8 @@ extension Judge {
     package func hasEnded(_ job: Int, copies: Int) -> Bool {
         let known = jobs[job]
         if copies > 0 { return false }
+        // It ran all the same once its record had ended, perhaps not to its end: its id has another one.
+        if known.isReplaced, known.isForgottenByLedger { return true }
         switch known.state {
         case .done: return true
         case .revoked where known.isToBeRevoked: return true

@@ -35,6 +35,7 @@ extension Judge {
         }
         jobs[job].isConfirmed = true
         jobs[job].isOwed = true
+        jobs[job].lastWord = now
         for rival in rivals(of: job) where jobs[rival].isConfirmed && !jobs[rival].isReplaced {
             let other = jobs[rival]
             guard !other.isForgottenByLedger else {

@@ -184,7 +184,13 @@ extension Judge {
             jobs[job].isForgottenByLedger = true
         }
         switch known.state {
-        case .absent: break
+        case .absent:
+            // Which of an id's editions is its job nobody can tell any more: each of them that has copies may run.
+            guard known.id != nil else { break }
+            if known.isConfirmed, now < known.lastWord + retention, !known.isForgottenByLedger {
+                fail("the record of \(known.name) ended before its time, and the job has not run")
+            }
+            jobs[job].isForgottenByLedger = true
         case .done, .revoked, .withdrawn:
             // However soon its copies are gone, requests and reservations under way must meet it.
             if now < known.lastWord + grace { fail("the record of \(known.name) ended before its time") }
