@@ -14,15 +14,35 @@ struct AppendOnlyFile {
     static func records(in bytes: [UInt8], keyPrefix: String) -> [LedgerEntry] {
         var file = AppendOnlyFile(bytes)
         var entries: [LedgerEntry] = []
+        var editions: [String: [String: LedgerEntry]] = [:]
         while let words = file.next() {
             guard words.count >= 3, words[0].uppercased() == "SET", words[1].hasPrefix(keyPrefix) else { continue }
             // Under the key of no job it is written who may run suspects.
             if words[1] == keyPrefix { continue }
-            entries.append(
-                LedgerEntry(
-                    id: String(words[1].dropFirst(keyPrefix.count)), state: LedgerEntry.State(record: words[2])))
+            let id = String(words[1].dropFirst(keyPrefix.count))
+            guard words[2].hasPrefix("2\n") else {
+                entries.append(LedgerEntry(id: id, state: LedgerEntry.State(record: words[2])))
+                continue
+            }
+            // Of an id's editions each write tells all; what is of interest is what it changed. Whoever gives way comes
+            // first.
+            let changed = words[2].split(separator: "\n").dropFirst().map { entry(of: id, line: $0) }
+                .filter { editions[id]?[$0.edition?.name ?? ""]?.state != $0.state }
+            for entry in changed { editions[id, default: [:]][entry.edition?.name ?? ""] = entry }
+            entries += changed.filter { $0.state == .withdrawn } + changed.filter { $0.state != .withdrawn }
         }
         return entries
+    }
+
+    /// `<edition> <date> <digest> <state>`.
+    private static func entry(of id: String, line: Substring) -> LedgerEntry {
+        let fields = line.split(separator: " ", maxSplits: 3)
+        guard fields.count == 4, fields[0].count == 16, let date = Int64(fields[1]) else {
+            return LedgerEntry(id: id, state: .unreadable(String(line)))
+        }
+        return LedgerEntry(
+            id: id, edition: Edition(name: String(fields[0]), fireDate: Instant(microseconds: date)),
+            state: LedgerEntry.State(record: String(fields[3])))
     }
 
     /// The next command; nil at the end, which a killed server may have left in the middle of a command.

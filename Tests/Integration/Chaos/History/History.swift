@@ -11,6 +11,8 @@ struct History: Codable {
 
     /// Every job that producers were asked to schedule.
     var jobs: [JobStory] = []
+    /// Calls of several processes under the same ids.
+    var idCalls: [IDCall] = []
     var revocations: [Revocation] = []
     /// Every run that somebody noted.
     var runs: [Run] = []
@@ -53,6 +55,26 @@ struct JobStory: Hashable, Codable {
     var fate: Fate
     /// Its command kills its consumer.
     var isPoison = false
+}
+
+/// One call to schedule a job under an id for which others are scheduled too.
+struct IDCall: Hashable, Codable {
+    enum Answer: String, Hashable, Codable {
+        /// A receipt was printed: it is the id's job, or was so already.
+        case accepted
+        /// For certain, by this call.
+        case refused
+        /// Its process died, or does not know.
+        case unknown
+    }
+
+    var id: String
+    /// What tells the job from others of its id.
+    var token: String
+    var begun: Instant
+    /// Nothing of it comes after this; nil where nobody knows.
+    var ended: Instant?
+    var answer: Answer
 }
 
 /// One call to take a job back.

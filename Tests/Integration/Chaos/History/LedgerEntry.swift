@@ -1,4 +1,4 @@
-/// A value that was written as a job's record in the ledger.
+/// A value that was written as a job's record in the ledger, or as that of one edition of an id.
 struct LedgerEntry: Hashable, Codable {
     enum State: Hashable, Codable {
         /// - Parameter alone: whether the job is to run alone in its process.
@@ -8,46 +8,63 @@ struct LedgerEntry: Hashable, Codable {
         case done
         case revoked
         case dead
+        /// Of editions: announced, and not yet or never the id's.
+        case intended
+        /// It is the id's.
+        case scheduled
+        /// Another one took its place, or its caller was refused.
+        case withdrawn
         case unreadable(String)
     }
 
     var id: String
+    /// Nil where the id was generated.
+    var edition: Edition?
     var state: State
+}
+
+/// One writing of a job under an id that was chosen for it.
+struct Edition: Hashable, Codable {
+    var name: String
+    var fireDate: Instant
 }
 
 extension LedgerEntry.State {
     /// Reads a record by the format's description, and not with the code that is under test.
     init(record: String) {
         let words = record.split(separator: " ")
+        switch record {
+        case "scheduled": self = .scheduled
+        case "1 withdrawn": self = .withdrawn
+        case _ where words.count == 2 && words[0] == "intended" && Int64(words[1]) != nil: self = .intended
+        default: self = Self.ofJob(record, words)
+        }
+    }
+
+    private static func ofJob(_ record: String, _ words: [Substring]) -> LedgerEntry.State {
         guard words.count >= 4, words[0] == "1" else {
-            self = .unreadable(record)
-            return
+            return .unreadable(record)
         }
         switch (words[1], words.count) {
         case ("claimed", 6), ("alone", 6):
             guard let attempt = Int(words[3]), let (failures, _) = Self.failures(words[4]), let end = Int64(words[5])
             else { break }
-            self = .claimed(
+            return .claimed(
                 owner: String(words[2]), attempt: attempt, failures: failures, alone: words[1] == "alone",
                 leaseEnd: Instant(microseconds: end))
-            return
         case ("waiting", 6):
             guard let attempt = Int(words[3]), let (failures, ended) = Self.failures(words[4]) else { break }
-            self = .waiting(attempt: attempt, failures: failures, endedLeases: ended)
-            return
+            return .waiting(attempt: attempt, failures: failures, endedLeases: ended)
         case ("done", 4):
-            self = .done
-            return
+            return .done
         case ("revoked", 4):
-            self = .revoked
-            return
+            return .revoked
         case ("dead", 10):
-            self = .dead
-            return
+            return .dead
         default:
             break
         }
-        self = .unreadable(record)
+        return .unreadable(record)
     }
 
     /// Errors, and behind a slash ended leases, if there were any.

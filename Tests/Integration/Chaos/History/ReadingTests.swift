@@ -50,6 +50,22 @@ import Testing
             ])
     }
 
+    @Test func ofAnIDsEditionsThoseAreReadThatChanged() {
+        let (a, b) = ("000000000000000a", "000000000000000b")
+        let records = [
+            "2\n\(a) 5 ff intended 9", "2\n\(a) 5 ff scheduled\n\(b) 7 ee intended 9",
+            "2\n\(b) 7 ee scheduled\n\(a) 8 - 1 withdrawn", "2\n\(b) 7 ee 1 done o -\nx",
+        ]
+        let log = records.map { "*3\r\n$3\r\nSET\r\n$4\r\nk:j1\r\n$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+        let entries = AppendOnlyFile.records(in: Array(log.utf8), keyPrefix: "k:")
+        #expect(entries.map(\.edition?.name) == [a, a, b, a, b, b, nil])
+        #expect(
+            entries.map(\.state) == [
+                .intended, .scheduled, .intended, .withdrawn, .scheduled, .done, .unreadable("x"),
+            ])
+        #expect(entries[1].edition?.fireDate == Instant(microseconds: 5))
+    }
+
     @Test(arguments: ["", "2 done o -", "1 claimed o 1", "1 claimed o x 0 5", "1 gone o -", "lock"])
     func whatIsNoRecordIsUnreadable(_ text: String) {
         #expect(LedgerEntry.State(record: text) == .unreadable(text))

@@ -11,6 +11,8 @@ struct Claim: Hashable {
     }
 
     let owner: String
+    /// Nil where the job's id was generated.
+    var edition: Edition?
     let attempt: Int
     let failures: Int
     /// The job was to run alone in its process.
@@ -30,6 +32,10 @@ struct LedgerStory {
     private(set) var last: LedgerEntry.State?
     /// Whatever became of it afterwards.
     private(set) var isGivenUp = false
+    /// The edition that is the id's.
+    private var current: Edition?
+    /// Editions that may not run any more.
+    private var withdrawn: Set<String> = []
     /// How many leases the ledger says have ended.
     private var endedLeases = 0
     /// Changes that the rules of the ledger do not allow, in words.
@@ -37,25 +43,38 @@ struct LedgerStory {
 
     /// - Parameter lease: what every consumer was started with: a lease that ends at some time was given that much
     ///   earlier.
-    init(_ states: [LedgerEntry.State], lease: Duration) {
-        for state in states { add(state, lease: lease) }
+    init(_ entries: [LedgerEntry], lease: Duration) {
+        for entry in entries { add(entry.state, of: entry.edition, lease: lease) }
     }
 
     /// Stories by job id.
     static func stories(_ entries: [LedgerEntry], lease: Duration) -> [String: LedgerStory] {
-        Dictionary(grouping: entries, by: \.id).mapValues { LedgerStory($0.map(\.state), lease: lease) }
+        Dictionary(grouping: entries, by: \.id).mapValues { LedgerStory($0, lease: lease) }
     }
 
-    func claim(attempt: Int) -> Claim? { claims.first { $0.attempt == attempt } }
+    /// - Parameter date: that of the job, as an id's editions count their attempts each for itself. One that was past
+    ///   when the job was scheduled is not that of its edition.
+    func claim(attempt: Int, date: Instant? = nil) -> Claim? {
+        let claims = claims.filter { $0.attempt == attempt }
+        return claims.first { $0.edition != nil && $0.edition?.fireDate == date } ?? claims.last
+    }
 
-    private mutating func add(_ state: LedgerEntry.State, lease: Duration) {
+    private mutating func add(_ state: LedgerEntry.State, of edition: Edition?, lease: Duration) {
+        switch state {
+        case .intended: return
+        case .withdrawn:
+            if let edition { withdrawn.insert(edition.name) }
+            return
+        case .claimed, .scheduled: takeOver(edition, state)
+        default: break
+        }
         defer { last = state }
         switch state {
         case .claimed(let owner, let attempt, let failures, let alone, let leaseEnd):
             claimed(
                 Claim(
-                    owner: owner, attempt: attempt, failures: failures, alone: alone, granted: leaseEnd - lease,
-                    leaseEnd: leaseEnd))
+                    owner: owner, edition: edition, attempt: attempt, failures: failures, alone: alone,
+                    granted: leaseEnd - lease, leaseEnd: leaseEnd))
         case .waiting(let attempt, let failures, let ended):
             defer { endedLeases = ended }
             guard let claim = claims.last, claim.attempt == attempt, claim.ending == nil else {
@@ -82,9 +101,25 @@ struct LedgerStory {
         case .dead:
             isGivenUp = true
             end(.dead)
+        case .scheduled:
+            switch last {
+            case nil, .scheduled?, .waiting?: break
+            case .some(let other): anomalies.append("scheduled again, though it was \(other)")
+            }
         case .unreadable(let record):
             anomalies.append("unreadable record \(record)")
+        case .intended, .withdrawn: break
         }
+    }
+
+    /// An edition is scheduled or claimed: it is its id's, and no other one is.
+    private mutating func takeOver(_ edition: Edition?, _ state: LedgerEntry.State) {
+        guard let edition else { return }
+        if withdrawn.contains(edition.name) { anomalies.append("edition \(edition.name) is back: \(state)") }
+        if let current, current.name != edition.name, !withdrawn.contains(current.name) {
+            anomalies.append("edition \(edition.name) is \(state), beside edition \(current.name)")
+        }
+        current = edition
     }
 
     private mutating func claimed(_ claim: Claim) {
@@ -94,6 +129,14 @@ struct LedgerStory {
         default: break
         }
         guard let previous = claims.last else {
+            claims.append(claim)
+            return
+        }
+        if claim.edition != previous.edition {
+            if claim.attempt != 1 { anomalies.append("attempt \(claim.attempt) of a new edition") }
+            if previous.ending == nil {
+                anomalies.append("edition \(previous.edition?.name ?? "-") was replaced in a run")
+            }
             claims.append(claim)
             return
         }

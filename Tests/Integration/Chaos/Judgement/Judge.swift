@@ -28,6 +28,9 @@
 ///    it ran alone, three times, each for a reason that is none of poison's.
 /// 10. A job that falls due while one consumer is cut off from the ledger, and nothing else is wrong, is claimed within
 ///    a lease and five seconds.
+/// 11. Of an id that several callers have scheduled jobs under, one job runs at a time: by the ledger no edition is
+///    claimed beside another one, none that was withdrawn, none once one is done; and by the callers no run begins of a
+///    job after another one was accepted in its place, whose call began when every call of the first was over.
 ///
 /// The ledger's log is Redis's append-only file: the leases in it are exact, and in the clock of the machine.
 struct Judge {
@@ -63,9 +66,12 @@ struct Judge {
         judgeOutcomes()
         for (id, runs) in runs.sorted(by: { $0.key < $1.key }) {
             for run in runs { judge(run) }
-            for (earlier, later) in zip(runs, runs.dropFirst()) { judge(earlier, and: later, of: id) }
+            for runs in Dictionary(grouping: runs, by: \.token).values {
+                for (earlier, later) in zip(runs, runs.dropFirst()) { judge(earlier, and: later, of: id) }
+            }
         }
         judgeRevocations()
+        judgeIDs()
         for job in history.jobs { judgePoison(job) }
         for fault in history.faults { judgeCutOff(fault) }
         for (id, story) in stories {
@@ -113,6 +119,8 @@ struct Judge {
         }
         for (id, story) in stories {
             switch story.last {
+            // Announced, and never the id's.
+            case nil: break
             case .revoked: break
             case .dead where story.isGivenUp: violate(.leftover, "\(id): still dead")
             case .done:
@@ -135,7 +143,7 @@ struct Judge {
         } else {
             violate(.runWithoutRight, "\(run): nobody scheduled it")
         }
-        guard let claim = stories[run.id]?.claim(attempt: run.attempt) else {
+        guard let claim = stories[run.id]?.claim(attempt: run.attempt, date: jobs[run.token]?.fireDate) else {
             violate(.runWithoutRight, "\(run): no such claim")
             return
         }
@@ -156,8 +164,9 @@ struct Judge {
             return
         }
         // Where a claim is missing that has been said already.
-        guard let story = stories[id], let claim = story.claim(attempt: earlier.attempt),
-            let next = story.claims.first(where: { $0.attempt > earlier.attempt })
+        guard let story = stories[id],
+            let claim = story.claim(attempt: earlier.attempt, date: jobs[earlier.token]?.fireDate),
+            let next = story.claims.first(where: { $0.attempt > earlier.attempt && $0.edition == claim.edition })
         else { return }
         if let explanation = explain(earlier, claim, endedBefore: next.granted) {
             verdict.reruns[explanation, default: 0] += 1

@@ -29,6 +29,7 @@ struct RoundReport {
     private var rows: [(String, String)] {
         let fates = Dictionary(grouping: history.jobs, by: \.fate).mapValues(\.count)
         let outcomes = Dictionary(grouping: history.revocations, by: \.outcome).mapValues(\.count)
+        let answers = Dictionary(grouping: history.idCalls, by: \.answer).mapValues(\.count)
         let reruns = verdict.reruns.values.reduce(0, +)
         var rows = [
             ("seed", "\(history.seed)"),
@@ -43,6 +44,11 @@ struct RoundReport {
                     + "\(fates[.refusedForGood, default: 0]) of them for certain"
             ),
             ("jobs of unknown fate", "\(fates[.unknown, default: 0])"),
+            (
+                "ids with several callers",
+                "\(Set(history.idCalls.map(\.id)).count); calls: "
+                    + IDCall.Answer.all.map { "\(answers[$0, default: 0]) \($0.rawValue)" }.joined(separator: ", ")
+            ),
             (
                 "revocations",
                 Revocation.Outcome.all.map { "\(outcomes[$0, default: 0]) \($0.rawValue)" }.joined(separator: ", ")
@@ -99,6 +105,10 @@ struct RoundReport {
         let fraction = "\(hundredths % 100)"
         return "\(hundredths / 100)." + (fraction.count == 1 ? "0" : "") + fraction + " s"
     }
+}
+
+extension IDCall.Answer {
+    static let all: [IDCall.Answer] = [.accepted, .refused, .unknown]
 }
 
 extension Revocation.Outcome {

@@ -85,11 +85,11 @@ struct Story {
         return story
     }
 
-    private static func time(_ seconds: Double) -> Instant {
+    static func time(_ seconds: Double) -> Instant {
         Instant(microseconds: 1_700_000_000_000_000 + Int64(seconds * 1_000_000))
     }
 
-    private static func process(_ index: Int) -> ProcessName {
+    static func process(_ index: Int) -> ProcessName {
         ProcessName(slot: .consumer(index), id: 100 + Int32(index))
     }
 }

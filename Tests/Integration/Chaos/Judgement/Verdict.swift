@@ -43,6 +43,8 @@ struct Verdict {
             case blamed
             /// A consumer that alone was cut off from the ledger kept a job from the others.
             case kept
+            /// Of an id's jobs one ran that another one had replaced.
+            case editions
             /// Something was left on a server.
             case leftover
             /// A process ended that nobody had asked to.

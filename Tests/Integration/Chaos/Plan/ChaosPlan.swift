@@ -15,7 +15,9 @@ struct ChaosPlan: Hashable {
     /// How many of them run a command for each job; the others print jobs. All do where some jobs are poison, as one
     /// that prints it would live and be done with it.
     static let commandConsumers = 3
-    static let producers = 3
+    static let producers = 6
+    /// Those among them that schedule jobs under the same ids.
+    static let rivals = 3..<6
     private static let longRound = Duration.seconds(120)
 
     let seed: UInt64

@@ -112,6 +112,13 @@ struct ChaosWorld: Sendable {
                 try await single.run(until: end, seed: seed, stream: 11)
                 await single.place.close()
             }
+            let contest = IDContest(
+                places: ChaosPlan.rivals.map { producers[$0] }, tool: tool,
+                options: ChaosPlan.rivals.map { network.options(.producer($0)) + timeToRun }, chronicle: chronicle)
+            group.addTask {
+                try await contest.run(until: end, seed: seed, stream: 13)
+                for place in contest.places { await place.close() }
+            }
             let revoker = Revoker(
                 place: revoker, tool: tool, options: network.ledgerOption(.revoker), chronicle: chronicle, pool: pool)
             group.addTask { try await revoker.run(until: end, seed: seed, stream: 12) }

@@ -7,6 +7,7 @@ actor Chronicle {
     }
 
     func add(_ jobs: [JobStory]) { history.jobs += jobs }
+    func add(_ calls: [IDCall]) { history.idCalls += calls }
     func add(_ revocation: Revocation) { history.revocations.append(revocation) }
     func add(_ fault: Fault) { history.faults.append(fault) }
     func add(leftovers: [String]) { history.leftovers += leftovers }
