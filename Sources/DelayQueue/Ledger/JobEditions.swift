@@ -166,7 +166,7 @@ extension JobEditions {
         }
         if let refusal = refusal(of: content, isReplacing, now) { return (refusal, nil) }
         let retention = timing.retention(ofCopies: 0)
-        entries.removeAll { $0.state.isOver(by: now) && $0.date + retention < now }
+        entries.removeAll { $0.state.isOver(by: now) && $0.lastCalledFor + retention < now }
         guard entries.count < Self.maximumCount else { return (.full, nil) }
         entries.append(Entry(edition, content, .intended(until: LedgerRecord.bounded(end))))
         return (.intended, timing.retentionOfLiveRecords)
@@ -225,6 +225,11 @@ extension JobEditions.Entry {
     fileprivate init(_ edition: JobEdition, _ content: JobContent, _ state: JobEditions.State) {
         self.init(
             edition: edition, date: LedgerRecord.bounded(content.date), digest: content.digest, state: state)
+    }
+
+    /// The date, and never before its call was under way: by the ledger's clock, which may be ahead.
+    fileprivate var lastCalledFor: Timestamp {
+        if case .intended(let end) = state { max(date, end) } else { date }
     }
 
     /// Its name is all that is still of use, until its copies must have been seen: counted from now at the earliest, as

@@ -506,7 +506,7 @@ enum RedisLedgerScript: Int, CaseIterable {
           local entry = entries[index]
           local till = string.match(entry[4], '^intended (%d+)$')
           local isOver = entry[4] == '1 withdrawn' or till and till + 0 <= now
-          if not isOver or entry[2] + ARGV[6] * 1000 >= now then kept[#kept + 1] = entry end
+          if not isOver or math.max(entry[2], till or 0) + ARGV[6] * 1000 >= now then kept[#kept + 1] = entry end
         end
         entries = kept
         if #entries >= \(JobEditions.maximumCount) then return 'full' end

@@ -51,6 +51,19 @@ import Testing
         try await LedgerFixture.run(kind) { fixture async throws in try await body(Editions(fixture)) }
     }
 
+    /// By the ledger's clock, which is ahead, the date of the announcement was over for longer than records last.
+    @Test(arguments: LedgerKind.allCases)
+    func anAnnouncementIsKnownByNameHoweverOldItsDate(_ kind: LedgerKind) async throws {
+        try await Self.run(kind) { id async throws in
+            try await id.schedule(Self.a, id.content("x"))
+            let old = id.content("y", in: .seconds(-8 * 86_400))
+            #expect(try await id.intend(Self.b, old, replacing: true) == .intended)
+            id.fixture.clock.advance(by: Self.wait)
+            #expect(try await id.intend(Self.c, id.content("z"), replacing: true) == .intended)
+            #expect(try await id.claim(Self.b, due: old) == .finished(.withdrawn))
+        }
+    }
+
     @Test(arguments: LedgerKind.allCases)
     func aConfirmedEditionIsTheIDs(_ kind: LedgerKind) async throws {
         try await Self.run(kind) { id async throws in
