@@ -35,9 +35,9 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
         return requests.map { .success(perform($0, now: now)) }
     }
 
-    package func read(_ keys: [LedgerKey]) throws(DelayQueueError) -> [LedgerRecord?] {
+    package func read(_ keys: [LedgerKey]) throws(DelayQueueError) -> [LedgerValue?] {
         guard !isClosed else { throw DelayQueueError(.closed, "the ledger was closed") }
-        return keys.map { record(of: $0) }
+        return keys.map { value(of: $0) }
     }
 
     package func deadRecords(
@@ -46,10 +46,7 @@ public actor InMemoryLedger: JobLedger, LedgerCarrier {
         guard !isClosed else { throw DelayQueueError(.closed, "the ledger was closed") }
         let now = clock()
         return entries.compactMap { key, entry in
-            guard entry.expiry > now, let record = entry.value.record(of: nil), record.isDead(in: queue, key) else {
-                return nil
-            }
-            return (key, record)
+            entry.expiry > now ? entry.value.deadRecord(in: queue, key) : nil
         }
     }
 

@@ -33,8 +33,7 @@ package struct JobEditions: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// The edition that is the id's: where lost writes made it several, one that runs or has run first, then one that an
-    /// operator has to decide about, who would not find it behind one that waits.
+    /// The edition that is the id's: where lost writes made it several, one that runs or waits first.
     package var current: Int? {
         entries.indices.max { (entries[$0].state.rank, -$0) < (entries[$1].state.rank, -$1) }
             .flatMap { entries[$0].state.rank > 0 ? $0 : nil }
@@ -67,8 +66,8 @@ extension JobEditions.State {
         switch self {
         case .recorded(.claimed): 5
         case .recorded(.waiting): 4
-        case .recorded(.dead): 3
-        case .scheduled: 2
+        case .scheduled: 3
+        case .recorded(.dead): 2
         case .recorded(.done), .recorded(.revoked): 1
         case .intended, .recorded(.withdrawn): 0
         }

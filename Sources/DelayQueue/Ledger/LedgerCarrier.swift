@@ -16,12 +16,12 @@ package protocol LedgerCarrier: Sendable {
     ///   `cancelled` or `closed`.
     func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>]
 
-    /// Reads records as they are, nil where there is none.
+    /// Reads what is under keys, nil where there is nothing.
     ///
     /// - Throws: the codes of ``perform(_:)-([LedgerRequest])``.
-    func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?]
+    func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?]
 
-    /// The records of a queue's dead jobs, in any order. Of jobs that die, are replayed or dropped meanwhile, some may
+    /// The records of a queue's dead jobs, in any order, with keys that name the edition. Of jobs that die, are replayed or dropped meanwhile, some may
     /// be among them and others not.
     ///
     /// - Throws: as ``read(_:)``.

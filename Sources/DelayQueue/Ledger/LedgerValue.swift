@@ -1,3 +1,5 @@
+package import Beanstalk
+
 /// What the ledger has under a key: the record of a job, or those of an id's editions.
 package enum LedgerValue: Hashable, Sendable {
     case job(LedgerRecord)
@@ -38,6 +40,22 @@ package enum LedgerValue: Hashable, Sendable {
         guard let duration else { return Transition(value: value, expiresIn: nil, reply: reply) }
         return Transition(
             value: .editions(editions), expiresIn: editions.lifetime(duration, now: now), reply: reply)
+    }
+
+    /// The record of a dead job, with the key that names it. Where lost writes have left an id several editions, it need
+    /// not be the one that is the id's.
+    package func deadRecord(in queue: TubeName, _ key: LedgerKey) -> (key: LedgerKey, record: LedgerRecord)? {
+        switch self {
+        case .job(let record): return record.isDead(in: queue, key) ? (key, record) : nil
+        case .editions(let editions):
+            var key = key
+            for entry in editions.entries {
+                guard let record = entry.state.record, record.isDead(in: queue, key) else { continue }
+                key.edition = entry.edition
+                return (key, record)
+            }
+            return nil
+        }
     }
 
     /// The record of an edition, or of the one that is the id's; nil where it never ran.

@@ -2,14 +2,13 @@ import HiredisClient
 
 // Records are read without scripts, so that looking through a million of them does not hold up those who claim jobs.
 extension RedisLedger {
-    package func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?] {
+    package func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?] {
         let values = try await values(of: keys)
-        var records: [LedgerRecord?] = []
+        var found: [LedgerValue?] = []
         for (key, text) in zip(keys, values) {
-            let value = try text.map { text throws(DelayQueueError) in try LedgerValue(parsing: text, key: key) }
-            records.append(value?.record(of: key.edition))
+            try found.append(text.map { text throws(DelayQueueError) in try LedgerValue(parsing: text, key: key) })
         }
-        return records
+        return found
     }
 
     package func deadRecords(
@@ -22,10 +21,10 @@ extension RedisLedger {
             cursor = page.next
             for (key, text) in zip(page.keys, try await values(of: page.keys)) {
                 // A record that this version cannot read is left out, as nothing can be told of its job.
-                guard let text, let record = try? LedgerValue(parsing: text, key: key).record(of: nil),
-                    record.isDead(in: queue, key)
-                else { continue }
-                found[key] = record
+                guard let text, let dead = try? LedgerValue(parsing: text, key: key).deadRecord(in: queue, key) else {
+                    continue
+                }
+                found[dead.key] = dead.record
             }
         } while cursor != "0"
         return found.map { ($0.key, $0.value) }

@@ -105,7 +105,7 @@ enum RedisLedgerScript: Int, CaseIterable {
             end
             value = nil
           end
-          local ranks = {claimed = 5, alone = 5, waiting = 4, dead = 3, scheduled = 2, done = 1, revoked = 1}
+          local ranks = {claimed = 5, alone = 5, waiting = 4, scheduled = 3, dead = 2, done = 1, revoked = 1}
           local greatest = 0
           for index = 1, #entries do
             local entry = entries[index]

@@ -67,8 +67,8 @@ public struct DeadJobs: Sendable {
     /// A dead job; nil where no job of this id is dead.
     public func find(_ id: JobID) async throws(DelayQueueError) -> DeadJob? {
         let keys = LedgerKey.all(of: id, in: queue)
-        for (key, record) in zip(keys, try await ledger.read(keys)) {
-            if let record, record.isDead(in: queue, key) { return DeadJob(key, record) }
+        for (key, value) in zip(keys, try await ledger.read(keys)) {
+            if let dead = value?.deadRecord(in: queue, key) { return DeadJob(dead.key, dead.record) }
         }
         return nil
     }

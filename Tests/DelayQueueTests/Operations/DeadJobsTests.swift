@@ -29,7 +29,7 @@ struct DeadJobsInTheLedgerTests {
             return results.map { _ in .failure(DelayQueueError(.ledgerUnavailable, "no answer", isRetriable: true)) }
         }
 
-        func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerRecord?] {
+        func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?] {
             try await ledger.read(keys)
         }
 

@@ -37,7 +37,7 @@ struct LedgerFixture {
     }
 
     func record() async throws -> LedgerRecord? {
-        try await ledger.read([key])[0]
+        try await ledger.read([key])[0]?.record(of: key.edition)
     }
 
     static func run(_ kind: LedgerKind, _ body: (LedgerFixture) async throws -> Void) async throws {

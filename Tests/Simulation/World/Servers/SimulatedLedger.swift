@@ -124,10 +124,10 @@ final class SimulatedLedger {
     /// What an operator finds when it looks through the records.
     var deadJobs: [(key: LedgerKey, job: Int, report: DeathReport)] {
         records.indices.compactMap { place in
-            guard case .dead(_, _, _, _, let report) = records[place].stored?.value.record(of: nil),
-                let job = number(of: keys[place])
+            guard let (key, record) = records[place].stored?.value.deadRecord(in: .default, keys[place]),
+                case .dead(_, _, _, _, let report) = record, let job = number(of: key)
             else { return nil }
-            return (keys[place], job, report)
+            return (key, job, report)
         }.sorted { $0.job < $1.job }
     }
 
