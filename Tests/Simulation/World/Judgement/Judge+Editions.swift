@@ -36,6 +36,8 @@ extension Judge {
         jobs[job].isConfirmed = true
         jobs[job].isOwed = true
         jobs[job].lastWord = now
+        // Beside those that lost writes have left, another one of them may count as the id's.
+        let isAnyForgotten = rivals(of: job).contains { jobs[$0].isForgottenByLedger }
         for rival in rivals(of: job) where jobs[rival].isConfirmed && !jobs[rival].isReplaced {
             let other = jobs[rival]
             guard !other.isForgottenByLedger else {
@@ -47,7 +49,7 @@ extension Judge {
             case .absent, .waiting:
                 if !isReplacing { fail("\(known.name) took the place of \(other.name), unasked") }
             case .claimed, .done, .revoked, .dead:
-                if other.hasRecord { fail("\(known.name) was confirmed although \(other.name) is \(other.state)") }
+                if other.hasRecord, !isAnyForgotten { fail("\(known.name) was confirmed although \(other.name) is \(other.state)") }
             case .withdrawn: continue
             }
             jobs[rival].isReplaced = true
@@ -82,6 +84,7 @@ extension Judge {
         let known = jobs[job]
         guard !known.isForgottenByLedger else { return }
         if known.isReplaced { fail("\(known.name) runs although another one was confirmed in its place") }
+        if rivals(of: job).contains(where: { jobs[$0].isForgottenByLedger }) { return }
         for rival in rivals(of: job) where !jobs[rival].isForgottenByLedger && jobs[rival].hasRecord {
             let other = jobs[rival]
             switch other.state {
