@@ -85,18 +85,18 @@ extension World {
             count(.ledgerWipe)
             note("ledger is back, empty")
             for job in ledger.wipe(now: now) { judge.wiped(job) }
-            judge.wipedTurn()
+            judge.wipedTurn(now: now)
         case .ledgerLoss:
             count(.ledgerLoss)
             note("another ledger takes over, without the latest writes")
             for job in ledger.loseWrites(since: now - duration % 2_000_000) { judge.wiped(job) }
-            judge.wipedTurn()
+            judge.wipedTurn(now: now)
         case .ledgerClockStep:
             count(.ledgerClockStep)
             let step = random.time(200_000_000) - 100_000_000
             note("the ledger's clock is set by \(step) µs")
             for job in ledger.stepClock(by: step, now: now) { judge.ledgerClockStepped(job) }
-            judge.wipedTurn()
+            judge.wipedTurn(now: now)
         case .kick:
             count(.kick)
             kickAll()

@@ -63,7 +63,7 @@ extension Judge {
                 fail("\(jobs[other].name) was to run alone, and \(known.name) runs beside it")
             }
         }
-        guard known.isAlone, !isTurnForgotten else { return }
+        guard known.isAlone, !isTurnForgotten, now > turnForgottenUntil else { return }
         guard let turn, turn.end > now - drift, turn.owner.description.hasPrefix("c\(consumer).") else {
             return fail("\(known.name) runs alone in its process, which has not the queue's turn")
         }
@@ -84,8 +84,10 @@ extension Judge {
     }
 
     /// The ledger has lost who has it, or ends it sooner or later, as its clock was set.
-    mutating func wipedTurn() {
+    mutating func wipedTurn(now: Int64) {
         turn = nil
         isTurnForgotten = true
+        // Who had it does not know yet that it has gone, or that somebody else has it.
+        turnForgottenUntil = now + lease
     }
 }

@@ -29,6 +29,7 @@ package struct Judge {
     /// Who may run a suspect, and until when.
     var turn: (owner: ClaimOwner, end: Int64)?
     var isTurnForgotten = false
+    var turnForgottenUntil = Int64.min
 
     package init(timing: LedgerTiming, isAtMostOnce: Bool = false, latePolicy: LateJobPolicy = .bury) {
         lease = timing.lease.wholeMicroseconds
