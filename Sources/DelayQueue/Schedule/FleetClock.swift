@@ -40,8 +40,10 @@ package struct FleetClock: Sendable {
     /// A change of the skew that is more than drift.
     private static let step: Int64 = 1_000_000
 
-    /// A ledger that is behind by less makes jobs late by that, and is not outvoted.
-    private static let farBehind: Int64 = 2_000_000
+    /// A ledger that is behind by less makes jobs late by that, and is not outvoted. It is more than copies can be ready
+    /// before their dates: a machine whose clock is ahead cannot call on a node that has one ready.
+    static let farBehind = Duration.seconds(4)
+    private static let farBehindLength = farBehind.wholeMicroseconds
 
     private var estimate: Estimate?
     private var disagreement: Disagreement?
@@ -110,7 +112,7 @@ package struct FleetClock: Sendable {
     /// Whether the ledger's clock has been far behind the wall's for so long that a copy which its node has ready, and the
     /// wall clock calls due, is not to wait for it: one clock is then against two.
     package func isLedgerOutvoted(_ now: Moment) -> Bool {
-        guard let disagreement, disagreement.skew > Self.farBehind, let (skew, _) = skew(now),
+        guard let disagreement, disagreement.skew > Self.farBehindLength, let (skew, _) = skew(now),
             abs(skew - disagreement.skew) < Self.step
         else { return false }
         return now.uptime.microseconds(since: disagreement.since) > Self.patienceLength

@@ -62,6 +62,7 @@ extension ConsumerCore {
     /// two seconds, and which is due, or nearly so, by this machine's clock as well.
     func isLedgerOutvoted(of date: Timestamp, now: Moment) -> Bool {
         clock.isLedgerOutvoted(now) && now.wall.duration(to: date) <= settings.holdHorizon
+            && clock.time(now).duration(to: date) > FleetClock.farBehind
     }
 
     /// By the ledger's clock the date of a job that was claimed is still to come.
