@@ -20,8 +20,11 @@ extension Judge {
             if let refused, known.acceptedBy.contains(refused) {
                 fail("a copy of \(known.name) was deleted as that of a refused job, which was accepted")
             }
-            if known.isConfirmed, known.state != .withdrawn, !known.isForgottenByLedger {
-                fail("a copy of \(known.name) was deleted as that of a refused job, which is its id's")
+            if known.isConfirmed, !known.isForgottenByLedger {
+                switch known.state {
+                case .withdrawn, .done, .revoked: break
+                default: fail("a copy of \(known.name) was deleted as that of a refused job, which is its id's")
+                }
             }
             if let refused, refused != call {
                 fail("a refusal deleted a copy of \(known.name), which another call had written")

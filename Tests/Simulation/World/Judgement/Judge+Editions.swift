@@ -49,7 +49,9 @@ extension Judge {
             case .absent, .waiting:
                 if !isReplacing { fail("\(known.name) took the place of \(other.name), unasked") }
             case .claimed, .done, .revoked, .dead:
-                if other.hasRecord, !isAnyForgotten { fail("\(known.name) was confirmed although \(other.name) is \(other.state)") }
+                if other.hasRecord, !isAnyForgotten {
+                    fail("\(known.name) was confirmed although \(other.name) is \(other.state)")
+                }
             case .withdrawn: continue
             }
             jobs[rival].isReplaced = true
