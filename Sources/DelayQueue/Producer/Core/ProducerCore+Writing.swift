@@ -347,6 +347,8 @@ extension ProducerCore {
             mustGo =
                 writes[id]?.fanOut.arrivedLate(place, as: jobID) ?? lateWrites[id]?.fanOut.arrivedLate(place, as: jobID)
                 ?? false
+            // That of an edition the ledger has to decide about, when it is due: the edition may have become its id's.
+            if puts[index].job.registration != nil { mustGo = false }
         }
         if writes[id] != nil {
             writes[id]?.expectLate(-1, from: node, on: nil)
