@@ -23,6 +23,7 @@ extension Producer {
             }
             for await index in group { if let index { areTakenBack[index] = true } }
             limit.cancel()
+            _ = await limit.result
         }
         return areTakenBack
     }
