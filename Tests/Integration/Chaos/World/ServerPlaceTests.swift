@@ -38,7 +38,7 @@ import Testing
         try await withPlace { place, node, chronicle in
             for crashes in 1...2 {
                 try await crash(node)
-                while await chronicle.history.faults.count < crashes { try await Task.sleep(for: .milliseconds(5)) }
+                for await count in chronicle.faultCounts where count == crashes { break }
                 #expect(await node.isRunning)
             }
             for fault in await chronicle.history.faults {
@@ -60,7 +60,7 @@ import Testing
             try await place.resume()
             // What is told comes in order.
             try await crash(node)
-            while await chronicle.history.faults.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+            for await _ in chronicle.faultCounts { break }
             #expect(await chronicle.history.faults.count == 1)
         }
     }
