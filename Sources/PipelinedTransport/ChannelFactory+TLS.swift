@@ -5,7 +5,7 @@
     extension ChannelFactory {
         /// Opens a channel; the future succeeds once the server has been verified.
         func connect(
-            speaking tls: ConnectionConfiguration.TLSMode, _ receive: @escaping @Sendable (ChannelEvent) -> Void
+            speaking tls: ConnectionConfiguration.TLSMode, _ receive: @escaping @Sendable (ByteChannelEvent) -> Void
         ) -> EventLoopFuture<any Channel> {
             let verified = eventLoop.makePromise(of: Void.self)
             let serverName = tls.serverName ?? address.hostName

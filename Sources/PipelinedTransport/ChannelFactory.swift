@@ -2,7 +2,7 @@ public import NIOCore
 import NIOPosix
 
 /// What a channel reports to its connection, on the event loop.
-@usableFromInline enum ChannelEvent: Sendable {
+@usableFromInline package enum ByteChannelEvent: Sendable {
     case bytes(ByteBuffer)
     /// The last event, with the error that ended the channel, if there was one.
     case ended((any Error)?)
@@ -19,7 +19,7 @@ struct ChannelFactory {
     /// Opens a channel; with TLS the future succeeds once the server has been verified.
     ///
     /// - Parameter receive: called on the event loop with everything that happens on the channel.
-    func connect(_ receive: @escaping @Sendable (ChannelEvent) -> Void) -> EventLoopFuture<any Channel> {
+    func connect(_ receive: @escaping @Sendable (ByteChannelEvent) -> Void) -> EventLoopFuture<any Channel> {
         #if TLS
             if let tls = configuration.tls { return connect(speaking: tls, receive) }
         #endif
@@ -28,7 +28,7 @@ struct ChannelFactory {
 
     /// - Parameter prepare: adds handlers between the socket and the connection.
     func open(
-        _ receive: @escaping @Sendable (ChannelEvent) -> Void,
+        _ receive: @escaping @Sendable (ByteChannelEvent) -> Void,
         prepare: @escaping @Sendable (ChannelPipeline.SynchronousOperations) throws -> Void
     ) -> EventLoopFuture<any Channel> {
         var bootstrap = ClientBootstrap(group: eventLoop)
@@ -72,10 +72,10 @@ struct ChannelFactory {
 private final class ChannelEventHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let receive: @Sendable (ChannelEvent) -> Void
+    private let receive: @Sendable (ByteChannelEvent) -> Void
     private var error: (any Error)?
 
-    init(_ receive: @escaping @Sendable (ChannelEvent) -> Void) {
+    init(_ receive: @escaping @Sendable (ByteChannelEvent) -> Void) {
         self.receive = receive
     }
 

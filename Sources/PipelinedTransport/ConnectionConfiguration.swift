@@ -13,6 +13,9 @@ public struct ConnectionConfiguration: Sendable {
     /// Who knows the addresses of hosts.
     package var lookup: HostLookup = .system
 
+    /// Where the servers are that are reached without a network; nil for all others.
+    package var localServers: (any LocalServers)?
+
     /// How long to wait between failed attempts to connect.
     public var backoff: ExponentialBackoff = .init()
 

@@ -22,7 +22,7 @@ public import NIOCore
     private let logger: Logger
 
     @usableFromInline var pipeline: Pipeline<Reply, Waiter>
-    @usableFromInline var channel: (any Channel)?
+    @usableFromInline var channel: (any ByteChannel)?
     @usableFromInline var decoder: Decoder?
     @usableFromInline var outbound = ByteBuffer()
     @usableFromInline var isFlushScheduled = false
@@ -46,7 +46,7 @@ public import NIOCore
     }
 
     deinit {
-        channel?.close(mode: .all, promise: nil)
+        channel?.close()
     }
 
     // MARK: Requests
@@ -88,7 +88,7 @@ public import NIOCore
     @inlinable func start(
         _ batch: RequestBatch<Reply>, id: UInt64, waiter: Waiter, flushesAtOnce: Bool = false
     ) {
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         let deadline = batch.timeout.map { now + TimeAmount($0) }
         let entry = Pipeline<Reply, Waiter>.Entry(
             id: id, bytes: batch.bytes, count: batch.count, deadline: deadline, waiter: waiter,
@@ -156,7 +156,7 @@ public import NIOCore
         guard outbound.readableBytes > 0 else { return }
         let bytes = outbound
         outbound = ByteBuffer()
-        channel?.writeAndFlush(bytes, promise: nil)
+        channel?.send(bytes)
     }
 
     // MARK: Deadlines
@@ -177,7 +177,7 @@ public import NIOCore
 
     private func deadlineReached() {
         deadlineTimer = nil
-        fail(pipeline.expire(now: .now()), underlying: reasonToWait)
+        fail(pipeline.expire(now: eventLoop.now), underlying: reasonToWait)
         if let next = pipeline.nextDeadline { armTimer(for: next) }
     }
 
@@ -205,10 +205,12 @@ public import NIOCore
         }
     }
 
-    @usableFromInline func openChannel(_ receive: @escaping @Sendable (ChannelEvent) -> Void) {
+    @usableFromInline func openChannel(_ receive: @escaping @Sendable (ByteChannelEvent) -> Void) {
         let generation = pipeline.generation
         logger.debug("connecting", metadata: ["dq.generation": "\(generation.number)"])
-        guard let (host, port) = address.namedHost else { return openChannel(to: [], generation, receive) }
+        guard configuration.localServers == nil, let (host, port) = address.namedHost else {
+            return openChannel(to: [], generation, receive)
+        }
         let limit = configuration.lookupTimeout
         limitConnecting(to: limit, generation, LookupFailure(host: host, reason: "no answer within \(limit)"))
         isLookingUp = true
@@ -235,30 +237,34 @@ public import NIOCore
     /// - Parameter addresses: those of the host, where it has a name.
     private func openChannel(
         to addresses: [SocketAddress], _ generation: ConnectionGeneration,
-        _ receive: @escaping @Sendable (ChannelEvent) -> Void
+        _ receive: @escaping @Sendable (ByteChannelEvent) -> Void
     ) {
         limitConnecting(
             to: configuration.connectTimeout, generation, ConnectTimeout(speaksTLS: configuration.tls != nil))
-        ChannelFactory(address: address, configuration: configuration, eventLoop: eventLoop, addresses: addresses)
-            .connect(receive)
+        let opened =
+            configuration.localServers?.connect(to: address, on: eventLoop, receive: receive)
+            ?? ChannelFactory(
+                address: address, configuration: configuration, eventLoop: eventLoop, addresses: addresses
+            ).connect(receive).map { SocketChannel(channel: $0) }
+        opened
             .assumeIsolated()
             .whenComplete { [weak self] result in
                 guard let self else {
-                    if case .success(let channel) = result { channel.close(mode: .all, promise: nil) }
+                    if case .success(let channel) = result { channel.close() }
                     return
                 }
                 self.connectCompleted(result, generation: generation)
             }
     }
 
-    private func connectCompleted(_ result: Result<any Channel, any Error>, generation: ConnectionGeneration) {
+    private func connectCompleted(_ result: Result<any ByteChannel, any Error>, generation: ConnectionGeneration) {
         switch result {
         case .failure(let error):
             ended(generation, as: .connectFailed, underlying: error)
         case .success(let channel):
             switch pipeline.opened(generation) {
             case .close:
-                channel.close(mode: .all, promise: nil)
+                channel.close()
             case .greet:
                 self.channel = channel
                 decoder = makeDecoder()
@@ -278,7 +284,7 @@ public import NIOCore
         for bytes in waiting { write(bytes) }
     }
 
-    @inlinable func handle(_ event: ChannelEvent, on generation: ConnectionGeneration) {
+    @inlinable func handle(_ event: ByteChannelEvent, on generation: ConnectionGeneration) {
         guard generation == pipeline.generation else { return }
         switch event {
         case .bytes(let bytes):
@@ -362,7 +368,7 @@ public import NIOCore
         guard generation == pipeline.generation, !pipeline.isIdle else { return }
         var underlying = underlying
         if underlying == nil, pipeline.isGreeting { underlying = HungUp(speaksTLS: configuration.tls != nil) }
-        let failures = pipeline.ended(as: code, now: .now(), chance: Double.random(in: 0...1))
+        let failures = pipeline.ended(as: code, now: eventLoop.now, chance: Double.random(in: 0...1))
         dropChannel()
         logger.debug(
             "connection ended", metadata: ["dq.code": "\(code)", "dq.error": "\(underlying.map { "\($0)" } ?? "none")"])
@@ -374,7 +380,7 @@ public import NIOCore
         isLookingUp = false
         connectTimer?.cancel()
         connectTimer = nil
-        channel?.close(mode: .all, promise: nil)
+        channel?.close()
         channel = nil
         decoder = nil
         outbound = ByteBuffer()
