@@ -20,7 +20,7 @@ struct DeadJobsInTheLedgerTests {
         var access: LedgerAccess { LedgerAccess(self) }
 
         func perform(_ requests: [LedgerRequest]) async -> [Result<LedgerReply, DelayQueueError>] {
-            let results = await ledger.perform(requests)
+            let results = ledger.perform(requests)
             let isLost = losses.withLockedValue { losses in
                 defer { losses -= 1 }
                 return losses > 0
@@ -30,13 +30,13 @@ struct DeadJobsInTheLedgerTests {
         }
 
         func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?] {
-            try await ledger.read(keys)
+            try ledger.read(keys)
         }
 
         func deadRecords(
             of queue: TubeName
         ) async throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {
-            try await ledger.deadRecords(of: queue)
+            try ledger.deadRecords(of: queue)
         }
 
         func close() async { await ledger.close() }
@@ -75,7 +75,7 @@ struct DeadJobsInTheLedgerTests {
         try await die(other, in: ledger)
         #expect(try await patient.drop(JobID("b")))
         clock.advance(by: day * 29)
-        #expect(await ledger.record(of: other) != nil)
+        #expect(ledger.record(of: other) != nil)
     }
 
     @Test(arguments: [0, 1, 3])

@@ -47,7 +47,7 @@ struct LedgerFixture {
         case .inMemory:
             let ledger = InMemoryLedger(clock: { clock.now })
             try await body(
-                LedgerFixture(ledger: ledger, clock: clock, key: key) { await ledger.lifetime(of: $0) })
+                LedgerFixture(ledger: ledger, clock: clock, key: key) { ledger.lifetime(of: $0) })
         case .redis:
             try await withRedis { server in
                 // However slow this machine is, an answer is waited for.
