@@ -40,11 +40,11 @@ extension Consumer {
         var hasEnded = false
         while !hasEnded {
             hasEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
-                let outer = withUnsafeCurrentTask { LeaseWatch.AnyTask($0) }
+                let outer = withUnsafeCurrentTask { TaskInUse($0) }
                 group.addTask {
                     let jobs = Iterator(engine: engine, registration: registration)
                     return try await withUnsafeCurrentTask { task in
-                        let watch = LeaseWatch(LeaseWatch.AnyTask(task), within: outer)
+                        let watch = LeaseWatch(TaskInUse(task), within: outer)
                         return try await process(jobs, with: handler, watchedBy: watch)
                     }
                 }
@@ -104,7 +104,7 @@ extension Consumer {
                         "a handler was cut short as its consumer ends; its job goes back to the queue",
                         metadata: [LogKey.job: "\(job.id)", LogKey.error: "\(failure)"])
                 }
-                try await job.handle.settle(.giveBack)
+                try await job.handle.settle(.giveBack(after: .zero))
                 return
             }
             engine.logger.debug(

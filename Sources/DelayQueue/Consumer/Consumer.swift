@@ -78,6 +78,10 @@ public struct Consumer: AsyncSequence, Sendable {
     /// Called by whoever has a deadline, before or while the consumer ends.
     package func stop(after limit: Duration) { engine.stop(after: limit) }
 
+    /// Ends the consumer as the death of its process would: nothing is settled or given back. For tests of what others do
+    /// then.
+    package func crash() async { await engine.crash() }
+
     /// How long after a deadline settling and closing may take, together.
     package static let settlingGrace = Duration.milliseconds(1500)
 

@@ -54,6 +54,13 @@ public struct ConsumerConfiguration: Sendable {
     /// loop, more processors can be used.
     public var eventLoop: (any EventLoop)?
 
+    /// The clocks the consumer goes by; its event loop's time goes with them.
+    package var clock: any EngineClock = MachineClock()
+
+    /// How long a reserve waits on a connection that holds nothing, in seconds: so often a quiet node shows that it is
+    /// alive.
+    package var idleBlock: UInt32 = 60
+
     public init() {}
 
     /// Everything that is wrong with the configuration, in words.

@@ -3,7 +3,7 @@ public import NIOCore
 
 /// One run of a scheduled job, held under a lease until it is settled.
 ///
-/// Settle each job: ``complete()``, ``retry(after:)`` or ``bury(reason:)``. A job that is let go of unsettled (after a
+/// Settle each job: ``complete()``, ``retry(after:)``, ``giveBack(after:)`` or ``bury(reason:)``. A job that is let go of unsettled (after a
 /// thrown error, `break`, a filter, a cancelled task) goes back to the queue at once and a warning is logged, so a
 /// missing settlement is loud and loses nothing. While the job is held its lease is renewed and its copies stay
 /// reserved, however long it takes; if the process dies, another consumer runs it once the lease is over.
@@ -96,6 +96,14 @@ public struct Job: Identifiable, Sendable {
     /// - Throws: as ``complete()``.
     public func retry(after delay: Duration? = nil) async throws(DelayQueueError) {
         try await handle.settle(.retry(after: max(delay ?? handle.policyDelay, .zero)))
+    }
+
+    /// Gives the job back to the queue as one that was not run: no failure is counted, and any consumer may run it.
+    ///
+    /// - Parameter delay: the time until it may be claimed again, from now.
+    /// - Throws: as ``complete()``.
+    public func giveBack(after delay: Duration = .zero) async throws(DelayQueueError) {
+        try await handle.settle(.giveBack(after: max(delay, .zero)))
     }
 
     /// Gives the job up: it is dead, and runs again only if somebody replays it.

@@ -56,7 +56,7 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The job's id: what follows the queue's name, which has no colon.
-    var jobID: JobID {
+    package var jobID: JobID {
         guard description.hasPrefix(Self.prefix) else { return JobID(unchecked: description) }
         let rest = description.dropFirst(Self.prefix.count).drop { $0 != ":" }
         return JobID(unchecked: String(rest.dropFirst()))

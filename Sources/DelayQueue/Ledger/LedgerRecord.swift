@@ -60,8 +60,8 @@ package enum LedgerRecord: Hashable, Sendable {
                 complete(owner, attempt, copies, record, request.timing)
             case .retry(let owner, let attempt, let delay):
                 postpone(owner, attempt, by: delay, addingFailures: 1, record, request.timing, now)
-            case .release(let owner, let attempt):
-                postpone(owner, attempt, by: .zero, addingFailures: 0, record, request.timing, now)
+            case .release(let owner, let attempt, let delay):
+                postpone(owner, attempt, by: delay, addingFailures: 0, record, request.timing, now)
             case .bury(let owner, let attempt, let report):
                 bury(owner, attempt, report, record, now)
             case .noteCopies(let copies):

@@ -53,8 +53,8 @@ package struct LedgerRequest: Sendable, Hashable {
         /// The job failed, which is counted as an error, and shall wait: `settled` or `lost`.
         case retry(ClaimOwner, attempt: Int, delay: Duration)
 
-        /// The job was not run and may be claimed at once; no failure is counted. `settled` or `lost`.
-        case release(ClaimOwner, attempt: Int)
+        /// The job was not run and may be claimed after a delay; no failure is counted. `settled` or `lost`.
+        case release(ClaimOwner, attempt: Int, delay: Duration = .zero)
 
         /// The job is given up, until it is replayed, dropped or revoked: `settled` or `lost`.
         case bury(ClaimOwner, attempt: Int, DeathReport)

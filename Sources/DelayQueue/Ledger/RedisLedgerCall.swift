@@ -24,6 +24,15 @@ enum RedisLedgerCall {
                 arguments: script.arguments + (request.key.edition == nil ? 0 : 1) + (time == nil ? 0 : 1),
                 tag: request.operation.kind.rawValue)
         }
+        func appendPostponing(_ owner: ClaimOwner, _ attempt: Int, by delay: Duration, addingFailures count: Int64) {
+            let delay = max(delay, .zero)
+            begin(.postpone)
+            batch.append(owner.description)
+            append(count: attempt, to: &batch)
+            batch.append(LedgerTimingWords.microseconds(delay))
+            batch.append(count)
+            batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
+        }
         switch request.operation {
         case .claim(let owner, let kind, let due):
             begin(.claim)
@@ -54,20 +63,9 @@ enum RedisLedgerCall {
             append(count: attempt, to: &batch)
             batch.append(timing.retention(ofCopies: copies))
         case .retry(let owner, let attempt, let delay):
-            let delay = max(delay, .zero)
-            begin(.postpone)
-            batch.append(owner.description)
-            append(count: attempt, to: &batch)
-            batch.append(LedgerTimingWords.microseconds(delay))
-            batch.append(1)
-            batch.append(LedgerTimingWords.milliseconds(delay + request.timing.retentionOfLiveRecords))
-        case .release(let owner, let attempt):
-            begin(.postpone)
-            batch.append(owner.description)
-            append(count: attempt, to: &batch)
-            batch.append(0)
-            batch.append(0)
-            batch.append(timing.retention)
+            appendPostponing(owner, attempt, by: delay, addingFailures: 1)
+        case .release(let owner, let attempt, let delay):
+            appendPostponing(owner, attempt, by: delay, addingFailures: 0)
         case .bury(let owner, let attempt, let report):
             begin(.bury)
             batch.append(owner.description)

@@ -1,4 +1,4 @@
-import Beanstalk
+package import Beanstalk
 public import Foundation
 public import Logging
 
@@ -17,7 +17,7 @@ public import Logging
 public struct Producer: Sendable {
     let engine: ProducerEngine
     let configuration: ProducerConfiguration
-    let queue: TubeName
+    package let queue: TubeName
 
     /// Runs tasks where the producer's connections run.
     ///
@@ -87,7 +87,7 @@ public struct Producer: Sendable {
 
     private func schedule(_ request: JobRequest) async throws(DelayQueueError) -> Receipt {
         if engine.settledTime == nil { await engine.settleTime() }
-        let results = await engine.schedule([try prepare(request, now: engine.settledTime ?? .now())])
+        let results = await engine.schedule([try prepare(request, now: engine.time)])
         return try results[0].get()
     }
 

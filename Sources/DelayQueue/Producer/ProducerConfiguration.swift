@@ -46,6 +46,9 @@ public struct ProducerConfiguration: Sendable {
     /// The event loop all connections run on; one of the process's shared loops by default.
     public var eventLoop: (any EventLoop)?
 
+    /// The clocks the producer goes by; its event loop's time goes with them.
+    package var clock: any EngineClock = MachineClock()
+
     public init() {}
 
     /// Everything that is wrong with the configuration, in words.

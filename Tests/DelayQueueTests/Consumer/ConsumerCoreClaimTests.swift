@@ -72,7 +72,7 @@ struct ConsumerCoreClaimTests {
         world.answer(node: 0) { if case .touch = $0 { .notFound } else { nil } }
         world.answerLedger()
         #expect(world.delivered.isEmpty)
-        #expect(world.settled.map(\.settlement) == [.giveBack])
+        #expect(world.settled.map(\.settlement) == [.giveBack(after: .zero)])
         let key = LedgerKey(queue: .default, id: try JobID("a"))
         let reply3 = world.perform(.claim(try ClaimOwner("next")), on: key)
         #expect(reply3 == .granted(attempt: 2, failures: 0))

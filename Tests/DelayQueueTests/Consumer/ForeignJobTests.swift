@@ -30,7 +30,7 @@ struct ForeignJobTests {
 
     @Test(arguments: [
         (Settlement.complete, NodeCall.Kind.delete(BeanstalkJobID(5), index: nil)),
-        (.giveBack, .release(BeanstalkJobID(5), priority: 9, delay: 0)),
+        (.giveBack(after: .zero), .release(BeanstalkJobID(5), priority: 9, delay: 0)),
         (.retry(after: .milliseconds(1001)), .release(BeanstalkJobID(5), priority: 9, delay: 2)),
         (.bury(reason: "x"), .bury(BeanstalkJobID(5), priority: 9)),
     ])

@@ -91,7 +91,9 @@ struct StandbyTests {
             next?.calls.map(\.kind) == [.probe] && next?.generation == nil, "who is at the other end is asked first")
     }
 
-    @Test(arguments: [Settlement.giveBack, .retry(after: .seconds(60)), .retry(after: .zero), .bury(reason: "bad")])
+    @Test(arguments: [
+        Settlement.giveBack(after: .zero), .retry(after: .seconds(60)), .retry(after: .zero), .bury(reason: "bad"),
+    ])
     func `nothing is deleted of a job that may run again`(settlement: Settlement) throws {
         let world = try Self.running()
         world.settle(world.delivered[0].id, settlement)

@@ -112,7 +112,7 @@ struct SuspectTests {
         world.answerLedger()
         settleDown(world)
         #expect(world.delivered.map(\.attempt) == [3])
-        #expect(world.settled.map(\.settlement) == [.giveBack])
+        #expect(world.settled.map(\.settlement) == [.giveBack(after: .zero)])
         #expect(
             world.perform(.claim(try ClaimOwner("other")), on: try key("other")) == .granted(attempt: 2, failures: 0))
     }

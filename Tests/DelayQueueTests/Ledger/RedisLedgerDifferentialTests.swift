@@ -65,7 +65,9 @@ import Testing
             case 7: operation = .complete(owner, attempt: attempt, copies: number(0...3))
             case 8...9:
                 operation = .retry(owner, attempt: attempt, delay: .microseconds(number(-10...90_000_000)))
-            case 10: operation = .release(owner, attempt: attempt)
+            case 10:
+                operation = .release(
+                    owner, attempt: attempt, delay: chance(2) ? .zero : .microseconds(number(-10...90_000_000)))
             case 11:
                 operation = .bury(
                     owner, attempt: attempt,

@@ -9,6 +9,7 @@ extension ConsumerCore.Settings {
             ownerPrefix: "\(ClaimOwner.random()).",
             name: ProcessName.current)
         timing = configuration.timing
+        idleBlock = configuration.idleBlock
         retryPolicy = configuration.retryPolicy
         seals = SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
         latePolicy = configuration.lateJobs

@@ -53,8 +53,8 @@ extension ConsumerCore {
         let kind: NodeCall.Kind =
             switch pending.settlement {
             case .complete: .delete(copy.id, index: nil)
-            case .giveBack: .release(copy.id, priority: copy.priority, delay: 0)
-            case .retry(let delay): .release(copy.id, priority: copy.priority, delay: PutDelay.secondsRoundedUp(delay))
+            case .retry(let delay), .giveBack(let delay):
+                .release(copy.id, priority: copy.priority, delay: PutDelay.secondsRoundedUp(delay))
             case .bury: .bury(copy.id, priority: copy.priority)
             }
         send(kind, to: copy.link, for: id)

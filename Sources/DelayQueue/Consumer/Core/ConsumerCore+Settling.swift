@@ -22,7 +22,7 @@ extension ConsumerCore {
     /// Gives back a claim whose job was not delivered.
     mutating func giveBack(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
         let giveUpAt = now.uptime + settings.settleTimeout
-        jobs.enter(.settling(claim, PendingSettlement(settlement: .giveBack, giveUpAt: giveUpAt)), id)
+        jobs.enter(.settling(claim, PendingSettlement(settlement: .giveBack(after: .zero), giveUpAt: giveUpAt)), id)
         askSettle(id, now: now)
     }
 
@@ -38,8 +38,8 @@ extension ConsumerCore {
             ask(.complete(claim.owner, attempt: claim.attempt, copies: record.copies), id)
         case .retry(let delay):
             ask(.retry(claim.owner, attempt: claim.attempt, delay: delay), id)
-        case .giveBack:
-            ask(.release(claim.owner, attempt: claim.attempt), id)
+        case .giveBack(let delay):
+            ask(.release(claim.owner, attempt: claim.attempt, delay: delay), id)
         case .bury(let reason):
             ask(.bury(claim.owner, attempt: claim.attempt, deathReport(of: id, reason: reason)), id)
         }
@@ -93,7 +93,7 @@ extension ConsumerCore {
                 turnAnswered(owner, result, sentAt: sentAt, now: now)
             case .renew(let owner, _, _):
                 renewAnswered(call.job, owner: owner, result, sentAt: sentAt, now: now)
-            case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _):
+            case .complete(let owner, _, _), .retry(let owner, _, _), .release(let owner, _, _):
                 settleAnswered(call.job, owner: owner, result, now: now)
             case .bury(let owner, _, let report):
                 settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
@@ -150,12 +150,12 @@ extension ConsumerCore {
             }
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             deleteCopies(of: id, now: now)
-        case .giveBack:
+        case .giveBack(after: .zero):
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             // Where the application wants a job now, this one is kept and claimed again; otherwise it goes to a
             // consumer whose application does.
             if unmetDemand > 0 { hold(id, for: .zero, now: now) } else { releaseAll(id, delay: 0) }
-        case .retry(let delay):
+        case .retry(let delay), .giveBack(let delay):
             effects.append(.settled(id, pending.settlement, waiter: pending.waiter, nil))
             hold(id, for: delay, now: now)
         case .bury(let reason):

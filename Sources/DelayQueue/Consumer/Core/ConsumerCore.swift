@@ -250,7 +250,7 @@ package struct ConsumerCore: ~Copyable {
     package mutating func giveUpSettling(now: Moment) {
         for (id, job) in jobs {
             guard case .claimed = job.phase else { continue }
-            settle(id, .giveBack, waiter: nil, now: now)
+            settle(id, .giveBack(after: .zero), waiter: nil, now: now)
         }
     }
 

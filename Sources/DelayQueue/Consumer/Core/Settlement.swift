@@ -3,9 +3,11 @@ package enum Settlement: Sendable, Equatable {
     case complete
     case retry(after: Duration)
     case bury(reason: String)
-    /// The job was not run, or the application let go of it unsettled: it goes back to the queue at once, and no
-    /// failure is counted.
-    case giveBack
+    /// The job was not run, or the application let go of it unsettled: it goes back to the queue, to be claimed after a
+    /// while, and no failure is counted.
+    case giveBack(after: Duration)
+
+    var givesBack: Bool { if case .giveBack = self { true } else { false } }
 }
 
 /// A settlement on its way.

@@ -35,8 +35,12 @@ final class DeliveryQueue: Sendable {
     /// Whether jobs come completed, so that none can be recalled and each waits here until a task asks for it.
     private let isAtMostOnce: Bool
 
-    init(isAtMostOnce: Bool) {
+    /// Told when a task begins and ends to wait here.
+    private let clock: any EngineClock
+
+    init(isAtMostOnce: Bool, clock: any EngineClock) {
         self.isAtMostOnce = isAtMostOnce
+        self.clock = clock
     }
 
     // MARK: Iterators
@@ -70,7 +74,7 @@ final class DeliveryQueue: Sendable {
     }
 
     private func take() -> Taken {
-        let now = Moment.now()
+        let now = clock.read()
         return state.withLockedValue { state in Self.take(from: &state, now: now) }
     }
 
@@ -89,7 +93,7 @@ final class DeliveryQueue: Sendable {
     }
 
     private func wait(_ waiter: Waiter, id: UInt64) {
-        let now = Moment.now()
+        let now = clock.read()
         let taken = state.withLockedValue { state in
             // A job may have arrived, or the task been cancelled, since we looked. A cancellation after this check
             // finds the waiter in the queue.
@@ -97,6 +101,7 @@ final class DeliveryQueue: Sendable {
             guard case .nothing = taken else { return taken }
             if Task.isCancelled { return .cancelled }
             state.waiters.append((id, waiter))
+            clock.busyTasksChanged(by: -1)
             return .nothing
         }
         switch taken {
@@ -111,6 +116,7 @@ final class DeliveryQueue: Sendable {
     private func cancel(_ id: UInt64) {
         let waiter = state.withLockedValue { state -> Waiter? in
             guard let index = state.waiters.firstIndex(where: { $0.id == id }) else { return nil }
+            clock.busyTasksChanged(by: 1)
             return state.waiters.remove(at: index).waiter
         }
         waiter?.resume(throwing: CancellationError())
@@ -125,7 +131,7 @@ final class DeliveryQueue: Sendable {
 
     /// Hands jobs over, first to the tasks that wait.
     func push(_ jobs: [Job]) {
-        let now = Moment.now()
+        let now = clock.read()
         var served: [(Waiter, Job)] = []
         state.withLockedValue { state in
             for job in jobs {
@@ -141,6 +147,7 @@ final class DeliveryQueue: Sendable {
                 served.append((next.waiter, job))
             }
         }
+        clock.busyTasksChanged(by: served.count)
         for (waiter, job) in served { waiter.resume(returning: job) }
     }
 
@@ -182,6 +189,7 @@ final class DeliveryQueue: Sendable {
             defer { state.waiters.removeAll() }
             return state.waiters.map(\.waiter)
         }
+        clock.busyTasksChanged(by: waiters.count)
         for waiter in waiters {
             if let error { waiter.resume(throwing: error) } else { waiter.resume(returning: nil) }
         }

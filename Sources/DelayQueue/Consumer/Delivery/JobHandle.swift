@@ -24,7 +24,7 @@ final class JobHandle: Sendable {
         self.heldID = heldID
         self.record = record
         self.state = JobState(contents: record)
-        self.fireTime = record.isForeign ? .now() : record.fireTime
+        self.fireTime = record.isForeign ? engine.clock.read().wall : record.fireTime
         self.attempt = attempt
         self.failures = failures
         self.engine = engine

@@ -10,31 +10,19 @@ final class LeaseWatch: Sendable {
         var isLost = false
     }
 
-    /// A task that is looked at, or cancelled, from elsewhere.
-    ///
-    /// `@unchecked`: any thread may ask whether it is cancelled, and cancel it, while it exists, and nothing else is
-    /// done.
-    struct AnyTask: @unchecked Sendable {
-        fileprivate let task: UnsafeCurrentTask?
-
-        init(_ task: UnsafeCurrentTask?) {
-            self.task = task
-        }
-    }
-
     private let state = NIOLockedValueBox(State())
-    private let runner: AnyTask
-    private let outer: AnyTask
+    private let runner: TaskInUse
+    private let outer: TaskInUse
 
     /// - Parameter runner: the task that runs the jobs, begins and ends their runs, and so outlives them.
     /// - Parameter outer: the one of which that is a child.
-    init(_ runner: AnyTask, within outer: AnyTask) {
+    init(_ runner: TaskInUse, within outer: TaskInUse) {
         self.runner = runner
         self.outer = outer
     }
 
     /// Whether the running job's handler was cancelled, and not by itself. Asked by its task.
-    var hasCancelled: Bool { outer.task?.isCancelled == true || state.withLockedValue { $0.isLost } }
+    var hasCancelled: Bool { outer.isCancelled || state.withLockedValue { $0.isLost } }
 
     /// A job's run begins.
     func begin(_ job: HeldJobID) {
@@ -57,7 +45,7 @@ final class LeaseWatch: Sendable {
             guard state.running == job else { return }
             state.isLost = true
             // Under the lock, which the task takes to end the run: until then it exists, and runs this job.
-            runner.task?.cancel()
+            runner.cancel()
         }
     }
 }

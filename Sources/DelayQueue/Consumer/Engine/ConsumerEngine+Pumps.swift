@@ -9,7 +9,7 @@ extension ConsumerEngine {
     func pumpLink(_ link: Int) async {
         while !checkDone() {
             linkSignals[link].rearm()
-            let sentAt = Moment.now()
+            let sentAt = clock.read()
             guard mayConnect(to: link), let batch = core.nextBatch(for: link, now: sentAt) else {
                 // Commands for the node may have begun to gather, and the timer must know when that ends.
                 armTimer(now: sentAt)
@@ -26,7 +26,7 @@ extension ConsumerEngine {
             }
             report(outcome.failure, of: link, wasWaiting: batch.block != nil)
             if let wait = outcome.failure?.retryAfter { backOff(from: link, for: wait) }
-            let now = Moment.now()
+            let now = clock.read()
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
             let pause = core.answered(
                 batch, link: link, replies: outcome.replies, isLost: outcome.failure != nil,
@@ -38,7 +38,7 @@ extension ConsumerEngine {
     }
 
     private func mayConnect(to link: Int) -> Bool {
-        retryAt[link].map { $0 <= .now() } ?? true
+        retryAt[link].map { $0 <= eventLoop.now } ?? true
     }
 
     /// Logs and counts the beginning and the end of a node's outage.
@@ -96,7 +96,7 @@ extension ConsumerEngine {
     }
 
     private func backOff(from link: Int, for wait: Duration) {
-        let at = NIODeadline.now() + TimeAmount(wait)
+        let at = eventLoop.now + TimeAmount(wait)
         retryAt[link] = at
         eventLoop.scheduleTask(deadline: at) { [weak self] in
             guard let self else { return }
@@ -114,10 +114,10 @@ extension ConsumerEngine {
                 continue
             }
             ledgerBatchesUnderway += 1
-            let sentAt = Moment.now()
+            let sentAt = clock.read()
             let results = await ledger.perform(
                 calls.map { LedgerRequest(key: $0.key, operation: $0.operation, timing: configuration.timing) })
-            let now = Moment.now()
+            let now = clock.read()
             ledgerBatchesUnderway -= 1
             core.setDemand(deliveries.demand(now: now.uptime), now: now)
             core.ledgerAnswered(calls, results, sentAt: sentAt, now: now)

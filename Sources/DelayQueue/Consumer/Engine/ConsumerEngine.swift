@@ -22,6 +22,7 @@ actor ConsumerEngine {
     nonisolated let unownedExecutor: UnownedSerialExecutor
     nonisolated let deliveries: DeliveryQueue
     nonisolated let configuration: ConsumerConfiguration
+    nonisolated let clock: any EngineClock
     nonisolated let queue: TubeName
     nonisolated let nodes: [BeanstalkNode]
     nonisolated let logger: Logger
@@ -81,7 +82,9 @@ actor ConsumerEngine {
         self.eventLoop = eventLoop
         self.loopExecutor = EventLoopTaskExecutor(eventLoop)
         self.configuration = configuration
-        self.deliveries = DeliveryQueue(isAtMostOnce: configuration.deliveryGuarantee == .atMostOnce)
+        self.clock = configuration.clock
+        self.deliveries = DeliveryQueue(
+            isAtMostOnce: configuration.deliveryGuarantee == .atMostOnce, clock: configuration.clock)
         self.queue = queue
         self.nodes = nodes
         self.ledger = ledger
@@ -124,9 +127,15 @@ actor ConsumerEngine {
         }
     }
 
-    nonisolated func iteratorStarted() { post(.iteratorStarted) }
+    nonisolated func iteratorStarted() {
+        clock.busyTasksChanged(by: 1)
+        post(.iteratorStarted)
+    }
 
-    nonisolated func iteratorEnded() { post(.iteratorEnded) }
+    nonisolated func iteratorEnded() {
+        clock.busyTasksChanged(by: -1)
+        post(.iteratorEnded)
+    }
 
     /// - Returns: nil once the ledger has confirmed the settlement.
     nonisolated func settle(_ id: HeldJobID, _ settlement: Settlement) async -> DelayQueueError? {
@@ -143,7 +152,7 @@ actor ConsumerEngine {
         if !isLeaseLost {
             logger.warning("job was dropped unsettled; it goes back to the queue", metadata: [LogKey.job: "\(job)"])
         }
-        post(.settle(id, .giveBack, nil))
+        post(.settle(id, .giveBack(after: .zero), nil))
     }
 
     nonisolated func report(_ error: DelayQueueError, of job: JobID) {
@@ -159,7 +168,7 @@ actor ConsumerEngine {
 
     /// Takes in what happened on other threads, then carries out what follows.
     private func turn() {
-        let now = Moment.now()
+        let now = clock.read()
         for message in inbox.take() {
             switch message {
             case .iteratorStarted:
@@ -207,7 +216,7 @@ actor ConsumerEngine {
                 states[id] = handle.state
                 jobs.append(Job(handle: handle))
             case .recall:
-                giveBackUndelivered(deliveries.recallAll(), now: .now())
+                giveBackUndelivered(deliveries.recallAll(), now: clock.read())
             case .settled(let id, let settlement, let waiter, let error):
                 settled(id, settlement, waiter: waiter, error: error)
             case .leaseLost(let id):
@@ -244,7 +253,7 @@ actor ConsumerEngine {
             case .misconfigured(let error):
                 hasFinished = true
                 deliveries.end(throwing: error)
-                core.drain(now: .now())
+                core.drain(now: clock.read())
             case .timeTold(let skew):
                 metrics.clockSkew.record(skew / .seconds(1))
                 deliveries.setClock(core.clock)
@@ -260,7 +269,7 @@ actor ConsumerEngine {
         }
         if !jobs.isEmpty {
             metrics.delivered.increment(by: jobs.count)
-            let now = core.clock.time(.now())
+            let now = core.clock.time(clock.read())
             for job in jobs { metrics.lateness.record(duration: job.handle.fireTime.duration(to: now)) }
             deliveries.push(jobs)
         }
@@ -268,7 +277,7 @@ actor ConsumerEngine {
 
     /// Logs what anybody who reaches a node can bring about as often as he likes: some of it, and how much more there was.
     private func logStranger(level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
-        guard let withheld = strangersBudget.take(now: Moment.now().uptime) else { return }
+        guard let withheld = strangersBudget.take(now: clock.read().uptime) else { return }
         var metadata = metadata
         if withheld > 0 { metadata[LogKey.count] = "\(withheld)" }
         logger.log(level: level, message, metadata: metadata)
@@ -280,7 +289,7 @@ actor ConsumerEngine {
             if let waiter {
                 metrics.settlingFailures.increment()
                 settleWaiters.removeValue(forKey: waiter)?.resume(returning: error)
-            } else if settlement != .giveBack {
+            } else if !settlement.givesBack {
                 metrics.settlingFailures.increment()
                 logger.warning("job could not be settled", metadata: [LogKey.error: "\(error)"])
             }
@@ -297,24 +306,24 @@ actor ConsumerEngine {
 
     private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
         for job in jobs where job.handle.state.recall() {
-            core.settle(job.handle.heldID, .giveBack, waiter: nil, now: now)
+            core.settle(job.handle.heldID, .giveBack(after: .zero), waiter: nil, now: now)
         }
     }
 
     // MARK: Time
 
     func armTimer(now: Moment) {
-        var wait = core.timeUntilTick(now: now)
+        // With the pumps stopped nothing that falls due can be done about: the timer would go off again at once.
+        var wait = isStopped ? nil : core.timeUntilTick(now: now)
         // Jobs fetched ahead are looked at until they are taken.
-        if deliveries.mayGoStale { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
+        if deliveries.mayGoStale, !isStopped { wait = min(wait ?? DemandMeter.window, DemandMeter.window) }
         guard let wait else {
             scheduledTick?.cancel()
             scheduledTick = nil
             timer.disarm()
             return
         }
-        // A tick in the same microsecond could be early by the other clock; one more can not.
-        let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
+        let at = eventLoop.now + TimeAmount(wait + clock.timerMargin)
         guard let number = timer.arm(at: at) else { return }
         scheduledTick?.cancel()
         scheduledTick = eventLoop.scheduleTask(deadline: at) { [weak self] in
@@ -326,7 +335,7 @@ actor ConsumerEngine {
     private func tick(_ number: UInt64) {
         guard timer.fires(number) else { return }
         scheduledTick = nil
-        let now = Moment.now()
+        let now = clock.read()
         giveBackUndelivered(deliveries.recallStale(now: now.uptime), now: now)
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         core.tick(now: now)
@@ -336,7 +345,7 @@ actor ConsumerEngine {
     // MARK: Life
 
     private func start() {
-        if runner == nil || core.isDraining { core.resume(now: .now()) }
+        if runner == nil || core.isDraining { core.resume(now: clock.read()) }
         if runner != nil {
             if isEnding { mustRestart = true }
             return
@@ -385,7 +394,7 @@ actor ConsumerEngine {
     func finish() {
         hasFinished = true
         deliveries.end()
-        let now = Moment.now()
+        let now = clock.read()
         giveBackUndelivered(deliveries.recallAll(), now: now)
         core.drain(now: now)
         flush(now: now)
@@ -413,7 +422,7 @@ actor ConsumerEngine {
     /// The time to settle is over: what is still held goes back to the queue, and the pumps are stopped if even that
     /// takes long (a ledger or node that is away).
     private func giveUpSettling() {
-        let now = Moment.now()
+        let now = clock.read()
         core.giveUpSettling(now: now)
         flush(now: now)
         armStop(after: .seconds(2))
@@ -427,8 +436,18 @@ actor ConsumerEngine {
         }
     }
 
+    /// Ends with nothing settled, and every connection at once.
+    func crash() async {
+        hasFinished = true
+        deliveries.end()
+        let runner = runner
+        stopPumps()
+        for connection in connections { connection.onLoop.disconnect() }
+        await runner?.value
+    }
+
     private func armStop(after limit: Duration) {
-        let at = NIODeadline.now() + TimeAmount(limit)
+        let at = eventLoop.now + TimeAmount(limit)
         if let stop {
             guard at < stop.at else { return }
             stop.task.cancel()

@@ -26,6 +26,7 @@ actor ProducerEngine {
     nonisolated let nodes: [BeanstalkNode]
     nonisolated let loopExecutor: EventLoopTaskExecutor
     private nonisolated let eventLoop: any EventLoop
+    private nonisolated let clock: any EngineClock
     private nonisolated let inbox = Inbox<Message>()
     private nonisolated let connections: [BeanstalkConnection]
     private nonisolated let ledger: (any LedgerCarrier)?
@@ -64,6 +65,7 @@ actor ProducerEngine {
         self.nodes = nodes
         self.ledger = ledger
         self.eventLoop = eventLoop
+        self.clock = configuration.clock
         self.loopExecutor = EventLoopTaskExecutor(eventLoop)
         self.connections = nodes.map { node in
             BeanstalkConnection.beanstalk(
@@ -89,8 +91,11 @@ actor ProducerEngine {
 
     /// The time by which dates and delays are reckoned; nil while it should be waited for with ``settleTime()``.
     nonisolated var settledTime: Timestamp? {
-        settledClock.withLockedValue { $0?.time(.now()) }
+        settledClock.withLockedValue { $0?.time(clock.read()) }
     }
+
+    /// The time by which dates and delays are reckoned, whether or not it is settled.
+    nonisolated var time: Timestamp { settledTime ?? clock.read().wall }
 
     /// Waits, not for long, until the ledger has told its time.
     nonisolated func settleTime() async {
@@ -139,7 +144,7 @@ actor ProducerEngine {
 
     /// Takes in what happened on other threads, then carries out what follows.
     private func turn() {
-        let now = Moment.now()
+        let now = clock.read()
         for message in inbox.take() {
             switch message {
             case .call(let id, let jobs, let waiter):
@@ -164,7 +169,7 @@ actor ProducerEngine {
     private func flush(now: Moment) {
         if core.hasGathered {
             var generator = RandomBits()
-            core.write(health: health(now: .now()), now: now, using: &generator)
+            core.write(health: health(now: eventLoop.now), now: now, using: &generator)
         }
         for action in core.takeActions() { perform(action) }
         if core.isIdle, !closers.isEmpty { endClosing() }
@@ -276,7 +281,7 @@ actor ProducerEngine {
     private static let mostPosted = 64
 
     private func answered(_ commands: NodeCommands, _ outcome: BatchOutcome<BeanstalkReply>) {
-        let now = Moment.now()
+        let now = clock.read()
         var outcome = outcome
         report(outcome.failure, of: commands.node)
         // To the choice of a tube, which the core knows nothing of.
@@ -353,7 +358,7 @@ actor ProducerEngine {
     // MARK: Ledger
 
     private nonisolated func ask(_ requests: [LedgerRequest], _ question: ProducerCore.Question) async {
-        let sentAt = Moment.now()
+        let sentAt = clock.read()
         let results = await ledger?.perform(requests) ?? []
         await ledgerAnswered(question, results, sentAt: sentAt)
     }
@@ -361,7 +366,7 @@ actor ProducerEngine {
     private func ledgerAnswered(
         _ question: ProducerCore.Question, _ results: [Result<LedgerReply, DelayQueueError>], sentAt: Moment
     ) {
-        let now = Moment.now()
+        let now = clock.read()
         core.ledgerAnswered(question, results, sentAt: sentAt, now: now)
         if case .time = question { settledClock.withLockedValue { $0 = core.clock } }
         flush(now: now)
@@ -372,7 +377,7 @@ actor ProducerEngine {
     private func armTimer(now: Moment) {
         guard let next = core.nextTick() else { return }
         let wait = max(next - now.uptime, .zero)
-        let at = NIODeadline.now() + TimeAmount(wait) + .microseconds(1)
+        let at = eventLoop.now + TimeAmount(wait + clock.timerMargin)
         guard let number = timer.arm(at: at) else { return }
         eventLoop.scheduleTask(deadline: at) { [weak self] in
             guard let self else { return }
@@ -382,7 +387,7 @@ actor ProducerEngine {
 
     private func tick(_ number: UInt64) {
         guard timer.fires(number) else { return }
-        let now = Moment.now()
+        let now = clock.read()
         core.tick(now: now)
         flush(now: now)
     }
@@ -392,7 +397,7 @@ actor ProducerEngine {
     /// Takes no more calls, waits for those under way, and closes the connections.
     func close(within limit: Duration) async {
         core.close()
-        flush(now: .now())
+        flush(now: clock.read())
         tasks[timeTask]?.task.cancel()
         let timer = eventLoop.scheduleTask(in: TimeAmount(limit)) {
             self.onLoop { $0.cutShort() }

@@ -18,7 +18,7 @@ extension Producer {
         var slice = PreparedSlice()
         slice.jobs.reserveCapacity(count)
         slice.positions.reserveCapacity(count)
-        let now = engine.settledTime ?? .now()
+        let now = engine.time
         var size = WriteSize()
         var position = requests.startIndex
         while position < requests.endIndex, !size.isFull {

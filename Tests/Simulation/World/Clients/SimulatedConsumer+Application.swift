@@ -76,7 +76,7 @@ extension SimulatedConsumer {
         }
         return switch world.random.below(16) {
         case 0: .retry(after: .milliseconds(world.random.below(5_000)))
-        case 1: .giveBack
+        case 1: .giveBack(after: world.random.chance(2) ? .zero : .milliseconds(world.random.below(5_000)))
         case 2: .bury(reason: "chance")
         default: .complete
         }

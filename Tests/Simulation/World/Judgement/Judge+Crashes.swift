@@ -77,7 +77,7 @@ extension Judge {
             if let turn, turn.owner != owner, turn.end > now + drift { fail("two processes have the queue's turn") }
             turn = (owner, now + lease)
             isTurnForgotten = false
-        case (.release(let owner, _), .settled):
+        case (.release(let owner, _, _), .settled):
             if turn?.owner == owner { turn = nil }
         default: break
         }

@@ -22,8 +22,8 @@ extension Judge {
                 jobs[job].failures = JobFailures(
                     errors: failures.errors + 1, endedLeases: failures.endedLeases, endedAlone: failures.endedAlone)
             }
-        case (.release(let owner, let attempt), .settled):
-            settle(job, owner, attempt, as: .waiting(owner, until: now), now: now)
+        case (.release(let owner, let attempt, let delay), .settled):
+            settle(job, owner, attempt, as: .waiting(owner, until: now + delay.wholeMicroseconds), now: now)
         case (.bury(let owner, let attempt, let report), .settled):
             checkDeath(job, reason: report.reason)
             settle(job, owner, attempt, as: .dead(owner), now: now)
