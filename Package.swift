@@ -42,6 +42,11 @@ let subprocess: [Target.Dependency] = [
     .product(name: "Subprocess", package: "swift-subprocess"),
     .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
 ]
+let tracing: [Target.Dependency] = [
+    .product(name: "Tracing", package: "swift-distributed-tracing"),
+    .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+    .product(name: "ServiceContextModule", package: "swift-service-context"),
+]
 
 // MARK: Targets
 
@@ -77,6 +82,7 @@ let package = Package(
     products: [
         .library(name: "DelayQueue", targets: ["DelayQueue"]),
         .library(name: "Beanstalk", targets: ["Beanstalk"]),
+        .library(name: "DelayQueueJobs", targets: ["DelayQueueJobs"]),
         .library(name: "DelayQueueTestKit", targets: ["DelayQueueTestKit"]),
         .executable(name: "dq", targets: ["dq"]),
     ],
@@ -91,11 +97,13 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.82.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.29.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+        .package(url: "https://github.com/apple/swift-service-context", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
@@ -109,7 +117,9 @@ let package = Package(
         library(
             "DelayQueue",
             ["Beanstalk", "HiredisClient", "PipelinedTransport", crypto, deque, heap, lifecycle, metrics] + common),
-        library("DelayQueueTestKit", common + nioTLS + subprocess),
+        library("DelayQueueJobs", ["DelayQueue", "PipelinedTransport", lifecycle, metrics] + common + tracing),
+        library(
+            "DelayQueueTestKit", ["Beanstalk", "DelayQueue", "PipelinedTransport", heap] + common + nioTLS + subprocess),
 
         // Programs: the operator's, and those that show, measure and count.
         library("CommandSupport", client + [argumentParser, signals] + subprocess),
@@ -133,7 +143,8 @@ let package = Package(
         .testTarget(
             name: "PublicSurfaceTests", dependencies: ["DelayQueue"], path: "Tests/PublicSurface", packageAccess: false,
             swiftSettings: swiftSettings),
-        tests("DelayQueueTestKitTests", testing + common),
+        tests("DelayQueueJobsTests", ["DelayQueue", "DelayQueueJobs"] + testing + common + tracing),
+        tests("DelayQueueTestKitTests", ["DelayQueue"] + testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),
         tests("DemoTests", path: "Tests/Demo/Tests", ["demo", "dq", "CommandSupport"] + client + testing + subprocess),

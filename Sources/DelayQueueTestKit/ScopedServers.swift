@@ -95,7 +95,7 @@ public func withFaultProxy<R>(
 #endif
 
 /// Runs `body`, then `finish`, which no outcome of `body` prevents.
-private func finishing<R>(_ finish: () async -> Void, after body: () async throws -> R) async throws -> R {
+func finishing<R>(_ finish: () async -> Void, after body: () async throws -> R) async throws -> R {
     let result: R
     do {
         result = try await body()

@@ -1,10 +1,11 @@
-/// Why a server or proxy for tests could not be started or controlled.
+/// Why a server, proxy or queue for tests could not be started or controlled.
 public struct TestKitError: Error, Sendable {
     /// A stable name for the kind of failure.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case executableNotFound, exitedEarly, portTaken, notReady
             case notRunning, alreadyRunning, stopped, supervisorFailed
+            case stillBusy, invalidTime
         }
 
         private let value: Value
@@ -25,6 +26,11 @@ public struct TestKitError: Error, Sendable {
         public static let stopped = Code(value: .stopped)
         /// The shell that looks after the server could not do its work.
         public static let supervisorFailed = Code(value: .supervisorFailed)
+
+        /// The clock of a ``TestQueue`` stands still, as a handler has not come to rest.
+        public static let stillBusy = Code(value: .stillBusy)
+        /// The clock of a ``TestQueue`` cannot be moved by that.
+        public static let invalidTime = Code(value: .invalidTime)
 
         public var description: String { value.rawValue }
     }

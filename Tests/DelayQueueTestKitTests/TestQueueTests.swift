@@ -1,0 +1,161 @@
+import DelayQueue
+import DelayQueueTestKit
+import Foundation
+import NIOConcurrencyHelpers
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct TestQueueTests {
+    private static let day = Duration.seconds(86_400)
+
+    /// Runs a consumer whose handler may fail beside a test.
+    private func consuming(
+        _ test: TestQueue, concurrency: Int = 4, handler: @escaping @Sendable (Job) async throws -> Void = { _ in },
+        _ body: (Consumer) async throws -> Void
+    ) async throws {
+        let consumer = try test.queue.makeConsumer()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await consumer.run(concurrency: concurrency, handler) }
+            try await body(consumer)
+            await consumer.finish()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func aJobRunsAtItsDateAndNotBefore() async throws {
+        try await withTestQueue { test in
+            try await consuming(test) { _ in
+                let receipt = try await test.queue.producer.delay(Self.day * 30, "send invoice 42")
+                #expect(await test.scheduled().map(\.text) == ["send invoice 42"])
+                #expect(await test.scheduled().map(\.copies) == [3])
+                try await test.advance(by: Self.day * 30 - .milliseconds(1))
+                #expect(test.runs.isEmpty)
+                try await test.advance(by: .milliseconds(1))
+                #expect(test.runs.map(\.outcome) == [.completed])
+                #expect(test.runs.map(\.jobID) == [receipt.jobID])
+                #expect(test.runs.map(\.claimed) == [receipt.fireDate])
+                // What is deleted may be gathered for a moment.
+                try await test.advance(by: .seconds(5))
+                #expect(await test.scheduled().isEmpty)
+            }
+        }
+    }
+
+    @Test func aYearPassesWithoutAJob() async throws {
+        try await withTestQueue { test in
+            let start = test.now
+            try await consuming(test) { _ in try await test.advance(by: Self.day * 365) }
+            #expect(test.now == start.addingTimeInterval(365 * 86_400))
+        }
+    }
+
+    @Test func failuresBackOffOnTheClockOfTheTest() async throws {
+        struct Unlucky: Error {}
+        try await withTestQueue { test in
+            try await consuming(test, handler: { job in if job.failures < 3 { throw Unlucky() } }) { _ in
+                try await test.queue.producer.delay(.zero, "x")
+                try await test.advance(by: Self.day)
+                let outcomes = test.runs.map(\.outcome)
+                #expect(outcomes.count == 4)
+                #expect(outcomes.last == .completed)
+                for (index, run) in test.runs.dropLast().enumerated() {
+                    guard case .retried(let delay) = run.outcome else {
+                        Issue.record("\(run) was no retry")
+                        continue
+                    }
+                    let wait = test.runs[index + 1].claimed.timeIntervalSince(run.ended ?? .distantPast)
+                    #expect(abs(wait - delay / .seconds(1)) < 0.01)
+                }
+            }
+        }
+    }
+
+    @Test func aCrashedConsumersJobRunsElsewhereOnceItsLeaseIsOver() async throws {
+        try await withTestQueue { test in
+            let (isStuck, stuck) = AsyncStream.makeStream(of: Void.self)
+            let victim = try test.queue.makeConsumer()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await victim.run(concurrency: 1) { _ in
+                        stuck.yield()
+                        // For ever: until its task is cancelled.
+                        try await test.clock.sleep(for: Self.day * 1000)
+                    }
+                }
+                let receipt = try await test.queue.producer.delay(.seconds(1), "x")
+                try await test.advance(by: .seconds(1))
+                for await _ in isStuck { break }
+                await test.crash(victim)
+                group.cancelAll()
+                try? await group.waitForAll()
+                try await consuming(test) { _ in
+                    try await test.advance(by: .seconds(29))
+                    #expect(test.runs.map(\.outcome) == [.running])
+                    try await test.advance(by: Self.day)
+                }
+                #expect(test.runs.map(\.outcome) == [.leaseEnded, .completed])
+                #expect(test.runs.map(\.jobID) == [receipt.jobID, receipt.jobID])
+            }
+        }
+    }
+
+    @Test func nothingIsLostOrLateByMoreThanItMustWhileANodeIsDown() async throws {
+        try await withTestQueue { test in
+            try await consuming(test) { _ in
+                for number in 1...50 { try await test.queue.producer.delay(.seconds(number), "\(number)") }
+                try await test.advance(by: .seconds(10))
+                await test.stopNode(1)
+                try await test.advance(by: .seconds(20))
+                await test.startNode(1)
+                try await test.advance(by: .seconds(60))
+                #expect(test.runs.count { $0.outcome == .completed } == 50)
+                #expect(Set(test.runs.map(\.jobID)).count == 50)
+            }
+        }
+    }
+
+    @Test(arguments: [false, true]) func jobsWaitForTheLedger(isHung: Bool) async throws {
+        try await withTestQueue { test in
+            try await consuming(test) { _ in
+                try await test.queue.producer.delay(.seconds(10), "x")
+                test.stopLedger(isHung: isHung)
+                try await test.advance(by: .seconds(60))
+                #expect(test.runs.isEmpty)
+                test.startLedger()
+                try await test.advance(by: .seconds(60))
+                #expect(test.runs.map(\.outcome) == [.completed])
+            }
+        }
+    }
+
+    @Test func aRefusedJobNeverRuns() async throws {
+        try await withTestQueue { test in
+            await test.stopNode(0)
+            await test.stopNode(1)
+            let error = await #expect(throws: DelayQueueError.self) {
+                try await test.queue.producer.delay(.seconds(1), "x")
+            }
+            #expect(error?.code == .insufficientCopies)
+            await test.startNode(0)
+            await test.startNode(1)
+            try await consuming(test) { _ in try await test.advance(by: .seconds(60)) }
+            #expect(test.runs.isEmpty)
+        }
+    }
+
+    @Test func aHandlerAtWorkHoldsTheClockAndSaysSo() async throws {
+        try await withTestQueue { test in
+            let (gate, opened) = AsyncStream.makeStream(of: Void.self)
+            try await consuming(test, handler: { _ in for await _ in gate { break } }) { _ in
+                try await test.queue.producer.delay(.zero, "x")
+                let error = await #expect(throws: TestKitError.self) {
+                    try await test.advance(by: .seconds(60), waitingFor: .milliseconds(200))
+                }
+                #expect(error?.code == .stillBusy)
+                opened.yield()
+                try await test.advance(by: .seconds(60))
+                #expect(test.runs.map(\.outcome) == [.completed])
+            }
+        }
+    }
+}
