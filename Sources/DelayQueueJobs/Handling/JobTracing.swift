@@ -1,0 +1,37 @@
+import DelayQueue
+import Instrumentation
+import Tracing
+
+/// Carries the context of a trace in a job's headers.
+struct HeaderCarrier: Injector, Extractor {
+    func inject(_ value: String, forKey key: String, into headers: inout JobHeaders) {
+        // Names of headers are in lower case; what else is no header is refused when the job is scheduled.
+        headers[key.lowercased()] = value
+    }
+
+    func extract(key: String, from headers: JobHeaders) -> String? {
+        headers[key.lowercased()]
+    }
+}
+
+/// OpenTelemetry's names for what is done with messages.
+enum MessagingOperation: String {
+    case publish
+    case process
+}
+
+extension Span {
+    func describe(_ operation: MessagingOperation, queue: String, jobType: String) {
+        attributes["messaging.system"] = "delayqueue"
+        attributes["messaging.destination.name"] = queue
+        attributes["messaging.operation.type"] = operation.rawValue
+        attributes["dq.job.type"] = jobType
+    }
+
+    /// - Parameter code: of few different values, as error types are grouped by it.
+    func fail(_ error: any Error, as code: String) {
+        recordError(error)
+        attributes["error.type"] = code
+        setStatus(SpanStatus(code: .error, message: "\(error)"))
+    }
+}

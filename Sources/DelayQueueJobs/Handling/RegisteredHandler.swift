@@ -1,0 +1,148 @@
+import DelayQueue
+import Logging
+import Metrics
+import NIOCore
+import PipelinedTransport
+import ServiceContextModule
+import Tracing
+
+/// A type of jobs, with all that is done for each of them.
+struct RegisteredHandler: Sendable {
+    private struct Undecodable: Error {
+        let reason: String
+    }
+
+    private let jobType: String
+    private let options: JobHandlerOptions
+    private let limit: ConcurrencyLimit?
+    private let metrics: JobTypeMetrics
+    private let handle: @Sendable (JobContext) async throws -> Void
+
+    init<J: TypedJob>(
+        _ type: J.Type, queue: String, options: JobHandlerOptions, middleware: [any JobMiddleware],
+        _ handler: @escaping @Sendable (J, JobContext) async throws -> Void
+    ) {
+        jobType = J.jobName
+        self.options = options
+        limit = options.concurrency.map { ConcurrencyLimit($0) }
+        metrics = JobTypeMetrics(queue: queue, type: J.jobName)
+        var next: @Sendable (JobContext) async throws -> Void = { context in
+            let value: J
+            do {
+                value = try J.codec.decode(J.self, from: context.job.body)
+            } catch {
+                throw Undecodable(reason: "the body is no \(J.jobName): \(error)")
+            }
+            try await handler(value, context)
+        }
+        for middleware in (middleware + options.middleware).reversed() {
+            let inner = next
+            next = { try await middleware.handle($0, next: inner) }
+        }
+        handle = next
+    }
+
+    /// Runs the handler for a job, and settles that as it ends.
+    ///
+    /// - Throws: what ended the run where its task was cancelled, by shutdown or a lost lease: the consumer gives the job back.
+    func run(_ job: Job, queue: JobQueue, logger: Logger) async throws {
+        guard limit?.enter() ?? true else {
+            // Not counted as a run; others may have room for it.
+            try await job.giveBack(after: .milliseconds(Int64.random(in: 1000...2000)))
+            return
+        }
+        defer { limit?.leave() }
+        var logger = logger
+        logger[metadataKey: "dq.job"] = "\(job.id)"
+        logger[metadataKey: "dq.type"] = "\(jobType)"
+        logger[metadataKey: "dq.attempt"] = "\(job.attempt)"
+        let started = ContinuousClock.now
+        metrics.began(lateness: job.lateness, isFirst: job.attempt == 1)
+        var outcome = JobTypeMetrics.Outcome.returned
+        defer { metrics.ended(after: .now - started, outcome) }
+        do {
+            try await traced(job, queue: queue, logger: logger, started: started)
+        } catch {
+            // By shutdown or a lost lease: what the handler makes of it is no failure of the job's.
+            if Task.isCancelled || job.isLeaseLost { throw error }
+            outcome = try await settle(job, after: error, logger: logger)
+            return
+        }
+        outcome = .completed
+        try await job.complete()
+    }
+
+    /// Runs the handler in a span that is linked to the one that scheduled the job.
+    private func traced(
+        _ job: Job, queue: JobQueue, logger: Logger, started: ContinuousClock.Instant
+    ) async throws {
+        var origin = ServiceContext.topLevel
+        InstrumentationSystem.instrument.extract(job.headers, into: &origin, using: HeaderCarrier())
+        try await withSpan("\(queue.name) process", context: ServiceContext.current ?? .topLevel, ofKind: .consumer) {
+            span in
+            span.describe(.process, queue: queue.name, jobType: jobType)
+            span.attributes["messaging.message.id"] = "\(job.id)"
+            span.attributes["dq.job.attempt"] = job.attempt
+            span.addLink(SpanLink(context: origin, attributes: [:]))
+            let context = JobContext(
+                jobType: jobType, job: job, logger: logger, serviceContext: span.context,
+                deadline: options.timeout.map { started + $0 })
+            do {
+                try await withinTimeout(context, on: queue.eventLoop)
+            } catch {
+                span.fail(error, as: "\(type(of: error))")
+                throw error
+            }
+        }
+    }
+
+    /// Runs the handler in a task of its own, which a timer of the queue's event loop cancels.
+    private func withinTimeout(_ context: JobContext, on eventLoop: any EventLoop) async throws {
+        guard let timeout = options.timeout else { return try await handle(context) }
+        let deadline = HandlerDeadline()
+        let timer = eventLoop.scheduleTask(in: TimeAmount(timeout)) { deadline.pass() }
+        defer { timer.cancel() }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await withUnsafeCurrentTask { task in
+                        deadline.begin(TaskInUse(task))
+                        defer { deadline.end() }
+                        try await handle(context)
+                    }
+                }
+                try await group.next()
+            }
+        } catch {
+            // What it makes of its cancellation does not matter; but where all of the task was cancelled, that comes first.
+            guard deadline.hasPassed, !Task.isCancelled else { throw error }
+            metrics.timedOut.increment()
+            throw JobTimedOut(limit: timeout)
+        }
+    }
+
+    // MARK: Settling
+
+    private func settle(_ job: Job, after error: any Error, logger: Logger) async throws -> JobTypeMetrics.Outcome {
+        let verdict =
+            switch error {
+            case let verdict as JobVerdict: verdict
+            case let error as Undecodable: JobVerdict.bury(error.reason)
+            default: options.retryPolicy.decide(error, job.failures + 1)
+            }
+        switch verdict.value {
+        case .bury(let reason):
+            logger.warning("a job is given up; it is dead until it is replayed", metadata: ["dq.error": "\(reason)"])
+            try await job.bury(reason: reason)
+            return .buried
+        case .retry(let delay):
+            logger.notice(
+                "a job failed, and runs again", metadata: ["dq.error": "\(error)", "dq.delay": "\(delay)"])
+            try await job.retry(after: delay)
+            return .retried
+        case .giveBack(let delay):
+            try await job.giveBack(after: delay)
+            return .returned
+        }
+    }
+}

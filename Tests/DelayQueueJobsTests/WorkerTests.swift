@@ -1,0 +1,181 @@
+import DelayQueue
+import DelayQueueJobs
+import DelayQueueTestKit
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import Testing
+
+struct SendInvoice: TypedJob, Equatable {
+    static let jobName = "send-invoice"
+    let number: Int
+}
+
+struct Unlucky: Error {}
+
+/// What handlers were called with.
+final class Calls<Value: Sendable>: Sendable {
+    private let values = NIOLockedValueBox<[Value]>([])
+
+    func add(_ value: Value) { values.withLockedValue { $0.append(value) } }
+
+    var all: [Value] { values.withLockedValue { $0 } }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct WorkerTests {
+    /// Runs a worker beside a test.
+    private func running(_ worker: Worker, in test: TestQueue, _ body: () async throws -> Void) async throws {
+        let consumer = try worker.makeConsumer()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.run(with: consumer) }
+            try await body()
+            await consumer.finish()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func aValueIsScheduledAndHandled() async throws {
+        try await withTestQueue { test in
+            let calls = Calls<(SendInvoice, JobContext)>()
+            var worker = Worker(test.queue)
+            try worker.handle(SendInvoice.self) { job, context in calls.add((job, context)) }
+            try await running(worker, in: test) {
+                let receipt = try await test.queue.schedule(SendInvoice(number: 42), after: .seconds(60))
+                try await test.advance(by: .seconds(61))
+                #expect(calls.all.map(\.0) == [SendInvoice(number: 42)])
+                let context = try #require(calls.all.first?.1)
+                #expect(context.id == receipt.jobID)
+                #expect(context.attempt == 1)
+                #expect(context.jobType == "send-invoice")
+                #expect(context.logger[metadataKey: "dq.job"] == "\(receipt.jobID)")
+                #expect(test.runs.map(\.outcome) == [.completed])
+            }
+        }
+    }
+
+    @Test func policiesAndVerdictsDecideWhatBecomesOfAFailure() async throws {
+        try await withTestQueue { test in
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.retryPolicy = JobRetryPolicy { error, failures in
+                failures < 3 ? .retry(after: .seconds(failures * 10)) : .bury("\(failures) times: \(error)")
+            }
+            try worker.handle(SendInvoice.self, options: options) { job, context in
+                switch job.number {
+                case 1: throw Unlucky()
+                case 2: throw JobVerdict.bury("there is no such invoice")
+                case 3 where context.failures == 0: throw JobVerdict.retry(after: .seconds(7))
+                case 4 where context.attempt == 1: throw JobVerdict.giveBack(after: .seconds(5))
+                default: return
+                }
+            }
+            try await running(worker, in: test) {
+                for number in 1...4 {
+                    try await test.queue.schedule(
+                        SendInvoice(number: number), after: .zero, options: .init(id: JobID("\(number)")))
+                }
+                try await test.advance(by: .seconds(120))
+            }
+            let outcomes = Dictionary(grouping: test.runs, by: \.jobID.description).mapValues { $0.map(\.outcome) }
+            #expect(
+                outcomes == [
+                    "1": [
+                        .retried(after: .seconds(10)), .retried(after: .seconds(20)), .buried("3 times: Unlucky()"),
+                    ],
+                    "2": [.buried("there is no such invoice")],
+                    "3": [.retried(after: .seconds(7)), .completed],
+                    "4": [.givenBack, .completed],
+                ])
+        }
+    }
+
+    @Test func whatNobodyCanHandleIsBuriedWithTheReason() async throws {
+        try await withTestQueue { test in
+            var worker = Worker(test.queue)
+            try worker.handle(SendInvoice.self) { _, _ in }
+            try await running(worker, in: test) {
+                let producer = test.queue.producer
+                try await producer.delay(.zero, "plain")
+                try await producer.delay(.zero, "{}", options: .init(headers: ["job-type": "unknown"]))
+                try await producer.delay(.zero, "{}", options: .init(headers: ["job-type": "send-invoice"]))
+                try await test.advance(by: .seconds(10))
+            }
+            let reasons = test.runs.map { run in if case .buried(let reason) = run.outcome { reason } else { "?" } }
+            #expect(reasons.count == 3)
+            #expect(reasons.contains("it has no type: its header job-type is missing"))
+            #expect(reasons.contains("this worker has no handler for jobs unknown"))
+            #expect(reasons.contains { $0.hasPrefix("the body is no send-invoice: ") })
+        }
+    }
+
+    @Test func aTimeoutCancelsAndCountsAsAFailure() async throws {
+        try await withTestQueue { test in
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.timeout = .seconds(30)
+            options.retryPolicy = JobRetryPolicy { error, _ in .bury("\(error)") }
+            try worker.handle(SendInvoice.self, options: options) { _, _ in
+                try await test.clock.sleep(for: .seconds(3600))
+            }
+            try await running(worker, in: test) {
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+                try await test.advance(by: .seconds(120))
+            }
+            #expect(test.runs.map(\.outcome) == [.buried("the handler took longer than its time-out of 30.0 seconds")])
+            let run = try #require(test.runs.first)
+            #expect(run.ended?.timeIntervalSince(run.claimed) == 30)
+        }
+    }
+
+    @Test func aTypeRunsNoMoreHandlersThanItsLimit() async throws {
+        try await withTestQueue { test in
+            let running = NIOLockedValueBox((now: 0, most: 0))
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.concurrency = 2
+            try worker.handle(SendInvoice.self, options: options) { _, _ in
+                running.withLockedValue { state in
+                    state.now += 1
+                    state.most = max(state.most, state.now)
+                }
+                try await test.clock.sleep(for: .seconds(10))
+                running.withLockedValue { $0.now -= 1 }
+            }
+            try await self.running(worker, in: test) {
+                for number in 1...8 { try await test.queue.schedule(SendInvoice(number: number), after: .zero) }
+                try await test.advance(by: .seconds(300))
+            }
+            #expect(running.withLockedValue { $0.most } == 2)
+            #expect(test.runs.count { $0.outcome == .completed } == 8)
+            #expect(test.runs.allSatisfy { $0.outcome == .completed || $0.outcome == .givenBack })
+        }
+    }
+
+    @Test func middlewareWrapsHandlersFromTheOutside() async throws {
+        struct Note: JobMiddleware {
+            let name: String
+            let calls: Calls<String>
+
+            func handle(_ context: JobContext, next: @Sendable (JobContext) async throws -> Void) async throws {
+                calls.add("\(name) begins")
+                try await next(context)
+                calls.add("\(name) ends")
+            }
+        }
+        try await withTestQueue { test in
+            let calls = Calls<String>()
+            var configuration = WorkerConfiguration()
+            configuration.middleware = [Note(name: "worker's", calls: calls)]
+            var options = JobHandlerOptions()
+            options.middleware = [Note(name: "type's", calls: calls)]
+            var worker = Worker(test.queue, configuration: configuration)
+            try worker.handle(SendInvoice.self, options: options) { _, _ in calls.add("handler") }
+            try await running(worker, in: test) {
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+                try await test.advance(by: .seconds(1))
+            }
+            #expect(calls.all == ["worker's begins", "type's begins", "handler", "type's ends", "worker's ends"])
+        }
+    }
+}
