@@ -119,7 +119,8 @@ let package = Package(
             ["Beanstalk", "HiredisClient", "PipelinedTransport", crypto, deque, heap, lifecycle, metrics] + common),
         library("DelayQueueJobs", ["DelayQueue", "PipelinedTransport", lifecycle, metrics] + common + tracing),
         library(
-            "DelayQueueTestKit", ["Beanstalk", "DelayQueue", "PipelinedTransport", heap] + common + nioTLS + subprocess),
+            "DelayQueueTestKit",
+            ["Beanstalk", "DelayQueue", "DelayQueueJobs", "PipelinedTransport", heap] + common + nioTLS + subprocess),
 
         // Programs: the operator's, and those that show, measure and count.
         library("CommandSupport", client + [argumentParser, signals] + subprocess),
@@ -143,7 +144,9 @@ let package = Package(
         .testTarget(
             name: "PublicSurfaceTests", dependencies: ["DelayQueue"], path: "Tests/PublicSurface", packageAccess: false,
             swiftSettings: swiftSettings),
-        tests("DelayQueueJobsTests", ["DelayQueue", "DelayQueueJobs"] + testing + common + tracing),
+        tests(
+            "DelayQueueJobsTests", exclude: ["Schedules/ticks.py"], resources: [.copy("Schedules/Ticks.json")],
+            ["DelayQueue", "DelayQueueJobs"] + testing + common + tracing),
         tests("DelayQueueTestKitTests", ["DelayQueue"] + testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),

@@ -24,23 +24,12 @@ final class Calls<Value: Sendable>: Sendable {
 
 @Suite(.timeLimit(.minutes(1)))
 struct WorkerTests {
-    /// Runs a worker beside a test.
-    private func running(_ worker: Worker, in test: TestQueue, _ body: () async throws -> Void) async throws {
-        let consumer = try worker.makeConsumer()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await worker.run(with: consumer) }
-            try await body()
-            await consumer.finish()
-            try await group.waitForAll()
-        }
-    }
-
     @Test func aValueIsScheduledAndHandled() async throws {
         try await withTestQueue { test in
             let calls = Calls<(SendInvoice, JobContext)>()
             var worker = Worker(test.queue)
             try worker.handle(SendInvoice.self) { job, context in calls.add((job, context)) }
-            try await running(worker, in: test) {
+            try await test.running(worker) { _ in
                 let receipt = try await test.queue.schedule(SendInvoice(number: 42), after: .seconds(60))
                 try await test.advance(by: .seconds(61))
                 #expect(calls.all.map(\.0) == [SendInvoice(number: 42)])
@@ -70,7 +59,7 @@ struct WorkerTests {
                 default: return
                 }
             }
-            try await running(worker, in: test) {
+            try await test.running(worker) { _ in
                 for number in 1...4 {
                     try await test.queue.schedule(
                         SendInvoice(number: number), after: .zero, options: .init(id: JobID("\(number)")))
@@ -94,7 +83,7 @@ struct WorkerTests {
         try await withTestQueue { test in
             var worker = Worker(test.queue)
             try worker.handle(SendInvoice.self) { _, _ in }
-            try await running(worker, in: test) {
+            try await test.running(worker) { _ in
                 let producer = test.queue.producer
                 try await producer.delay(.zero, "plain")
                 try await producer.delay(.zero, "{}", options: .init(headers: ["job-type": "unknown"]))
@@ -118,7 +107,7 @@ struct WorkerTests {
             try worker.handle(SendInvoice.self, options: options) { _, _ in
                 try await test.clock.sleep(for: .seconds(3600))
             }
-            try await running(worker, in: test) {
+            try await test.running(worker) { _ in
                 try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
                 try await test.advance(by: .seconds(120))
             }
@@ -142,7 +131,7 @@ struct WorkerTests {
                 try await test.clock.sleep(for: .seconds(10))
                 running.withLockedValue { $0.now -= 1 }
             }
-            try await self.running(worker, in: test) {
+            try await test.running(worker) { _ in
                 for number in 1...8 { try await test.queue.schedule(SendInvoice(number: number), after: .zero) }
                 try await test.advance(by: .seconds(300))
             }
@@ -171,7 +160,7 @@ struct WorkerTests {
             options.middleware = [Note(name: "type's", calls: calls)]
             var worker = Worker(test.queue, configuration: configuration)
             try worker.handle(SendInvoice.self, options: options) { _, _ in calls.add("handler") }
-            try await running(worker, in: test) {
+            try await test.running(worker) { _ in
                 try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
                 try await test.advance(by: .seconds(1))
             }

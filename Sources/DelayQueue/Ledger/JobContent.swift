@@ -16,7 +16,7 @@ package struct JobContent: Hashable, Sendable {
     /// - Parameters:
     ///   - time: as the caller said it: whoever asks again for a job in five seconds means the same one, though the date
     ///     has become another.
-    ///   - headers: the caller's own, and the content type.
+    ///   - headers: the caller's own, and the content type. Those of traces do not count: each call has another one.
     package init(date: Timestamp, time: JobRequest.Time, headers: JobHeaders, body: ByteBuffer) {
         var content = ByteBuffer()
         switch time {
@@ -24,7 +24,7 @@ package struct JobContent: Hashable, Sendable {
         case .delay(let delay):
             content.writeString("in \(delay.components.seconds).\(delay.components.attoseconds)\r\n")
         }
-        EnvelopeTemplate.write(headers, into: &content)
+        EnvelopeTemplate.write(headers.withoutTrace, into: &content)
         content.writeImmutableBuffer(body)
         self.init(date: date, digest: content.withUnsafeReadableBytes { MD5.hexadecimal(of: $0) })
     }

@@ -1,4 +1,5 @@
 public import struct Foundation.Date
+package import struct NIOCore.ByteBuffer
 
 /// One job of a batch: when, what and how.
 public struct JobRequest: Sendable {
@@ -23,4 +24,7 @@ public struct JobRequest: Sendable {
         self.body = body
         self.options = options
     }
+
+    /// - Throws: `invalidBody`.
+    package func bytes() throws(DelayQueueError) -> ByteBuffer { try body.bytes() }
 }

@@ -157,7 +157,7 @@ public struct Producer: Sendable {
     /// - Throws: `invalidConfiguration` without a ledger; `ledgerUnavailable`, `ledgerMisconfigured`,
     ///   `ledgerRecordUnreadable`, `cancelled`.
     public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus {
-        guard let result = await engine.status(of: LedgerKey(queue: queue, id: id)) else {
+        guard let result = await engine.status(of: [LedgerKey(queue: queue, id: id)])?.first else {
             throw DelayQueueError(
                 .invalidConfiguration, "without a ledger nobody knows how a job stands: give the producer one")
         }
@@ -168,6 +168,18 @@ public struct Producer: Sendable {
         }
         return status
     }
+
+    /// Whether any of some jobs with ids of one's own runs now. Asks the ledger once.
+    ///
+    /// - Throws: as ``status(of:)``.
+    package func isAnyRunning(_ ids: [JobID]) async throws(DelayQueueError) -> Bool {
+        guard let results = await engine.status(of: ids.map { LedgerKey(queue: queue, id: $0) }) else { return false }
+        for result in results where JobStatus(try result.get())?.state == .running { return true }
+        return false
+    }
+
+    /// The time by which dates and delays are reckoned.
+    package var now: Date { engine.time.date }
 
     // MARK: Closing
 

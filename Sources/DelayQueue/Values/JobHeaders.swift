@@ -41,6 +41,19 @@ public struct JobHeaders: Sendable, Hashable {
         }
     }
 
+    /// Names under which traces are carried: W3C's trace context and baggage, and Zipkin's.
+    private static let traceNames: Set<String> = [
+        "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled",
+        "x-b3-flags",
+    ]
+
+    /// All but those that tell of the trace in which a job was scheduled.
+    var withoutTrace: JobHeaders {
+        var headers = self
+        headers.pairs.removeAll { Self.traceNames.contains($0.name) }
+        return headers
+    }
+
     public var count: Int { pairs.count }
     public var isEmpty: Bool { pairs.isEmpty }
 

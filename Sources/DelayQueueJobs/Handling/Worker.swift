@@ -1,5 +1,6 @@
 public import DelayQueue
 import Logging
+import PipelinedTransport
 public import ServiceLifecycle
 
 /// Runs the jobs of a queue, each by the handler of its type.
@@ -21,6 +22,7 @@ public struct Worker: Service {
     private let queue: JobQueue
     private let configuration: WorkerConfiguration
     private var handlers: [String: RegisteredHandler] = [:]
+    private var registeredSchedules: [String: RegisteredSchedule] = [:]
 
     /// - Parameter queue: whose jobs are run. It is not closed by the worker.
     public init(_ queue: JobQueue, configuration: WorkerConfiguration = .init()) {
@@ -52,9 +54,83 @@ public struct Worker: Service {
             type, queue: queue.name, options: options, middleware: configuration.middleware, handler)
     }
 
+    // MARK: Schedules
+
+    /// Keeps a schedule going: the worker that starts writes its next tick, and so does the run of each tick.
+    ///
+    /// The type of its jobs needs a handler, as ``handle(_:options:_:)`` gives it, before the worker runs.
+    ///
+    /// - Throws: `invalidOption` where another schedule has its name or an option makes no sense; `invalidBody` where the job
+    ///   does not encode.
+    public mutating func schedule<J: TypedJob>(_ schedule: JobSchedule<J>) throws(DelayQueueError) {
+        guard registeredSchedules[schedule.name] == nil else {
+            throw DelayQueueError(
+                .invalidOption, "there is a schedule \(schedule.name) already; give each a name of its own")
+        }
+        registeredSchedules[schedule.name] = try RegisteredSchedule(schedule)
+    }
+
+    /// The worker's schedules, by name.
+    public var schedules: [JobScheduleSummary] {
+        let now = queue.producer.now
+        return registeredSchedules.values.map { schedule in
+            JobScheduleSummary(
+                name: schedule.plan.name, jobType: schedule.jobType, recurrence: schedule.plan.recurrence,
+                options: schedule.plan.options, next: schedule.plan.next(after: now))
+        }.sorted { $0.name < $1.name }
+    }
+
+    /// Runs a schedule's job now, beside its ticks.
+    ///
+    /// - Throws: `invalidOption` where there is no such schedule; and as scheduling a job does.
+    @discardableResult
+    public func trigger(schedule name: String) async throws(DelayQueueError) -> Receipt {
+        guard let schedule = registeredSchedules[name] else {
+            throw DelayQueueError(
+                .invalidOption,
+                "there is no schedule \(name); there are: \(registeredSchedules.keys.sorted().joined(separator: ", "))")
+        }
+        return try await schedule.trigger(queue.producer)
+    }
+
+    /// Writes the next tick of each schedule, for as long as it takes.
+    ///
+    /// - Parameter whenTried: called once each has been tried.
+    private func writeTicks(_ whenTried: () -> Void) async {
+        var left = Array(registeredSchedules.values)
+        var wait = Duration.milliseconds(500)
+        left = await write(nextTicksOf: left)
+        whenTried()
+        while !left.isEmpty, !Task.isCancelled {
+            await queue.eventLoop.wait(for: wait)
+            wait = min(wait * 2, .seconds(30))
+            left = await write(nextTicksOf: left)
+        }
+    }
+
+    /// - Returns: the schedules whose ticks could not be written.
+    private func write(nextTicksOf schedules: [RegisteredSchedule]) async -> [RegisteredSchedule] {
+        var left: [RegisteredSchedule] = []
+        for schedule in schedules {
+            guard let tick = schedule.plan.next(after: queue.producer.now) else { continue }
+            do {
+                try await schedule.write(tick, to: queue.producer)
+            } catch {
+                left.append(schedule)
+                configuration.logger.warning(
+                    "the next tick of a schedule could not be written; it is tried again",
+                    metadata: ["dq.schedule": "\(schedule.plan.name)", "dq.error": "\(error)"])
+            }
+        }
+        return left
+    }
+
+    // MARK: Running
+
     /// Runs jobs until graceful shutdown, then for the deadline at most, or until cancellation.
     ///
-    /// - Throws: `invalidConfiguration`; `ledgerMisconfigured`; `CancellationError` where its task is cancelled.
+    /// - Throws: `invalidConfiguration`; `invalidOption` where a schedule's jobs have no handler; `ledgerMisconfigured`;
+    ///   `CancellationError` where its task is cancelled.
     public func run() async throws {
         try await run(with: try makeConsumer())
     }
@@ -67,7 +143,28 @@ public struct Worker: Service {
         }
     }
 
-    package func run(with consumer: Consumer) async throws {
+    /// - Parameter whenStarted: called once the next tick of each schedule is written, or has been tried to be.
+    package func run(with consumer: Consumer, whenStarted: @escaping @Sendable () -> Void = {}) async throws {
+        for schedule in registeredSchedules.values where handlers[schedule.jobType] == nil {
+            throw DelayQueueError(
+                .invalidOption,
+                "schedule \(schedule.plan.name) has jobs \(schedule.jobType), for which this worker has no handler")
+        }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await writeTicks(whenStarted)
+                return false
+            }
+            group.addTask {
+                try await serve(consumer)
+                return true
+            }
+            while let isOver = try await group.next(), !isOver {}
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ consumer: Consumer) async throws {
         let service = ConsumerService(
             consumer, concurrency: configuration.concurrency, shutdownDeadline: configuration.shutdownDeadline
         ) { job in
@@ -85,7 +182,32 @@ public struct Worker: Service {
             try await bury(job, "this worker has no handler for jobs \(name)")
             return
         }
+        if let schedule = job.headers[TickPlan.header], try await !mayRun(job, of: schedule) { return }
         try await handler.run(job, queue: queue, logger: configuration.logger)
+    }
+
+    /// - Returns: false where the job of a schedule's tick is settled, and not to be run.
+    private func mayRun(_ job: Job, of name: String) async throws -> Bool {
+        let decision: RegisteredSchedule.Decision
+        do {
+            decision =
+                try await registeredSchedules[name]?.decide(job, queue: queue, now: queue.producer.now)
+                ?? RegisteredSchedule.decideUnknown(job)
+        } catch {
+            configuration.logger.warning(
+                "a schedule's next tick could not be written; this one waits until it is",
+                metadata: ["dq.schedule": "\(name)", "dq.job": "\(job.id)", "dq.error": "\(error)"])
+            decision = .giveBack(after: .seconds(1))
+        }
+        switch decision {
+        case .run: return true
+        case .pass(let reason):
+            configuration.logger.debug(
+                "a tick of a schedule passes without running", metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
+            try await job.complete()
+        case .giveBack(let delay): try await job.giveBack(after: delay)
+        }
+        return false
     }
 
     private func bury(_ job: Job, _ reason: String) async throws {

@@ -31,9 +31,9 @@ package enum JobTypeName {
 
     static let maximumLength = 100
 
-    /// - Throws: `invalidOption`.
-    package static func validate(_ name: String, of type: Any.Type) throws(DelayQueueError) {
-        let isToken = name.utf8.allSatisfy { byte in
+    /// Whether a text is made of letters, digits, dots, underscores and hyphens.
+    static func isToken(_ name: String) -> Bool {
+        name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
@@ -41,7 +41,11 @@ package enum JobTypeName {
             default: false
             }
         }
-        guard isToken, (1...maximumLength).contains(name.utf8.count) else {
+    }
+
+    /// - Throws: `invalidOption`.
+    package static func validate(_ name: String, of type: Any.Type) throws(DelayQueueError) {
+        guard isToken(name), (1...maximumLength).contains(name.utf8.count) else {
             throw DelayQueueError(
                 .invalidOption,
                 "\(type).jobName is \(name.debugDescription); it must be 1 to \(maximumLength) letters, digits, dots, "

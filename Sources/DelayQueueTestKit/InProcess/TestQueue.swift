@@ -74,8 +74,8 @@ public struct TestQueue: Sendable {
     /// A handler that sleeps on ``clock``, by ``TestClock/sleep(until:tolerance:)``, is at rest; one that waits for
     /// anything else is waited for.
     ///
-    /// - Parameter limit: how long, in real time, to wait for handlers. 10 seconds by default.
-    /// - Throws: ``TestKitError`` with `stillBusy` where a handler has not come to rest by then, and `invalidTime` for a
+    /// - Parameter limit: how long, in real time, the clock may stand still as a handler is at work. 10 seconds by default.
+    /// - Throws: ``TestKitError`` with `stillBusy` where it stood for longer, and `invalidTime` for a
     ///   negative duration, or more than a hundred years. `CancellationError`.
     public func advance(by duration: Duration, waitingFor limit: Duration = .seconds(10)) async throws {
         guard duration >= .zero, duration <= .seconds(100 * 366 * 86_400) else {
@@ -88,8 +88,9 @@ public struct TestQueue: Sendable {
                 return true
             }
             group.addTask {
-                // In real time. Ends early where the clock has arrived, or the caller is cancelled.
-                try? await Task.sleep(for: limit)
+                var last = clock.eventLoop.now
+                // In real time. Ends where the clock stands still for so long, or has arrived, or the caller is cancelled.
+                while (try? await Task.sleep(for: limit)) != nil, clock.eventLoop.now > last { last = clock.eventLoop.now }
                 return false
             }
             let isFirst = await group.next() ?? false
@@ -102,14 +103,33 @@ public struct TestQueue: Sendable {
         try Task.checkCancellation()
         throw TestKitError(
             .stillBusy,
-            "after \(limit), \(clock.eventLoop.busyCount) tasks that iterate consumers were still at work, and the clock "
-                + "stands at \(now); where they wait for something the test does later, let them sleep on its clock, or "
-                + "advance in a task of its own")
+            "\(clock.eventLoop.busyCount) tasks that iterate consumers are at work, and the clock has stood at \(now) for "
+                + "\(limit); where they wait for something the test does later, let them sleep on its clock, or advance in "
+                + "a task of its own")
     }
 
     /// Moves the clock to a date, as ``advance(by:waitingFor:)``.
     public func advance(to date: Date, waitingFor limit: Duration = .seconds(10)) async throws {
         try await advance(by: clock.read().wall.duration(to: Timestamp(date)), waitingFor: limit)
+    }
+
+    /// Lets time pass, as fast as everything comes to rest, until something has been done.
+    func whileTimePasses<R: Sendable>(_ body: () async throws -> R) async rethrows -> R {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    await withCheckedContinuation { waiter in
+                        clock.eventLoop.move(to: clock.eventLoop.now + .milliseconds(10)) { waiter.resume() }
+                    }
+                }
+            }
+            defer {
+                group.cancelAll()
+                // Its last wait is not to outlive what it was for.
+                clock.eventLoop.stopMoving()
+            }
+            return try await body()
+        }
     }
 
     /// Returns once everything that is to happen now has happened, without moving the clock.

@@ -84,9 +84,9 @@ actor ProducerEngine {
 
     nonisolated var hasLedger: Bool { ledger != nil }
 
-    /// What the ledger says of a job; nil without one.
-    nonisolated func status(of key: LedgerKey) async -> Result<LedgerReply, DelayQueueError>? {
-        await ledger?.perform([LedgerRequest(key: key, operation: .status)]).first
+    /// What the ledger says of each job; nil without one.
+    nonisolated func status(of keys: [LedgerKey]) async -> [Result<LedgerReply, DelayQueueError>]? {
+        await ledger?.perform(keys.map { LedgerRequest(key: $0, operation: .status) })
     }
 
     /// The time by which dates and delays are reckoned; nil while it should be waited for with ``settleTime()``.
