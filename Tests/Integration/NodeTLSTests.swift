@@ -146,6 +146,29 @@ struct NodeTLSTests {
         }
     }
 
+    /// Anybody may call himself what he likes in a common name, where an authority looks at alternative names only.
+    @Test(arguments: ["localhost", "127.0.0.1"])
+    func `a certificate that bears its server's name as a common name only is refused`(host: String) async throws {
+        try await withTestAuthority { authority in
+            try await Scenario.run(nodes: 1) { scenario in
+                let plain = scenario.cluster.nodes[0].port
+                let trust = try ConnectionConfiguration.TLSMode.verifying(authorities: authority.certificateFile)
+                for (names, isTaken) in [([], false), ([host], true)] as [([String], Bool)] {
+                    let identity = try await authority.identity(for: names, commonName: host)
+                    try await withTLSTerminator(to: plain, identity: identity) { terminator in
+                        let connection = BeanstalkConnection.beanstalk(
+                            .hostname(host, port: terminator.port), configuration: connection(trust),
+                            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Scenario.logger)
+                        let outcome = await connection.execute([.peekReady], timeout: .seconds(30))
+                        #expect((outcome.replies == [.notFound]) == isTaken, "\(outcome)")
+                        #expect(isTaken || outcome.failure?.mayHaveBeenSent == false, "\(outcome)")
+                        await connection.close(drainingFor: .zero)
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a terminator may ask for a certificate`() async throws {
         try await withTestAuthority { authority in
             let client = try await authority.identity(for: ["client"])

@@ -20,18 +20,20 @@ public struct TestAuthority: Sendable {
 
     /// Signs a new certificate for servers or clients, good for a day.
     ///
-    /// - Parameter names: host names and IP addresses.
+    /// - Parameter names: host names and IP addresses; none makes a certificate that bears its common name only, as
+    ///   certificates did before they had alternative names.
+    /// - Parameter commonName: what the certificate calls its owner.
     /// - Throws: ``TestKitError`` with `executableNotFound` or `exitedEarly`.
-    public func identity(for names: [String]) async throws -> Identity {
+    public func identity(for names: [String], commonName: String = "test") async throws -> Identity {
         let base = "\(folder)/\(UUID().uuidString)"
         let alternatives = names.map { name in
             name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." } ? "IP:\(name)" : "DNS:\(name)"
         }
-        try Data("subjectAltName=\(alternatives.joined(separator: ","))\n".utf8)
-            .write(to: URL(fileURLWithPath: "\(base).names"))
+        let extensions = names.isEmpty ? "" : "subjectAltName=\(alternatives.joined(separator: ","))\n"
+        try Data(extensions.utf8).write(to: URL(fileURLWithPath: "\(base).names"))
         try await Self.openssl([
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test",
-            "-keyout", "\(base).key", "-out", "\(base).csr",
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/CN=\(commonName)", "-keyout", "\(base).key", "-out", "\(base).csr",
         ])
         try await Self.openssl([
             "x509", "-req", "-days", "1", "-in", "\(base).csr", "-CA", certificateFile, "-CAkey", "\(folder)/ca.key",
