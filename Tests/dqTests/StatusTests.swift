@@ -1,6 +1,7 @@
 import Beanstalk
 import DelayQueue
 import DelayQueueTestKit
+import HiredisClient
 import Logging
 import NIOCore
 import NIOPosix
@@ -85,6 +86,39 @@ import Testing
         }
     }
 
+    @Test func namesAJobThatIsTooLargeToBeLookedAt() async throws {
+        var options = BeanstalkdOptions()
+        options.maxJobSize = 30_000_000
+        try await withLocalCluster(nodes: 2, beanstalkdOptions: options) { cluster in
+            let tool = Tool(cluster, tube: "mail")
+            let node = try BeanstalkNode(cluster.addresses[0], tube: "mail")
+            let connection = BeanstalkConnection.beanstalk(
+                node.address, useTube: node.tube, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                logger: Logger(label: "status"))
+            let job = try await connection.put(
+                ByteBuffer(repeating: 0x78, count: 20_000_000), priority: 0, delay: 0, timeToRun: 10,
+                timeout: .seconds(60))
+            await connection.close()
+            let status = try JSONLine(try await tool.run("status", "--json").output)
+            #expect(try status.objects("nodes").map { $0["up"] as? Bool } == [true, true])
+            let warnings = try #require(status.members["warnings"] as? [String])
+            let part = "node \(cluster.addresses[0]), tube mail, job \(job): its body of 20000000 bytes"
+            #expect(warnings.contains { $0.contains(part) }, "\(warnings)")
+
+            // A consumer puts it aside; one that reads as much finds it.
+            _ = try await tool.run("in", "0s", "behind it")
+            let consumed = try await tool.run("consume", "--max", "1", "--json")
+            #expect(try consumed.objects().map { try $0.text("body") } == ["behind it"])
+            #expect(consumed.errors.contains("dq.job=\(job)") && consumed.errors.contains("maximumRecordSize"))
+            let after = try JSONLine(try await tool.run("status", "--json").output)
+            #expect((after.members["warnings"] as? [String])?.contains { $0.contains("has 1 buried jobs") } == true)
+            let refused = try await tool.run("consume", "--max-record", "20M", "--max-held", "10M")
+            #expect(!refused.status.isSuccess && refused.errors.contains("maximumHeldBytes"), "\(refused.errors)")
+            let misread = try await tool.run("consume", "--max-record", "20MB")
+            #expect(misread.status == .exited(64) && misread.errors.contains("--max-record"), "\(misread.errors)")
+        }
+    }
+
     @Test func warnsOfNodesThatTakeRecordsOfDifferentSizes() async throws {
         var options = BeanstalkdOptions()
         options.maxJobSize = 1000
@@ -158,18 +192,19 @@ import Testing
     }
 
     @Test func readsWhatServersSayOfThemselves() {
+        let information = { (text: String) in RedisInformation(ByteBuffer(string: text)) }
         let answer = LedgerStatus.Answer(
-            information:
+            information(
                 "# Server\r\nredis_version:7.2.4\r\nvalkey_version:8.0.1\r\n\r\nused_memory:1024\r\nmaxmemory:0\r\n"
-                + "maxmemory_policy:noeviction\r\naof_enabled:1\r\nrole:master\r\nodd\r\n")
+                    + "maxmemory_policy:noeviction\r\naof_enabled:1\r\nrole:master\r\nodd\r\n"))
         #expect(
             answer
                 == LedgerStatus.Answer(
                     version: "valkey 8.0.1", memoryUsed: 1024, memoryLimit: 0, evictionPolicy: "noeviction",
                     isAppendOnly: true, role: "master"))
-        #expect(LedgerStatus.Answer(information: "").evictionPolicy == nil)
+        #expect(LedgerStatus.Answer(information("")).evictionPolicy == nil)
         let absurd = LedgerStatus.Answer(
-            information: "used_memory:9223372036854775807\r\nmaxmemory:2000000000000000000\r\n")
+            information("used_memory:9223372036854775807\r\nmaxmemory:2000000000000000000\r\n"))
         #expect(absurd.memoryUsed == nil && absurd.memoryLimit == nil)
         let status = ClusterStatus(
             time: .now(), tube: "t", nodes: [], ledger: LedgerStatus(url: "u", answer: absurd), deadProblem: nil)

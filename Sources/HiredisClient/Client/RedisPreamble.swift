@@ -1,5 +1,4 @@
 import NIOCore
-import PipelinedTransport
 
 /// What opens every connection: the login, the database, a look at the server, the scripts.
 struct RedisPreamble: Sendable {
@@ -85,15 +84,10 @@ struct RedisPreamble: Sendable {
     /// - Parameter replies: as for ``verify(_:)``.
     func evictionPolicy(in replies: [RedisValue]) -> String? {
         for (step, reply) in zip(steps, replies) {
-            guard case .memory = step, case .bulk = reply, let text = reply.string else { continue }
-            for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(Self.evictionField) {
-                return PrintableExcerpt.of(line.dropFirst(Self.evictionField.count).utf8)
-            }
+            if case .memory = step, let policy = reply.information?["maxmemory_policy"] { return policy }
         }
         return nil
     }
-
-    private static let evictionField = "maxmemory_policy:"
 
     private func verifyLogin(_ reply: RedisValue) throws(RedisError) {
         guard case .error(let text) = reply else {
@@ -132,29 +126,16 @@ struct RedisPreamble: Sendable {
         guard reply.isNull || reply.string != nil else {
             throw RedisError(.malformedReply, "the server's information about itself is no text")
         }
-        for line in (reply.string ?? "").split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let value = line[line.index(after: colon)...]
-            switch line[..<colon] {
-            case "redis_mode" where value == "cluster", "server_mode" where value == "cluster",
-                "cluster_enabled" where value == "1":
-                throw RedisError(.clusterUnsupported, "the server is part of a Redis Cluster, which is not supported")
-            case "redis_mode" where value == "sentinel", "server_mode" where value == "sentinel":
-                throw RedisError(.sentinelUnsupported, "the server is a Sentinel: give the address of a Redis server")
-            case "redis_version":
-                // Since 5, scripts replicate their effects, so that they may read the clock before they write.
-                guard let major = value.split(separator: ".").first.flatMap({ Int($0) }), major < 5 else { continue }
-                throw RedisError(
-                    .versionUnsupported,
-                    "the server's version is \(PrintableExcerpt.of(value.utf8)); 5.0.0 or later is needed")
-            default:
-                continue
-            }
-        }
+        if let problem = reply.information?.problem { throw problem }
     }
 }
 
 extension RedisValue {
+    /// What a server says about itself; nil where this is no text.
+    package var information: RedisInformation? {
+        if case .bulk(let text) = self { RedisInformation(text) } else { nil }
+    }
+
     /// Throws where the reply is an error, and else returns it.
     fileprivate func orServerError() throws(RedisError) -> RedisValue {
         if case .error(let text) = self { throw RedisError(serverError: text) }

@@ -1,6 +1,7 @@
 import CommandSupport
 import DelayQueue
 import HiredisClient
+import NIOCore
 
 /// What the ledger's server says about itself.
 struct LedgerStatus: Sendable {
@@ -26,18 +27,13 @@ struct LedgerStatus: Sendable {
     }
 
     private static let timeout = Duration.seconds(2)
-    /// In bytes; a server says a few thousand.
-    private static let maximumInformation = 1 << 20
 
     /// - Parameter queue: under whose name a key is written, for a millisecond.
     static func ask(_ client: RedisClient, queue: String) async -> LedgerStatus {
         let url = client.url.description
         do throws(RedisError) {
-            let information = try await client.command("INFO", timeout: timeout).string ?? ""
-            guard information.utf8.count <= maximumInformation else {
-                return LedgerStatus(url: url, problem: "it says \(information.utf8.count) bytes about itself")
-            }
-            var answer = Answer(information: information)
+            let reply = try await client.command("INFO", timeout: timeout)
+            var answer = Answer(reply.information ?? RedisInformation(ByteBuffer()))
             answer.skew = await skew(client)
             answer.problem = await problem(of: client, queue: queue)
             return LedgerStatus(url: url, answer: answer)
@@ -97,24 +93,15 @@ struct LedgerStatus: Sendable {
 }
 
 extension LedgerStatus.Answer {
-    /// Reads the lines that answer `INFO`; what is missing stays nil.
-    init(information: String) {
-        var values: [Substring: Substring] = [:]
-        for line in information.split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            if let key = parts.first, parts.count == 2 { values[key] = parts[1] }
-        }
-        version = values["valkey_version"].map { "valkey \($0)" } ?? values["redis_version"].map { "redis \($0)" }
-        memoryUsed = values["used_memory"].flatMap(Self.size)
-        memoryLimit = values["maxmemory"].flatMap(Self.size)
-        evictionPolicy = values["maxmemory_policy"].map(String.init)
-        isAppendOnly = values["aof_enabled"].map { $0 == "1" }
-        role = values["role"].map(String.init)
-    }
-
-    /// Nil for what no memory has, and what arithmetic might not bear.
-    private static func size(_ text: Substring) -> Int? {
-        Int(text).flatMap { (0...1 << 50).contains($0) ? $0 : nil }
+    /// What is missing stays nil.
+    init(_ information: RedisInformation) {
+        version =
+            information["valkey_version"].map { "valkey \($0)" } ?? information["redis_version"].map { "redis \($0)" }
+        memoryUsed = information.size("used_memory")
+        memoryLimit = information.size("maxmemory")
+        evictionPolicy = information["maxmemory_policy"]
+        isAppendOnly = information["aof_enabled"].map { $0 == "1" }
+        role = information["role"]
     }
 }
 
