@@ -23,7 +23,8 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
     /// - Parameter identifiesServer: whether each connection begins with one `stats`, sent along with the choice of tubes.
     ///   The server's id is the `serverID` of the connection's generation from then on; servers before 1.7 have none. A
     ///   server that answers `stats` with anything but statistics is no beanstalkd: commands fail as `preambleRejected`.
-    /// - Parameter maximumBodySize: in bytes; a server that sends a longer body is disconnected.
+    /// - Parameter maximumBodySize: in bytes. The body of a job that has more is skipped as it comes, and the reply says so
+    ///   (`reservedUnread`, `foundUnread`); a server that tells more than that of itself is disconnected.
     /// - Parameter eventLoop: where the connection runs; give one loop to connections that work together.
     public static func beanstalk(
         _ address: ServerAddress,
@@ -42,7 +43,28 @@ extension PipelinedConnection where Decoder == BeanstalkReplyDecoder {
             preamble: .opening(use: useTube, watch: watchTubes, identifiesServer: identifiesServer),
             logger: logger,
             makeDecoder: {
-                BeanstalkReplyDecoder(maximumBodySize: maximumBodySize, opensWithStatistics: identifiesServer)
+                BeanstalkReplyDecoder(
+                    maximumBodySize: maximumBodySize,
+                    maximumTextSize: min(maximumBodySize, BeanstalkReplyDecoder.defaultMaximumTextSize),
+                    opensWithStatistics: identifiesServer)
+            })
+    }
+
+    /// Describes a connection that a consumer asks for jobs, and whose server may send anything.
+    ///
+    /// - Parameter allowance: how many bytes of jobs' bodies may still come. Whoever asks for jobs sets it each time.
+    package static func consuming(
+        _ address: ServerAddress, useTube: TubeName = .default, watchTubes: [TubeName] = [.default],
+        maximumBodySize: Int, allowance: NIOLoopBoundBox<Int>, configuration: ConnectionConfiguration,
+        eventLoop: any EventLoop, logger: Logger
+    ) -> BeanstalkConnection {
+        BeanstalkConnection(
+            address: address, configuration: configuration, eventLoop: eventLoop,
+            preamble: .opening(use: useTube, watch: watchTubes, identifiesServer: true), logger: logger,
+            makeDecoder: {
+                BeanstalkReplyDecoder(
+                    maximumBodySize: maximumBodySize, maximumTextSize: BeanstalkReplyDecoder.maximumStatisticsSize,
+                    opensWithStatistics: true, allowance: allowance)
             })
     }
 

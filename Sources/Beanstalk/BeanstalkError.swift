@@ -7,7 +7,7 @@ public struct BeanstalkError: Error, Sendable {
         private enum Value: String, Sendable {
             case notFound, notIgnored, expectedCRLF, jobTooBig, draining, outOfMemory, internalError, badFormat
             case unknownCommand, deadlineSoon, timedOut, buried
-            case transport, unexpectedReply, malformedReply, invalidTubeName
+            case transport, unexpectedReply, malformedReply, bodyTooLong, invalidTubeName
         }
 
         private let value: Value
@@ -42,6 +42,8 @@ public struct BeanstalkError: Error, Sendable {
         public static let unexpectedReply = Code(value: .unexpectedReply)
         /// Bytes that are no reply, or a body whose text cannot be read.
         public static let malformedReply = Code(value: .malformedReply)
+        /// The body of the job `jobID` is longer than the connection reads, and was skipped. A job that was to be reserved is.
+        public static let bodyTooLong = Code(value: .bodyTooLong)
         /// Not a tube's name; nothing was sent.
         public static let invalidTubeName = Code(value: .invalidTubeName)
 
@@ -88,7 +90,13 @@ public struct BeanstalkError: Error, Sendable {
     /// The error a reply means to a command that it does not answer: the refusal it states, or `unexpectedReply`.
     package init(_ reply: BeanstalkReply, address: ServerAddress? = nil, jobID: BeanstalkJobID? = nil) {
         self.init(reply.refusal ?? .unexpectedReply, address: address, mayHaveBeenSent: true, jobID: jobID)
-        if code == .unexpectedReply { detail = reply.word }
+        switch reply {
+        case .reservedUnread(let found, let size), .foundUnread(let found, let size):
+            self.jobID = found
+            detail = "its body of \(size) bytes is longer than this connection reads, and was skipped"
+        default:
+            if code == .unexpectedReply { detail = reply.word }
+        }
     }
 
     static func malformedText(_ line: some Sequence<UInt8>) -> BeanstalkError {

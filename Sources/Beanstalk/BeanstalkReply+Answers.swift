@@ -20,7 +20,7 @@ extension BeanstalkReply {
     /// Whether this can be the answer to a reserve that names no job.
     package var answersReserve: Bool {
         switch self {
-        case .reserved, .deadlineSoon, .timedOut: true
+        case .reserved, .reservedUnread, .deadlineSoon, .timedOut: true
         default: isFault
         }
     }
@@ -33,10 +33,13 @@ extension BeanstalkReply {
         switch (command, self) {
         case (.put, _): answersPut
         case (.reserve, _), (.reserveWithTimeout, _): answersReserve
-        case (.reserveJob(let id), .reserved(let found, _)), (.peek(let id), .found(let found, _)): id == found
+        case (.reserveJob(let id), .reserved(let found, _)), (.reserveJob(let id), .reservedUnread(let found, _)),
+            (.peek(let id), .found(let found, _)), (.peek(let id), .foundUnread(let found, _)):
+            id == found
         case (.use(let tube), .using(let chosen)): tube == chosen
         case (.delete, .deleted), (.release, .released), (.release, .buried(nil)), (.bury, .buried(nil)),
             (.touch, .touched), (.peekReady, .found), (.peekDelayed, .found), (.peekBuried, .found),
+            (.peekReady, .foundUnread), (.peekDelayed, .foundUnread), (.peekBuried, .foundUnread),
             (.watch, .watching), (.ignore, .watching), (.ignore, .notIgnored), (.kick, .kicked(.some)),
             (.kickJob, .kicked(nil)), (.stats, .ok), (.listTubes, .ok), (.listTubesWatched, .ok),
             (.listTubeUsed, .using), (.pauseTube, .paused):
@@ -54,6 +57,6 @@ extension BeanstalkReply {
 
     /// Whether statistics are about what was asked; those that do not say, or cannot be read, are their reader's to judge.
     private static func names(_ subject: String, as key: String, in text: ByteBuffer) -> Bool {
-        (try? StatisticsText(parsing: text))?.values[key].map { $0 == subject } ?? true
+        StatisticsText.value(of: key, in: text).map { $0.elementsEqual(subject.utf8) } ?? true
     }
 }

@@ -15,6 +15,8 @@ public enum BeanstalkReply: Sendable, Hashable {
     case using(TubeName)
     /// The reserve commands.
     case reserved(BeanstalkJobID, ByteBuffer)
+    /// The reserve commands: the job is reserved, but its body has more bytes than are read, and was skipped.
+    case reservedUnread(BeanstalkJobID, size: Int)
     /// A reserve command: a job reserved by this connection is in its last second.
     case deadlineSoon
     /// A reserve command: no job came in time.
@@ -28,6 +30,8 @@ public enum BeanstalkReply: Sendable, Hashable {
     case kicked(UInt64?)
     /// The peek commands.
     case found(BeanstalkJobID, ByteBuffer)
+    /// The peek commands: there is such a job, but its body has more bytes than are read, and was skipped.
+    case foundUnread(BeanstalkJobID, size: Int)
     /// The stats and list commands.
     case ok(ByteBuffer)
     case paused
@@ -50,9 +54,11 @@ public enum BeanstalkReply: Sendable, Hashable {
 
     /// The code of the error this reply stands for, whatever the command; nil for all others.
     ///
-    /// `notFound`, `deadlineSoon` and `timedOut` are included: a command that expects one handles it first.
+    /// `notFound`, `deadlineSoon` and `timedOut` are included: a command that expects one handles it first. So are bodies
+    /// that were skipped.
     public var refusal: BeanstalkError.Code? {
         switch self {
+        case .reservedUnread, .foundUnread: .bodyTooLong
         case .notFound: .notFound
         case .notIgnored: .notIgnored
         case .expectedCRLF: .expectedCRLF
@@ -76,7 +82,7 @@ public enum BeanstalkReply: Sendable, Hashable {
         case .inserted: "INSERTED"
         case .buried: "BURIED"
         case .using: "USING"
-        case .reserved: "RESERVED"
+        case .reserved, .reservedUnread: "RESERVED"
         case .deadlineSoon: "DEADLINE_SOON"
         case .timedOut: "TIMED_OUT"
         case .deleted: "DELETED"
@@ -84,7 +90,7 @@ public enum BeanstalkReply: Sendable, Hashable {
         case .touched: "TOUCHED"
         case .watching: "WATCHING"
         case .kicked: "KICKED"
-        case .found: "FOUND"
+        case .found, .foundUnread: "FOUND"
         case .ok: "OK"
         case .paused: "PAUSED"
         case .notFound: "NOT_FOUND"

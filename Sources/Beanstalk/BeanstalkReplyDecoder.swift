@@ -18,14 +18,16 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     package static let maximumStatisticsSize = 64 * 1024
 
     /// 1 MiB, of whatever else a server tells about itself: the names of some ten thousand tubes.
-    package static let maximumTextSize = 1 << 20
+    package static let defaultMaximumTextSize = 1 << 20
 
     /// The largest body beanstalkd can be configured for (`JOB_DATA_SIZE_LIMIT_MAX` in its dat.h). It keeps all sums
     /// below within a byte buffer's range.
     private static let largestBody = 1 << 30
 
     private let maximumBodySize: Int
+    private let maximumTextSize: Int
     private let maximumLineLength: Int
+    private let allowance: NIOLoopBoundBox<Int>?
     /// The first body that comes can only be statistics, and has a limit of its own.
     private var awaitsStatistics: Bool
     private var buffer = ByteBuffer()
@@ -33,18 +35,27 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
     private var scanned = 0
     /// The line that announced the body now awaited.
     private var announced: ReplyLine.Body?
+    /// How many bytes of that body are still to be skipped; nil where it is read.
+    private var unskipped: Int?
     private var failure: BeanstalkError?
 
-    /// - Parameter maximumBodySize: in bytes, at most 1 GiB; a reply that announces more is an error.
+    /// - Parameter maximumBodySize: in bytes, at most 1 GiB; a longer body of a job is skipped as it comes.
+    /// - Parameter maximumTextSize: in bytes; more than that told by a server about itself is an error.
     /// - Parameter maximumLineLength: in bytes, line end included; a longer line is an error.
+    /// - Parameter allowance: how many bytes of jobs' bodies may still come, of which each that is read takes its size; one
+    ///   for which too little is left is skipped. Whoever asks for jobs says each time how much they may bring.
     /// - Parameter opensWithStatistics: whether the first body must be statistics, at most ``maximumStatisticsSize``.
     package init(
         maximumBodySize: Int = defaultMaximumBodySize,
+        maximumTextSize: Int = defaultMaximumTextSize,
         maximumLineLength: Int = defaultMaximumLineLength,
-        opensWithStatistics: Bool = false
+        opensWithStatistics: Bool = false,
+        allowance: NIOLoopBoundBox<Int>? = nil
     ) {
+        self.allowance = allowance
         awaitsStatistics = opensWithStatistics
         self.maximumBodySize = min(max(maximumBodySize, 0), Self.largestBody)
+        self.maximumTextSize = min(max(maximumTextSize, 0), Self.largestBody)
         self.maximumLineLength = min(max(maximumLineLength, 2), 1 << 20)
     }
 
@@ -93,6 +104,7 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
             case nil: return nil
             }
         }
+        if unskipped != nil { return try skip() }
         guard let body = announced, buffer.readableBytes >= body.size + 2 else { return nil }
         let lineEnd = buffer.readerIndex + body.size
         guard buffer.getInteger(at: lineEnd, as: UInt16.self) == 0x0D0A, let bytes = takeBytes(body.size) else {
@@ -102,6 +114,23 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         announced = nil
         awaitsStatistics = false
         return body.reply(bytes)
+    }
+
+    /// Drops what has come of a body that is not read.
+    ///
+    /// - Returns: what is said in its place, once all of it has come.
+    private mutating func skip() throws(BeanstalkError) -> BeanstalkReply? {
+        guard let body = announced, let rest = unskipped else { return nil }
+        let count = min(rest, buffer.readableBytes)
+        buffer.moveReaderIndex(forwardBy: count)
+        unskipped = rest - count
+        guard rest == count, buffer.readableBytes >= 2 else { return nil }
+        guard buffer.readInteger(as: UInt16.self) == 0x0D0A else {
+            throw malformed("no line end after a body of \(body.size) bytes")
+        }
+        announced = nil
+        unskipped = nil
+        return body.unread
     }
 
     private mutating func nextLine() throws(BeanstalkError) -> ReplyLine? {
@@ -118,25 +147,32 @@ public struct BeanstalkReplyDecoder: ReplyDecoder {
         guard let line = buffer.withUnsafeReadableBytes({ ReplyLine(parsing: .init(rebasing: $0[...lineFeed])) }) else {
             throw malformed(excerpt(lineFeed + 1))
         }
-        if case .body(let body) = line {
-            let largest =
-                awaitsStatistics
-                ? Self.maximumStatisticsSize
-                : body.kind == .ok ? min(Self.maximumTextSize, maximumBodySize) : maximumBodySize
-            guard body.size <= largest else {
-                throw malformed("a body of \(body.size) bytes, over the limit of \(largest)")
-            }
-        }
+        if case .body(let body) = line { try begin(body) }
         buffer.moveReaderIndex(forwardBy: lineFeed + 1)
         return line
     }
 
+    /// Decides what becomes of a body that was announced.
+    private mutating func begin(_ body: ReplyLine.Body) throws(BeanstalkError) {
+        let largest =
+            awaitsStatistics
+            ? Self.maximumStatisticsSize : body.kind == .ok ? maximumTextSize : maximumBodySize
+        let isAllowed = body.kind == .ok || body.size <= allowance?.value ?? .max
+        if body.size <= largest, isAllowed {
+            if body.kind != .ok { allowance?.value -= body.size }
+        } else if !awaitsStatistics, body.kind != .ok, body.size <= Self.largestBody {
+            unskipped = body.size
+        } else {
+            throw malformed("a body of \(body.size) bytes, over the limit of \(largest)")
+        }
+    }
+
     /// A slice costs nothing, but keeps the whole buffer alive for as long as the body is kept: hundreds of small
-    /// bodies arrive in one read, and one survivor would hold all of it. So a body may hold four times its size;
+    /// bodies arrive in one read, and one survivor would hold all of it. So a body may hold twice its size;
     /// smaller ones are copied, which also lets the channel use its read buffer again.
     private mutating func takeBytes(_ count: Int) -> ByteBuffer? {
         if count == 0 { return ByteBuffer() }
-        if buffer.storageCapacity <= Swift.max(4 * count, 512) { return buffer.readSlice(length: count) }
+        if buffer.storageCapacity <= Swift.max(2 * count, 512) { return buffer.readSlice(length: count) }
         guard let slice = buffer.readSlice(length: count) else { return nil }
         return ByteBuffer(buffer: slice)
     }

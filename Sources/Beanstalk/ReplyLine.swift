@@ -20,6 +20,15 @@ enum ReplyLine {
             case .ok: .ok(bytes)
             }
         }
+
+        /// What is said in place of bytes that were skipped; nil where they may not be.
+        var unread: BeanstalkReply? {
+            switch kind {
+            case .reserved: .reservedUnread(BeanstalkJobID(id), size: size)
+            case .found: .foundUnread(BeanstalkJobID(id), size: size)
+            case .ok: nil
+            }
+        }
     }
 
     /// - Parameter line: the bytes up to and including the line feed.

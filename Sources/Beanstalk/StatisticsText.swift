@@ -29,7 +29,7 @@ struct StatisticsText {
     }
 
     /// A server has about fifty.
-    private static let maximumCount = 1_000
+    private static let maximumCount = 250
 
     /// The lines after the first, which must be `---`. They are found one by one, so that a text that cannot be read costs
     /// no more than its beginning.
@@ -58,7 +58,7 @@ struct StatisticsText {
     /// One value of a text whose other lines may be anything; nil where no line has the key.
     static func value(of key: String, in text: ByteBuffer) -> ByteBufferView? {
         let beginning = Array("\(key): ".utf8)
-        let lines = text.readableBytesView.split(separator: UInt8(ascii: "\n"))
+        let lines = Lines(rest: text.readableBytesView)
         guard let line = lines.first(where: { $0.starts(with: beginning) }) else { return nil }
         return unquoted(line.dropFirst(beginning.count))
     }

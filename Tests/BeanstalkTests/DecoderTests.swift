@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import Testing
 
 @testable import Beanstalk
@@ -143,11 +144,61 @@ import Testing
         #expect(throws: BeanstalkError.self) { try decoder.next() }
     }
 
-    @Test func `a body over the limit is refused before it arrives`() throws {
-        var decoder = BeanstalkReplyDecoder(maximumBodySize: 10)
-        decoder.feed(ByteBuffer(string: "RESERVED 1 10\r\n0123456789\r\nRESERVED 1 11\r\n"))
-        #expect(try decoder.next() == .reserved(BeanstalkJobID(1), ByteBuffer(string: "0123456789")))
-        #expect(throws: BeanstalkError.self) { try decoder.next() }
+    @Test func `a body over the limit is skipped as it comes, and what follows is read`() throws {
+        let text =
+            "RESERVED 1 10\r\n0123456789\r\nRESERVED 2 11\r\n0123456789\n\r\nFOUND 3 12\r\n0123456789\r\n\r\n"
+            + "DELETED\r\n"
+        let expected: [BeanstalkReply] = [
+            .reserved(BeanstalkJobID(1), ByteBuffer(string: "0123456789")),
+            .reservedUnread(BeanstalkJobID(2), size: 11), .foundUnread(BeanstalkJobID(3), size: 12), .deleted,
+        ]
+        for step in [1, 2, 7, text.utf8.count] {
+            var decoder = BeanstalkReplyDecoder(maximumBodySize: 10)
+            var replies: [BeanstalkReply] = []
+            var rest = ByteBuffer(string: text)
+            while let piece = rest.readSlice(length: min(step, rest.readableBytes)), piece.readableBytes > 0 {
+                decoder.feed(piece)
+                while let reply = try decoder.next() { replies.append(reply) }
+            }
+            #expect(replies == expected, "in steps of \(step)")
+        }
+        var unterminated = BeanstalkReplyDecoder(maximumBodySize: 1)
+        unterminated.feed(ByteBuffer(string: "RESERVED 1 2\r\nabcd"))
+        #expect(throws: BeanstalkError.self) { try unterminated.next() }
+    }
+
+    @Test func `a body that is skipped takes no memory`() throws {
+        var decoder = BeanstalkReplyDecoder(maximumBodySize: 1024)
+        decoder.feed(ByteBuffer(string: "RESERVED 1 20971520\r\n"))
+        for _ in 0..<1280 {
+            decoder.feed(ByteBuffer(repeating: 0, count: 16_384))
+            #expect(try decoder.next() == nil)
+            #expect(decoder.bufferedCapacity == 0)
+        }
+        decoder.feed(ByteBuffer(string: "\r\n"))
+        #expect(try decoder.next() == .reservedUnread(BeanstalkJobID(1), size: 20 << 20))
+    }
+
+    @Test func `records that come beyond what was allowed are skipped`() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let replies = try await loop.submit {
+            let allowance = NIOLoopBoundBox(15, eventLoop: loop)
+            var decoder = BeanstalkReplyDecoder(maximumBodySize: 10, allowance: allowance)
+            let job = { (id: Int) in "RESERVED \(id) 6\r\n123456\r\n" }
+            decoder.feed(ByteBuffer(string: job(1) + job(2) + job(3) + "FOUND 4 3\r\nabc\r\n" + job(5)))
+            var replies: [BeanstalkReply] = []
+            while let reply = try decoder.next() {
+                replies.append(reply)
+                // Whoever asks for more says how much more it may be.
+                if replies.count == 4 { allowance.value = 6 }
+            }
+            return replies.map { if case .reserved = $0 { "read" } else { "\($0.word) \($0.refusal as Any)" } }
+        }.get()
+        #expect(replies.filter { $0 == "read" }.count == 3, "\(replies)")
+        #expect(replies[2].contains("bodyTooLong") && replies[3] == "FOUND nil", "\(replies)")
+    }
+
+    @Test func `a server tells no more of itself than the limit`() {
         var unlimited = BeanstalkReplyDecoder(maximumBodySize: .max, maximumLineLength: .max)
         unlimited.feed(ByteBuffer(string: "OK 1073741825\r\n"))
         #expect(throws: BeanstalkError.self) { try unlimited.next() }

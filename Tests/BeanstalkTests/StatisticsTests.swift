@@ -33,8 +33,8 @@ import Testing
 
     @Test func `more lines than any server has are not read`() {
         let lines = { (count: Int) in (0..<count).map { "k\($0): 1\n" }.joined() }
-        #expect(failure(of: Self.job + lines(900)) == nil)
-        #expect(failure(of: Self.job + lines(1_000))?.code == .malformedReply)
+        #expect(failure(of: Self.job + lines(200)) == nil)
+        #expect(failure(of: Self.job + lines(250))?.code == .malformedReply)
         #expect(failure(of: Self.job + String(repeating: "x\n", count: 500_000))?.code == .malformedReply)
     }
 

@@ -193,6 +193,7 @@ private func invoices() throws -> [BeanstalkNode] {
         producing.minimumWritten = 2
         producing.stragglerGrace = .milliseconds(100)
         producing.writeTimeout = .seconds(3)
+        producing.maximumRecordSize = 4 << 20
         producing.queue = "invoices"
         producing.timing = timing
         producing.keyRing = ring
@@ -209,6 +210,8 @@ private func invoices() throws -> [BeanstalkNode] {
         consuming.foreignJobs = .bury
         consuming.deliveryGuarantee = .atMostOnce
         consuming.settleTimeout = .seconds(5)
+        consuming.maximumRecordSize = 4 << 20
+        consuming.maximumHeldBytes = 256 << 20
         consuming.queue = "invoices"
         consuming.keyRing = ring
         consuming.unsealedJobs = .accept

@@ -1,5 +1,5 @@
 package import DelayQueue
-import Foundation
+package import Foundation
 package import NIOCore
 
 /// One line of a file of jobs: `{"at"|"in", "body"|"bodyBase64", "id"?, "replace"?, "headers"?}`.
@@ -39,7 +39,7 @@ package struct JobSpecification {
 extension JobSpecification: Decodable {
     /// - Parameter line: a JSON object.
     /// - Throws: `InvalidText`, naming what is wrong.
-    init(parsing line: Data) throws(InvalidText) {
+    package init(parsing line: Data) throws(InvalidText) {
         do {
             self = try JSONDecoder().decode(Self.self, from: line)
         } catch let error as InvalidText {

@@ -28,6 +28,15 @@ package struct ClusterOptions: ParsableArguments {
             valueName: "url"))
     package var redis: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The largest job that is written and read, its headers and all else included; 1M unless given.",
+            discussion: """
+                Who schedules jobs and who consumes them must agree on it, and nodes take no more than their own -z says, 64K \
+                unless given. Consumers bury what is larger, unread. DQ_MAX_RECORD in the environment stands in for it.
+                """, valueName: "bytes"))
+    package var maxRecord: String?
+
     @OptionGroup(title: "Security") package var security: SecurityOptions
 
     @Flag(name: .shortAndLong, help: "Log what connections do, on standard error.")
@@ -80,6 +89,21 @@ package struct ClusterOptions: ParsableArguments {
         let problems = QueueName.problems(tube: tube)
         guard problems.isEmpty else { throw ValidationError("\(source): \(problems.joined(separator: "; "))") }
         return tube
+    }
+
+    /// The largest record of a job, in bytes; nil where none was given.
+    ///
+    /// - Throws: `ValidationError`.
+    private func resolvedMaxRecord() throws -> Int? {
+        guard let (text, source) = try Variable.value(maxRecord, option: "--max-record", variable: "DQ_MAX_RECORD")
+        else {
+            return nil
+        }
+        do {
+            return try SizeText.parse(text)
+        } catch {
+            throw ValidationError("\(source): \(error)")
+        }
     }
 
     /// The ledger's URL, checked; nil where none was given.
@@ -149,6 +173,7 @@ package struct ClusterOptions: ParsableArguments {
             configuration.keyRing = try security.keyRing()
         #endif
         configuration.connection = try security.nodeConnection()
+        if let size = try resolvedMaxRecord() { configuration.maximumRecordSize = size }
         return configuration
     }
 
@@ -161,6 +186,7 @@ package struct ClusterOptions: ParsableArguments {
             configuration.keyRing = try security.keyRing()
         #endif
         configuration.connection = try security.nodeConnection()
+        if let size = try resolvedMaxRecord() { configuration.maximumRecordSize = size }
         configuration.eventLoop = Self.eventLoop
         return configuration
     }

@@ -1,11 +1,11 @@
 #if Sealing
-    import DelayQueue
+    package import DelayQueue
     import Foundation
 
     /// A file of keys: `id:secret` a line, the secret in base64, the first key current. Empty lines and those that
     /// begin with `#` count for nothing.
-    struct KeyFile {
-        let keys: [SealingKey]
+    package struct KeyFile {
+        package let keys: [SealingKey]
 
         /// - Throws: `InvalidText`, which names lines by their number and quotes nothing of them.
         init(path: String) throws(InvalidText) {
@@ -15,7 +15,7 @@
             try self.init(text: text, name: path)
         }
 
-        init(text: String, name: String) throws(InvalidText) {
+        package init(text: String, name: String) throws(InvalidText) {
             var keys: [SealingKey] = []
             for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
             {

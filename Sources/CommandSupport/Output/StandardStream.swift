@@ -28,7 +28,14 @@ package final class StandardStream: Sendable {
     ///
     /// - Throws: `StreamFailure`, also where nobody reads any more.
     package func write(_ line: String) async throws {
-        try await NIOThreadPool.singleton.runIfActive { try self.writeNow(line) }
+        try await write(making: { line })
+    }
+
+    /// Writes a line that is made on that thread: of many long ones that wait to be written, few are made.
+    ///
+    /// - Throws: as ``write(_:)``.
+    package func write(making line: @escaping @Sendable () -> String) async throws {
+        try await NIOThreadPool.singleton.runIfActive { try self.writeNow(line()) }
     }
 
     /// Writes a line that somebody has to be told, also where the task is cancelled.

@@ -26,6 +26,22 @@ public struct ConsumerConfiguration: Sendable {
     /// seconds by default.
     public var settleTimeout: Duration = .seconds(30)
 
+    /// The largest record of a job that is read, in bytes: its body, headers and what else is stored with it. 1 MiB by
+    /// default; at most 1 GiB. Producers write none that is larger than theirs
+    /// (``ProducerConfiguration/maximumRecordSize``).
+    ///
+    /// A larger one is buried on its node, counted and logged with its node and number, and the jobs behind it run. It runs
+    /// once a consumer reads records of its size and it was kicked.
+    public var maximumRecordSize: Int = RecordSize.defaultMaximum
+
+    /// The most bytes of records that are held at any time, from the moment they are reserved until their jobs have ended;
+    /// those of running jobs count. 64 MiB by default.
+    ///
+    /// Each node has an equal share, so that no node's jobs wait because of another's. Where a share is full its node is
+    /// asked for no more jobs until one of its own has ended. What was asked for before comes on top of that: two of the
+    /// largest records a node, or 1 MiB where that is more. A record may take twice its size in memory.
+    public var maximumHeldBytes: Int = RecordSize.defaultMaximumHeld
+
     /// The queue's name, where the nodes use different tubes; the tube's name by default.
     ///
     /// Part of every ledger key, so producers and consumers of one queue must agree on it.
@@ -75,6 +91,12 @@ public struct ConsumerConfiguration: Sendable {
             problems.append(
                 "foreignJobs is deliver and deliveryGuarantee atMostOnce; no ledger knows of foreign jobs, so they "
                     + "can not be kept from running again")
+        }
+        problems += RecordSize.problems(maximumRecordSize)
+        if maximumHeldBytes < maximumRecordSize {
+            problems.append(
+                "maximumHeldBytes is \(maximumHeldBytes); it must be at least maximumRecordSize (\(maximumRecordSize)), or "
+                    + "the largest job could not run")
         }
         if settleTimeout <= .zero { problems.append("settleTimeout must be more than zero") }
         return problems + QueueName.problems(nodes: nodes, queue: queue)

@@ -11,6 +11,7 @@ struct ConsumerMetrics: Sendable {
     let foreignJobs: Counter
     let lateJobs: Counter
     let unverifiedJobs: Counter
+    let oversizedJobs: Counter
     let leasesLost: Counter
     let settlingFailures: Counter
     let nodeOutages: Counter
@@ -31,6 +32,7 @@ struct ConsumerMetrics: Sendable {
         foreignJobs = Counter(label: "dq_foreign_jobs_total", dimensions: dimensions)
         lateJobs = Counter(label: "dq_late_jobs_total", dimensions: dimensions)
         unverifiedJobs = Counter(label: "dq_unverified_jobs_total", dimensions: dimensions)
+        oversizedJobs = Counter(label: "dq_oversized_jobs_total", dimensions: dimensions)
         leasesLost = Counter(label: "dq_leases_lost_total", dimensions: dimensions)
         settlingFailures = Counter(label: "dq_settling_failures_total", dimensions: dimensions)
         nodeOutages = Counter(label: "dq_node_outages_total", dimensions: dimensions)

@@ -16,5 +16,6 @@ enum LogKey {
     static let lateness = "dq.lateness"
     static let mend = "dq.mend"
     static let count = "dq.count"
+    static let size = "dq.size"
     static let skew = "dq.skew"
 }

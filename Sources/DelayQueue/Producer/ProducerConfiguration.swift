@@ -23,6 +23,13 @@ public struct ProducerConfiguration: Sendable {
     /// How long a call waits for enough acknowledgements. 5 seconds by default.
     public var writeTimeout: Duration = .seconds(5)
 
+    /// The largest record of a job that is written, in bytes: its body, headers and what else is stored with it. 1 MiB by
+    /// default; at most 1 GiB. A larger job is refused as `bodyTooLarge`.
+    ///
+    /// Consumers must read records of that size (``ConsumerConfiguration/maximumRecordSize``) before the first producer writes
+    /// one, and nodes take them (`-z`).
+    public var maximumRecordSize: Int = RecordSize.defaultMaximum
+
     /// How long ledger records of revoked and refused jobs last.
     public var timing: LedgerTiming = .init()
 
@@ -68,6 +75,7 @@ public struct ProducerConfiguration: Sendable {
             problems.append("nodes has \(nodes.count); at least minimumWritten (\(minimumWritten)) are needed")
         }
         if stragglerGrace < .zero { problems.append("stragglerGrace must not be negative") }
+        problems += RecordSize.problems(maximumRecordSize)
         if writeTimeout <= .zero { problems.append("writeTimeout must be more than zero") }
         return problems + timing.problems + QueueName.problems(nodes: nodes, queue: queue)
     }

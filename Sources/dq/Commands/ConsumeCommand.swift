@@ -48,6 +48,13 @@ struct ConsumeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The most bytes of jobs held at once, those that run included; 64M unless given.",
+            discussion: "Each node has an equal share. A job may take twice its size in memory.", valueName: "bytes"),
+        transform: { text throws(InvalidText) in try SizeText.parse(text) })
+    var maxHeld: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "How long a job stays this consumer's without a sign of life: the time after which a crash is noticed. "
                 + "30 unless given.", valueName: "seconds"),
         transform: { text throws(InvalidText) in try DurationText.parseSeconds(text) })
@@ -70,6 +77,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         if let command, command.isEmpty { throw ValidationError("--exec: the command is empty.") }
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
+        _ = try cluster.consumerConfiguration()
         if acceptUnsealed, try !cluster.security.hasKeys() {
             throw ValidationError("--accept-unsealed is for --keys only.")
         }
@@ -87,6 +95,7 @@ struct ConsumeCommand: AsyncParsableCommand {
         #endif
         cluster.security.warn()
         if let lease { configuration.timing.lease = lease }
+        if let maxHeld { configuration.maximumHeldBytes = maxHeld }
         policies.apply(to: &configuration)
         let consumer = try Consumer(
             nodes: nodes, ledger: ledger, configuration: configuration, logger: cluster.logger(label: "dq.consumer"))

@@ -37,6 +37,7 @@ struct StatusCommand: AsyncParsableCommand {
         let probe = try StatusProbe(
             nodes: try cluster.resolvedNodes(), tube: try cluster.resolvedTube(),
             connection: try cluster.security.nodeConnection(),
+            maximumRecordSize: try cluster.consumerConfiguration().maximumRecordSize,
             ledger: try cluster.resolvedRedisURL().map { ($0, try cluster.ledgerConnection(to: $0)) },
             logger: cluster.logger(label: "dq.status"))
         try await Interruption.run {

@@ -24,9 +24,10 @@ struct JobAction: Sendable {
     /// - Throws: `StreamFailure` where the job could not be printed, `CommandFailure`, or `CancellationError` for a
     ///   command that was cut short.
     func perform(_ job: Job, outputFailed: (StreamFailure) -> Void) async throws {
-        var text = JobText(job: job, deliveredAt: printsTimestamps ? .now() : nil)
+        let deliveredAt = printsTimestamps ? Timestamp.now() : nil
         guard let runner else {
-            try await output.write(isJSON ? text.json : text.line(isTerminal: output.isTerminal))
+            let (text, isJSON, output) = (JobText(job: job, deliveredAt: deliveredAt), isJSON, output)
+            try await output.write(making: { isJSON ? text.json : text.line(isTerminal: output.isTerminal) })
             return
         }
         let outcome = try await runner.run(job)
@@ -35,7 +36,7 @@ struct JobAction: Sendable {
             try Task.checkCancellation()
             StandardStream.error.note("job \(job.id), attempt \(job.attempt): \(CommandFailure(outcome: outcome))")
         }
-        text.outcome = outcome
+        let text = JobText(job: job, deliveredAt: deliveredAt, outcome: outcome)
         do {
             if isJSON { try await output.write(text.json) }
         } catch let failure as StreamFailure {

@@ -4,7 +4,7 @@ import Foundation
 import NIOCore
 
 /// How jobs are printed.
-struct JobText {
+struct JobText: Sendable {
     let job: Job
     /// When the command got the job; printed only where it was asked for.
     var deliveredAt: Timestamp?

@@ -37,6 +37,11 @@ struct ClusterStatus: Sendable {
             guard let tube, tube.pause > 0 else { continue }
             warnings.append("\(name) has paused tube \(tube.name) for \(tube.pauseTimeLeft) s more")
         }
+        for text in answer.oversized {
+            warnings.append(
+                "\(name), tube \(status.node.tube), \(text). Consumers that read no such job (--max-record) bury it and go on "
+                    + "with the next; delete it, or let them read it and kick it")
+        }
         if answer.buriedJobs > 0 {
             let standbys = answer.standbyTube?.currentJobsBuried ?? 0
             let place = standbys > 0 ? ", \(standbys) of them in tube \(status.node.standbyTube)" : ""

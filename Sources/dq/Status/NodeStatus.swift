@@ -21,6 +21,8 @@ struct NodeStatus: Sendable {
         /// Copies of dead jobs that wait in each tube, as far as the ledger knows of them; nil where it could not be
         /// asked.
         var deadCopies: [CopyTube: Int]?
+        /// What is said of jobs that are too large to be looked at.
+        var oversized: [String] = []
         /// When the first of the ready jobs was due: the queue runs this late.
         var oldest: Timestamp?
         /// When the first of the delayed jobs is due; nil where that is one that waits for another reason.
@@ -35,15 +37,33 @@ struct NodeStatus: Sendable {
             let server = try await connection.stats(timeout: timeout)
             let tube = try await connection.statsTube(node.tube, timeout: timeout)
             let standbyTube = try await statistics(of: node.standbyTube, over: connection)
-            let ready = try await connection.peekReady(timeout: timeout)
-            let delayed = try await connection.peekDelayed(timeout: timeout)
+            var oversized: [String] = []
+            let ready = try await look(&oversized) { () throws(BeanstalkError) in
+                try await connection.peekReady(timeout: timeout)?.body
+            }
+            let delayed = try await look(&oversized) { () throws(BeanstalkError) in
+                try await connection.peekDelayed(timeout: timeout)?.body
+            }
             return NodeStatus(
                 node: node,
                 answer: Answer(
-                    server: server, tube: tube, standbyTube: standbyTube, oldest: fireTime(of: ready?.body),
-                    next: fireTime(of: delayed?.body).flatMap { $0 > .now() ? $0 : nil }))
+                    server: server, tube: tube, standbyTube: standbyTube, oversized: oversized,
+                    oldest: fireTime(of: ready), next: fireTime(of: delayed).flatMap { $0 > .now() ? $0 : nil }))
         } catch {
             return NodeStatus(node: node, problem: "\(error)")
+        }
+    }
+
+    /// - Parameter oversized: gets what is to be said where the job is too large to be looked at.
+    private static func look(
+        _ oversized: inout [String], _ peek: () async throws(BeanstalkError) -> ByteBuffer?
+    ) async throws(BeanstalkError) -> ByteBuffer? {
+        do throws(BeanstalkError) {
+            return try await peek()
+        } catch {
+            guard error.code == .bodyTooLong, let job = error.jobID else { throw error }
+            oversized.append("job \(job): \(error.detail ?? "its body is too long")")
+            return nil
         }
     }
 

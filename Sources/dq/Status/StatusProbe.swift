@@ -15,7 +15,7 @@ struct StatusProbe: Sendable {
     /// - Throws: `RedisError` where the ledger's URL cannot be used.
     init(
         nodes: [BeanstalkNode], tube: String, connection: ConnectionConfiguration,
-        ledger: (url: String, connection: ConnectionConfiguration)?, logger: Logger
+        maximumRecordSize: Int, ledger: (url: String, connection: ConnectionConfiguration)?, logger: Logger
     ) throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.tube = tube
@@ -23,8 +23,8 @@ struct StatusProbe: Sendable {
             (
                 node,
                 .beanstalk(
-                    node.address, useTube: node.tube, identifiesServer: true, configuration: connection,
-                    eventLoop: eventLoop, logger: logger)
+                    node.address, useTube: node.tube, identifiesServer: true, maximumBodySize: maximumRecordSize,
+                    configuration: connection, eventLoop: eventLoop, logger: logger)
             )
         }
         self.ledger = try ledger.map {

@@ -131,7 +131,7 @@ struct ConsumerCoreReserveTests {
         world.answer(node: 0)
         world.answer(node: 0)
         #expect(
-            world.sent[0] == [.inspectForeign(BeanstalkJobID(5)), .buryForeign(BeanstalkJobID(5), priority: 9)])
+            world.sent[0] == [.inspectAside(BeanstalkJobID(5)), .buryAside(BeanstalkJobID(5), priority: 9)])
     }
 
     @Test func `draining releases what is held, gives back what is granted, and keeps what the application has`() throws

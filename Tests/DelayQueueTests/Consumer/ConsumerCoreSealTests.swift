@@ -52,10 +52,10 @@ struct ConsumerCoreSealTests {
             #expect(world.core.jobs.isEmpty)
             bury(on: 0, in: world)
             #expect(
-                world.sent[0] == [.inspectForeign(BeanstalkJobID(5)), .buryForeign(BeanstalkJobID(5), priority: 9)])
+                world.sent[0] == [.inspectAside(BeanstalkJobID(5)), .buryAside(BeanstalkJobID(5), priority: 9)])
             #expect(world.unverified == [problem])
             #expect(world.foreignCount == 0)
-            #expect(world.core.links[0].unverified.isEmpty)
+            #expect(world.core.links[0].aside.isEmpty)
         }
     }
 
@@ -131,7 +131,7 @@ struct ConsumerCoreSealTests {
         let world = try world()
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "hello"))])
         world.lose(node: 0)
-        #expect(world.core.links[0].unverified.isEmpty)
+        #expect(world.core.links[0].aside.isEmpty)
         #expect(world.isIdle)
         #expect(world.unverified.isEmpty, "it was not buried, and is counted when it is")
     }
@@ -140,7 +140,7 @@ struct ConsumerCoreSealTests {
         let world = try world()
         world.answer(node: 0, reserved: [(5, ByteBuffer(string: "hello"))])
         world.answer(node: 0) { _ in .notFound }
-        #expect(world.core.links[0].unverified.isEmpty)
+        #expect(world.core.links[0].aside.isEmpty)
         #expect(world.isIdle)
     }
 

@@ -130,6 +130,15 @@ final class CoreWorld {
         return pause
     }
 
+    /// The node answers the core's next batch with these replies to its reserves.
+    func feed(node: Int, _ replies: [BeanstalkReply]) {
+        guard let batch = core.nextBatch(for: node, now: now) ?? afterRest(node) else { return }
+        core.answered(
+            batch, link: node, replies: batch.calls.map { success($0.kind) } + replies, isLost: false,
+            generation: ConnectionGeneration(1, serverID: Self.server(core.node(of: node))), sentAt: now, now: now)
+        collect()
+    }
+
     /// What the node would be sent a moment later.
     private func afterRest(_ node: Int) -> NodeBatch? {
         guard case .until = core.links[node].rest else { return nil }
@@ -145,8 +154,8 @@ final class CoreWorld {
         case .fetch: .notFound
         case .probe: .using(.default)
         case .peekNext, .lookAhead: .notFound
-        case .bury, .buryForeign: .buried(nil)
-        case .inspect, .inspectForeign: .ok(ByteBuffer(string: Self.statistics(kicks: kicks)))
+        case .bury, .buryAside: .buried(nil)
+        case .inspect, .inspectAside: .ok(ByteBuffer(string: Self.statistics(kicks: kicks)))
         }
     }
 
@@ -274,6 +283,11 @@ final class CoreWorld {
 
     var unverified: [SealProblem] {
         effects.compactMap { if case .unverifiedJob(_, _, let problem) = $0 { problem } else { nil } }
+    }
+
+    /// The sizes of records that were buried unread.
+    var oversized: [Int] {
+        effects.compactMap { if case .oversizedJob(_, _, let size) = $0 { size } else { nil } }
     }
 
     var warnings: [ConsumerCore.Warning] {

@@ -11,7 +11,10 @@ struct PreparedSliceTests {
     }
 
     static func slices(of requests: [JobRequest]) throws -> [Producer.PreparedSlice] {
-        let producer = try Producer(nodes: [BeanstalkNode("127.0.0.1:1"), BeanstalkNode("127.0.0.1:2")])
+        var configuration = ProducerConfiguration()
+        configuration.maximumRecordSize = 16 << 20
+        let producer = try Producer(
+            nodes: [BeanstalkNode("127.0.0.1:1"), BeanstalkNode("127.0.0.1:2")], configuration: configuration)
         var rest = requests[...]
         var slices: [Producer.PreparedSlice] = []
         while !rest.isEmpty { slices.append(producer.prepare(takingFrom: &rest)) }
@@ -27,7 +30,7 @@ struct PreparedSliceTests {
     @Test func `large jobs are cut by their bytes`() throws {
         let slices = try Self.slices(of: Self.requests(20, bodySize: 3 << 20))
         #expect(slices.map(\.jobs.count) == [6, 6, 6, 2])
-        let largest = try Self.slices(of: Self.requests(3, bodySize: Producer.largestBody))
+        let largest = try Self.slices(of: Self.requests(3, bodySize: 15 << 20))
         #expect(largest.map(\.jobs.count) == [2, 1])
     }
 
@@ -73,7 +76,7 @@ struct PreparedSliceTests {
     @Test func `a slice is full with so many jobs, or so many bytes, and never without a job`() {
         #expect(Self.countOfFirstSlice(of: Array(repeating: 0, count: 3_000)) == 2_048)
         #expect(Self.countOfFirstSlice(of: Array(repeating: 3 << 20, count: 20)) == 6)
-        #expect(Self.countOfFirstSlice(of: [Producer.largestBody, Producer.largestBody, 1]) == 2)
+        #expect(Self.countOfFirstSlice(of: [15 << 20, 15 << 20, 1]) == 2)
         #expect(Self.countOfFirstSlice(of: [1 << 30, 1]) == 1)
         #expect(Self.countOfFirstSlice(of: [1, 2, 3]) == 3)
     }

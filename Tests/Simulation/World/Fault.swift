@@ -8,6 +8,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
     case idRefused, idReplaced, idSame, idRevoked
     case leadLost, deleteByName, fetch, fetchAhead
+    case oversized, noRoom
 }
 
 /// How often each fault happened.

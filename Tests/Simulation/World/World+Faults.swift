@@ -104,7 +104,7 @@ extension World {
         case .drop: drop(which)
         case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
             .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison, .endedLease,
-            .suspect, .endedAlone:
+            .suspect, .endedAlone, .oversized, .noRoom:
             break
         }
     }

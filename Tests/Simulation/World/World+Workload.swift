@@ -10,8 +10,10 @@ extension World {
         }
         if options.hasForeignRecord {
             foreignLeft = 1
+            // It may be more than is read.
+            let length = options.shareOfNode != nil && random.chance(2) ? WorldOptions.maximumRecordSize + 1 : 20
             _ = nodes[random.below(nodes.count)].put(
-                ByteBuffer(string: "not a job of ours"), priority: 0, delay: 0, timeToRun: 10_000_000,
+                ByteBuffer(repeating: UInt8(ascii: "x"), count: length), priority: 0, delay: 0, timeToRun: 10_000_000,
                 origin: SimulatedNode.Origin(job: nil), now: now)
         }
     }

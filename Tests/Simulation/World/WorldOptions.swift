@@ -19,6 +19,8 @@ struct WorldOptions {
     var consumersStartAfter: Int64 = 0
     var latePolicy = LateJobPolicy.bury
     var hasForeignRecord = false
+    /// How many bytes of records a consumer may hold of a node, where that is few.
+    var shareOfNode: Int?
     /// Some jobs end their process, until they are dead.
     var hasPoison = false
     var clocks = WrongClocks.none
@@ -30,6 +32,8 @@ struct WorldOptions {
     /// So long after the trouble everything must have come to rest.
     static let restLasts: Int64 = 180_000_000
 
+    /// Where consumers hold few bytes: two or three records of jobs.
+    static let maximumRecordSize = 200
     static let maximumFailures = 3
     static let maximumEndedAlone = 3
 
@@ -52,6 +56,7 @@ struct WorldOptions {
         hasPoison = random.chance(4)
         if hasPoison, random.chance(3) { faults = 0 }
         chooseClocks(using: &random)
+        if random.chance(4) { shareOfNode = 50 + random.below(500) }
     }
 
     private mutating func chooseClocks(using random: inout SeededGenerator) {

@@ -14,6 +14,8 @@ extension ConsumerCore.Settings {
         seals = SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
         latePolicy = configuration.lateJobs
         foreignPolicy = configuration.foreignJobs
+        maximumRecordSize = configuration.maximumRecordSize
+        maximumHeldBytes = configuration.maximumHeldBytes
         isAtMostOnce = configuration.deliveryGuarantee == .atMostOnce
     }
 }

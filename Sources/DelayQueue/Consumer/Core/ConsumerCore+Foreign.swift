@@ -3,10 +3,11 @@ import Beanstalk
 // Records nobody here wrote. They have no id and no entry in the ledger: only their node knows about them.
 extension ConsumerCore {
     mutating func takeForeign(
-        _ copy: BeanstalkJobID, _ record: JobRecord, link: Int, sentAt: Moment, now: Moment
+        _ copy: BeanstalkJobID, _ record: JobRecord, size: Int, link: Int, sentAt: Moment, now: Moment
     ) {
         guard settings.foreignPolicy == .deliver else {
-            send(.inspectForeign(copy), to: link, for: nil)
+            links[link].aside[copy] = .foreign
+            send(.inspectAside(copy), to: link, for: nil)
             return
         }
         let place = StoredCopy(settings.nodes[node(of: link)].address, copy)
@@ -17,7 +18,8 @@ extension ConsumerCore {
             confirmedAt: sentAt.uptime)
         let shared = JobContents(
             name: JobName(id: id, isGoQueue: false), queue: settings.queue, record: record, fireTime: now.wall)
-        let heldID = jobs.insert(shared, held, due: now.wall)
+        let heldID = jobs.insert(shared, held, size: size, due: now.wall)
+        noteRoom(on: link)
         jobs.enter(.inspecting(copy: copy, link: link), heldID)
         send(.inspect(copy), to: link, for: heldID)
         if nextHeartbeat == nil { nextHeartbeat = now.uptime + heartbeatInterval }
@@ -70,7 +72,7 @@ extension ConsumerCore {
         case .delete: isDone = reply == .deleted
         case .release: isDone = reply == .released
         case .bury: isDone = reply == .buried(nil)
-        case .fetch, .probe, .peekNext, .lookAhead, .touch, .inspect, .inspectForeign, .buryForeign: return false
+        case .fetch, .probe, .peekNext, .lookAhead, .touch, .inspect, .inspectAside, .buryAside: return false
         }
         if isDone, case .bury(let reason) = pending.settlement {
             effects.append(.buried(job.id, reason: reason, isAutomatic: pending.waiter == nil))

@@ -19,18 +19,12 @@ extension ConsumerCore {
             }
             return nil
         }
-        var calls = links[link].calls
-        links[link].calls = []
-        if !isMain(link), calls.count > Link.fullBatch {
-            // What is fetched may be large, and all of a batch must come in time.
-            links[link].calls = Array(calls[Link.fullBatch...])
-            calls.removeSubrange(Link.fullBatch...)
-        } else {
-            links[link].hasUrgentCalls = false
-        }
+        let calls = takeCalls(for: link)
+        if links[link].calls.isEmpty { links[link].hasUrgentCalls = false }
         links[link].rest = .none
         var batch = NodeBatch(
-            calls: calls, reserves: 0, block: nil, generation: calls.isEmpty ? nil : links[link].generation)
+            calls: calls, reserves: 0, block: nil, allowance: allowance(of: link),
+            generation: calls.isEmpty ? nil : links[link].generation)
         if limit > 0 {
             if !links[link].isDry || pace.isBrisk(now) {
                 batch.reserves = min(links[link].burst, limit)
@@ -105,6 +99,10 @@ extension ConsumerCore {
         guard isMain(link), !isDraining, !isRunningAlone, unmetDemand > 0 || links[link].duplicates > 0,
             jobs.heldCopies[link] - jobsInHand < settings.heldLimit
         else { return 0 }
+        return min(wantedCopies(on: link, now: now), likelyRecords(on: link))
+    }
+
+    private func wantedCopies(on link: Int, now: Moment) -> Int {
         // A node behind the others brings copies of jobs that run or are done. They take no room; and the node must
         // catch up, or its copies come after their jobs are no longer known here, and the ledger is asked about each.
         guard ledgerFailures > 0 else {
@@ -160,7 +158,7 @@ extension ConsumerCore {
     private func isRefusedWait(_ batch: NodeBatch, link: Int, _ reply: BeanstalkReply?, after time: Duration) -> Bool {
         guard batch.block != nil, time < Self.pauseAfterRefusedWait, let reply else { return false }
         switch reply {
-        case .reserved: return false
+        case .reserved, .reservedUnread: return false
         // Here a copy is in its last second: its touch, if one waits to be sent, goes out at once.
         case .deadlineSoon: return links[link].calls.isEmpty
         default: return true
@@ -173,12 +171,18 @@ extension ConsumerCore {
         // The reservation's clock started when the node answered, at most this long after the request.
         let waited = now.uptime.microseconds(since: sentAt.uptime)
         var hits = 0
+        var largest = 0
         links[link].duplicates = 0
         for reply in replies {
             switch reply {
             case .reserved(let id, let bytes):
                 hits += 1
+                largest = max(largest, bytes.readableBytes)
                 take(id, bytes, link: link, waited: waited, sentAt: sentAt, now: now)
+            case .reservedUnread(let id, let size):
+                hits += 1
+                largest = max(largest, min(size, settings.maximumRecordSize))
+                takeUnread(id, size: size, link: link)
             case .deadlineSoon:
                 // Something held is in its last second: touch before the next reserve.
                 touchAging(on: link, now: now)
@@ -186,6 +190,7 @@ extension ConsumerCore {
                 break
             }
         }
+        if hits > 0 { links[link].recordSize = largest }
         if hits < replies.count {
             links[link].isDry = hits == 0 || batch.block == nil
             links[link].isBehind = false
@@ -204,12 +209,12 @@ extension ConsumerCore {
         // it pretends to be.
         let record = JobRecord(parsing: bytes, opening: settings.seals, queue: settings.queue)
         if case .unverified(let problem) = record {
-            links[link].unverified[id] = problem
-            send(.inspectForeign(id), to: link, for: nil)
+            links[link].aside[id] = .unverified(problem)
+            send(.inspectAside(id), to: link, for: nil)
             return
         }
         guard let summary = record.summary else {
-            takeForeign(id, record, link: link, sentAt: sentAt, now: now)
+            takeForeign(id, record, size: bytes.readableBytes, link: link, sentAt: sentAt, now: now)
             return
         }
         let (name, fireTime, timeToRun) = (summary.name, summary.fireTime, summary.timeToRun)
@@ -247,7 +252,8 @@ extension ConsumerCore {
         }
         pace.step(now)
         let shared = JobContents(name: name, queue: settings.queue, record: record, fireTime: fireTime)
-        let heldID = jobs.insert(shared, copy, due: due)
+        let heldID = jobs.insert(shared, copy, size: bytes.readableBytes, due: due)
+        noteRoom(on: link)
         if due != fireTime { jobs[heldID]?.isDueByOwnClock = true }
         note(summary.role, of: heldID)
         if copy.confirmedAt == nil { touch(copyAt: 0, of: heldID) }
@@ -313,9 +319,15 @@ extension ConsumerCore {
                     .warning(.releaseMisanswered, call.job.flatMap { jobs[$0]?.id }, node: node(of: link), nil))
             }
         case .fetch:
-            if case .reserved(let id, let bytes) = reply {
+            switch reply {
+            case .reserved(let id, let bytes):
                 let waited = now.uptime.microseconds(since: sentAt.uptime)
+                links[link].recordSize = bytes.readableBytes
                 take(id, bytes, link: link, waited: waited, sentAt: sentAt, now: now)
+            case .reservedUnread(let id, let size):
+                links[link].recordSize = min(size, settings.maximumRecordSize)
+                takeUnread(id, size: size, link: link)
+            default: break
             }
             if let id = call.job { fetchAnswered(id) }
         case .probe:
@@ -334,18 +346,26 @@ extension ConsumerCore {
             var statistics: JobStatistics?
             if case .ok(let text) = reply { statistics = try? JobStatistics(parsing: text) }
             inspected(id, link: link, copy: copy, statistics, now: now)
-        case .inspectForeign(let copy):
+        case .inspectAside(let copy):
             guard case .ok(let text) = reply, let statistics = try? JobStatistics(parsing: text) else {
-                links[link].unverified[copy] = nil
+                links[link].aside[copy] = nil
                 return
             }
-            send(.buryForeign(copy, priority: statistics.priority), to: link, for: nil)
-        case .buryForeign(let copy, _):
-            let problem = links[link].unverified.removeValue(forKey: copy)
+            if links[link].aside[copy] == .noRoom {
+                links[link].aside[copy] = nil
+                send(.release(copy, priority: statistics.priority, delay: 0), to: link, for: nil)
+            } else {
+                send(.buryAside(copy, priority: statistics.priority), to: link, for: nil)
+            }
+        case .buryAside(let copy, _):
+            let aside = links[link].aside.removeValue(forKey: copy)
             guard reply == .buried(nil) else { return }
-            effects.append(
-                problem.map { .unverifiedJob(node: node(of: link), copy, $0) }
-                    ?? .foreignJob(node: node(of: link), copy, .bury))
+            switch aside {
+            case .unverified(let problem): effects.append(.unverifiedJob(node: node(of: link), copy, problem))
+            case .oversized(let size): effects.append(.oversizedJob(node: node(of: link), copy, size: size))
+            case .foreign: effects.append(.foreignJob(node: node(of: link), copy, .bury))
+            case .noRoom, nil: break
+            }
         }
     }
 
@@ -362,7 +382,7 @@ extension ConsumerCore {
         links[link].isDry = true
         links[link].burst = Link.firstBurst
         links[link].isDegraded = false
-        links[link].unverified = [:]
+        links[link].aside = [:]
         links[link].answerDue = nil
         links[link].nextPeek = .due
         links[link].view = 0
@@ -376,7 +396,7 @@ extension ConsumerCore {
             case .delete: deleteAnswered(id, index: nil, isDeleted: false, now: now)
             case .inspect(let copy): inspected(id, link: link, copy: copy, nil, now: now)
             case .fetch: fetchAnswered(id)
-            case .probe, .peekNext, .lookAhead, .release, .touch, .bury, .inspectForeign, .buryForeign: break
+            case .probe, .peekNext, .lookAhead, .release, .touch, .bury, .inspectAside, .buryAside: break
             }
         }
     }

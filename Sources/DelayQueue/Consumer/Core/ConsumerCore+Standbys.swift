@@ -62,5 +62,6 @@ extension HeldJob {
 
 extension NodeBatch {
     /// Makes a connection, whose server process then is known.
-    static let probing = NodeBatch(calls: [NodeCall(kind: .probe, job: nil)], reserves: 0, block: nil, generation: nil)
+    static let probing = NodeBatch(
+        calls: [NodeCall(kind: .probe, job: nil)], reserves: 0, block: nil, allowance: 0, generation: nil)
 }

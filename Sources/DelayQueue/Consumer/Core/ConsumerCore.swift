@@ -27,6 +27,13 @@ package struct ConsumerCore: ~Copyable {
         package var heldLimit = 1_500
         /// The most parked copies; more are released with a delay.
         package var parkedLimit = 500
+        /// The most bytes of a record that is read; what is larger is buried.
+        package var maximumRecordSize = RecordSize.defaultMaximum
+        /// The most bytes of records that are held, but for what was asked for before they were. Each node has an equal share
+        /// of them.
+        package var maximumHeldBytes = RecordSize.defaultMaximumHeld
+        /// The most bytes of records that one batch brings, where that is not less than the largest record.
+        package var batchBytes = 1 << 20
         /// How long after a job is done further copies of it are expected.
         package var finishedHorizon: Duration = .seconds(5)
         /// How long a reserve waits on a connection that holds nothing, in seconds.
@@ -80,6 +87,8 @@ package struct ConsumerCore: ~Copyable {
         case lateJob(LedgerKey, lateness: Duration, LateJobPolicy)
         /// A copy that nothing proves to be a producer's was buried.
         case unverifiedJob(node: Int, BeanstalkJobID, SealProblem)
+        /// A record larger than is read was buried.
+        case oversizedJob(node: Int, BeanstalkJobID, size: Int)
         case duplicateCopy
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
@@ -101,6 +110,8 @@ package struct ConsumerCore: ~Copyable {
         case nodeSilent =
             "a node does not answer though it is connected: it may hang; jobs it has run from their standbys meanwhile"
         case releaseMisanswered = "a node answered with something else when a copy was given back to it"
+        case shareIsFull =
+            "jobs of a node fill its share of maximumHeldBytes; it is asked for more as they end. This is told once"
     }
 
     /// A job to look at when the uptime reaches an instant, if that is its ``HeldJob/alarmAt`` by then.
@@ -180,7 +191,7 @@ package struct ConsumerCore: ~Copyable {
     package init(settings: Settings) {
         self.settings = settings
         self.links = Array(repeating: Link(), count: settings.nodes.count * 2)
-        self.jobs = HeldJobs(links: settings.nodes.count * 2)
+        self.jobs = HeldJobs(nodes: settings.nodes.count)
         self.pace = GatheringPace(threshold: settings.briskSteps)
         self.renewalInterval = settings.lease / 3
         self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)

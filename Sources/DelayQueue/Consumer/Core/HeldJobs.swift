@@ -7,6 +7,10 @@ import HeapModule
 /// what is counted of all jobs changes through ``HeldJobs`` only.
 final class HeldJob {
     let shared: JobContents
+    /// Of the record that is kept of it, in bytes.
+    fileprivate let size: Int
+    /// The node whose share that is of.
+    fileprivate let node: Int
     fileprivate(set) var copies: [HeldCopy]
     fileprivate(set) var phase = HeldPhase.holding
     /// Due, and waiting for the application to want one more.
@@ -32,8 +36,10 @@ final class HeldJob {
     /// Whether the job is to run although it is later than records last: a copy was kicked, or the policy says so.
     var mayRunWithoutRecord = false
 
-    fileprivate init(_ shared: JobContents, copies: [HeldCopy], due: Timestamp) {
+    fileprivate init(_ shared: JobContents, size: Int, node: Int, copies: [HeldCopy], due: Timestamp) {
         self.shared = shared
+        self.size = size
+        self.node = node
         self.copies = copies
         self.due = due
     }
@@ -107,9 +113,12 @@ struct HeldJobs {
     private(set) var counts = PhaseCounts()
     /// How many copies are held on each link.
     private(set) var heldCopies: [Int]
+    /// How many bytes of each node's records are held.
+    private(set) var heldBytes: [Int]
 
-    init(links: Int) {
-        heldCopies = Array(repeating: 0, count: links)
+    init(nodes: Int) {
+        heldCopies = Array(repeating: 0, count: nodes * 2)
+        heldBytes = Array(repeating: 0, count: nodes)
     }
 
     var isEmpty: Bool { count == 0 }
@@ -121,12 +130,15 @@ struct HeldJobs {
 
     /// Takes a job in with its first copy. Other copies find it by its name, unless nobody here wrote it.
     ///
+    /// - Parameter size: of its record, in bytes.
     /// - Returns: its number, which rises from job to job.
-    mutating func insert(_ record: JobContents, _ copy: HeldCopy, due: Timestamp) -> HeldJobID {
+    mutating func insert(_ record: JobContents, _ copy: HeldCopy, size: Int, due: Timestamp) -> HeldJobID {
         lastNumber += 1
         count += 1
         heldCopies[copy.link] += 1
-        let job = HeldJob(record, copies: [copy], due: due)
+        let node = copy.link % heldBytes.count
+        heldBytes[node] += size
+        let job = HeldJob(record, size: size, node: node, copies: [copy], due: due)
         let slot: Int32
         if let known = free.popLast() {
             slot = known
@@ -159,6 +171,7 @@ struct HeldJobs {
         guard let job = self[id] else { return nil }
         count(from: job.counts, to: PhaseCounts())
         for copy in job.copies { heldCopies[copy.link] -= 1 }
+        heldBytes[job.node] -= job.size
         slots[Int(id.slot)].job = nil
         free.append(id.slot)
         count -= 1

@@ -18,8 +18,12 @@ struct Link {
     var duplicates = 0
     /// Whether somebody waits for one of the calls, which is so for all of them but deletes.
     var hasUrgentCalls = false
-    /// Copies that are about to be buried, and what is wrong with them.
-    var unverified: [BeanstalkJobID: SealProblem] = [:]
+    /// Copies that are about to be buried or given back unread, as soon as their priorities are known.
+    var aside: [BeanstalkJobID: Aside] = [:]
+    /// The size of the largest record of the last batch that brought any.
+    var recordSize = 0
+    /// Of a main link: somebody was told that its node's share is full.
+    var isFullTold = false
     /// Its disk is full: it can take copies back without a delay only.
     var isDegraded = false
 

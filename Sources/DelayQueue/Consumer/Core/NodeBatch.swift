@@ -17,13 +17,31 @@ package struct NodeCall: Sendable, Equatable {
         case touch(BeanstalkJobID)
         case bury(BeanstalkJobID, priority: UInt32)
         case inspect(BeanstalkJobID)
-        /// A copy nobody here wrote: its priority is asked for, then it is buried.
-        case inspectForeign(BeanstalkJobID)
-        case buryForeign(BeanstalkJobID, priority: UInt32)
+        /// A copy that is put aside: its priority is asked for, then it is buried, or given back.
+        case inspectAside(BeanstalkJobID)
+        case buryAside(BeanstalkJobID, priority: UInt32)
     }
 
     package var kind: Kind
     package var job: HeldJobID?
+}
+
+extension NodeCall {
+    /// Whether its answer is a record.
+    var bringsRecord: Bool {
+        switch kind {
+        case .fetch, .peekNext: true
+        default: false
+        }
+    }
+
+    /// Whether its answer is a text.
+    var bringsText: Bool {
+        switch kind {
+        case .inspect, .inspectAside, .lookAhead: true
+        default: false
+        }
+    }
 }
 
 /// What is sent to a node in one go: commands about held copies, then reserves.
@@ -32,6 +50,8 @@ package struct NodeBatch: Sendable, Equatable {
     package var reserves: Int
     /// How long the one reserve of the batch may wait, in seconds; nil for reserves that do not wait.
     package var block: UInt32?
+    /// How many bytes of records the answers may bring together; a record for which too little is left is not read.
+    package var allowance: Int
     /// The connection the reservations belong to; nil where none are concerned.
     package var generation: ConnectionGeneration?
 }

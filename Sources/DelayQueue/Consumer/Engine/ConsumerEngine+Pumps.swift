@@ -17,6 +17,7 @@ extension ConsumerEngine {
                 continue
             }
             isWaiting[link] = batch.block != nil
+            allowances[link].value = batch.allowance
             let outcome = await connections[link].send(NodeBatchEncoder.encode(batch))
             isWaiting[link] = false
             if outcome.failure?.code == .timedOut {

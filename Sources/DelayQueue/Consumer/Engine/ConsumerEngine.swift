@@ -38,6 +38,8 @@ actor ConsumerEngine {
 
     /// One for each link of the core.
     let connections: [BeanstalkConnection]
+    /// How many bytes of records each may still bring: as many as its batch under way may.
+    let allowances: [NIOLoopBoundBox<Int>]
     let ledger: any LedgerCarrier
     var core: ConsumerCore
     /// The states of the jobs that were handed to the application.
@@ -92,16 +94,21 @@ actor ConsumerEngine {
         logger[metadataKey: LogKey.queue] = "\(queue)"
         self.logger = logger
         self.metrics = ConsumerMetrics(queue: "\(queue)")
+        let allowances = (0..<(nodes.count * 2)).map { _ in NIOLoopBoundBox.makeBoxSendingValue(0, eventLoop: eventLoop)
+        }
+        self.allowances = allowances
         self.connections =
-            nodes.map { node in
-                BeanstalkConnection.beanstalk(
-                    node.address, watchTubes: [node.tube, node.standbyTube], identifiesServer: true,
+            nodes.enumerated().map { link, node in
+                BeanstalkConnection.consuming(
+                    node.address, watchTubes: [node.tube, node.standbyTube],
+                    maximumBodySize: configuration.maximumRecordSize, allowance: allowances[link],
                     configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
             }
-            + nodes.map { node in
-                BeanstalkConnection.beanstalk(
-                    node.address, useTube: node.standbyTube, identifiesServer: true,
-                    configuration: configuration.connection, eventLoop: eventLoop, logger: logger)
+            + nodes.enumerated().map { index, node in
+                BeanstalkConnection.consuming(
+                    node.address, useTube: node.standbyTube, maximumBodySize: configuration.maximumRecordSize,
+                    allowance: allowances[nodes.count + index], configuration: configuration.connection,
+                    eventLoop: eventLoop, logger: logger)
             }
         self.core = ConsumerCore(settings: .init(configuration, nodes: nodes, queue: queue))
         self.linkSignals = connections.map { _ in WakeSignal() }
@@ -248,6 +255,14 @@ actor ConsumerEngine {
                 logStranger(
                     level: .warning, "a job that could not be verified was buried",
                     [LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.reason: "\(problem)"])
+            case .oversizedJob(let node, let id, let size):
+                metrics.oversizedJobs.increment()
+                logStranger(
+                    level: .warning, "a job larger than maximumRecordSize was buried unread; it does not run",
+                    [
+                        LogKey.node: "\(nodes[node])", LogKey.job: "\(id)", LogKey.size: "\(size)",
+                        LogKey.mend: "let consumers read larger records and kick it, or delete it",
+                    ])
             case .duplicateCopy:
                 metrics.duplicateCopies.increment()
             case .misconfigured(let error):

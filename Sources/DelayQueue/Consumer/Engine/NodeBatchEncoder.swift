@@ -29,8 +29,8 @@ enum NodeBatchEncoder {
         case .peekNext: .peekDelayed
         case .release(let id, let priority, let delay): .release(id, priority: priority, delay: delay)
         case .touch(let id): .touch(id)
-        case .bury(let id, let priority), .buryForeign(let id, let priority): .bury(id, priority: priority)
-        case .inspect(let id), .inspectForeign(let id), .lookAhead(let id): .statsJob(id)
+        case .bury(let id, let priority), .buryAside(let id, let priority): .bury(id, priority: priority)
+        case .inspect(let id), .inspectAside(let id), .lookAhead(let id): .statsJob(id)
         }
     }
 }

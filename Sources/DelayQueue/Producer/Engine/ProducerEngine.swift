@@ -69,7 +69,8 @@ actor ProducerEngine {
         self.loopExecutor = EventLoopTaskExecutor(eventLoop)
         self.connections = nodes.map { node in
             BeanstalkConnection.beanstalk(
-                node.address, useTube: node.tube, identifiesServer: true, configuration: configuration.connection,
+                node.address, useTube: node.tube, identifiesServer: true,
+                maximumBodySize: configuration.maximumRecordSize, configuration: configuration.connection,
                 eventLoop: eventLoop, logger: logger)
         }
         self.metrics = ProducerMetrics(queue: "\(queue)")

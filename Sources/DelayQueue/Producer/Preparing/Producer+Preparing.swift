@@ -1,10 +1,6 @@
 import NIOCore
 
 extension Producer {
-    /// The largest body that a consumer is sure to take: it reads records of up to 16 MiB, of which 1 MiB is kept for
-    /// the envelope; see ``JobHeaders/maximumLength``.
-    static let largestBody = 15 << 20
-
     /// What became of some requests of a batch; positions are those in the batch.
     struct PreparedSlice: Sendable {
         var jobs: [PreparedJob] = []
@@ -40,6 +36,19 @@ extension Producer {
 
     /// Validates a request and builds what is written; nothing is sent for a bad one.
     func prepare(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
+        let job = try encode(request, now: now)
+        let overhead = job.overhead(copies: configuration.copies, namesStandbys: job.isNative)
+        guard job.bodySize + overhead <= configuration.maximumRecordSize else {
+            let rest = max(0, configuration.maximumRecordSize - overhead)
+            throw DelayQueueError(
+                .bodyTooLarge,
+                "body is \(job.bodySize) bytes; with maximumRecordSize at \(configuration.maximumRecordSize), which consumers "
+                    + "must have as well, it can be at most \(rest) bytes; store it elsewhere, or raise that")
+        }
+        return job
+    }
+
+    private func encode(_ request: JobRequest, now: Timestamp) throws(DelayQueueError) -> PreparedJob {
         let options = request.options
         try options.validate()
         let fireTime = try fireTime(of: request, now: now)
@@ -105,10 +114,12 @@ extension Producer {
                 throw DelayQueueError(.invalidBody, "body could not be encoded: \(error)", underlying: error)
             }
         }
-        guard body.readableBytes <= Self.largestBody else {
+        // More than a record may have is not encoded, copied or sealed first.
+        guard body.readableBytes <= configuration.maximumRecordSize else {
             throw DelayQueueError(
                 .bodyTooLarge,
-                "body is \(body.readableBytes) bytes; at most \(Self.largestBody) can be delivered; store it elsewhere")
+                "body is \(body.readableBytes) bytes, and the whole record may be \(configuration.maximumRecordSize) "
+                    + "(maximumRecordSize, which consumers must have as well); store it elsewhere, or raise that")
         }
         return body
     }

@@ -22,7 +22,8 @@ extension SimulatedConsumer {
             case .clocks(let change):
                 world.count(.clockDisagreement)
                 world.note("consumer \(index): clocks \(change)")
-            case .recall, .buried, .foreignJob, .unverifiedJob, .duplicateCopy, .misconfigured, .warning, .timeTold:
+            case .recall, .buried, .foreignJob, .unverifiedJob, .oversizedJob, .duplicateCopy, .misconfigured, .warning,
+                .timeTold:
                 break
             }
         }

@@ -83,10 +83,34 @@ extension SimulatedConsumer {
                 links[link].underway = nil
                 setDemand()
                 core.answered(
-                    batch.batch, link: link, replies: replies, isLost: false,
+                    batch.batch, link: link, replies: read(replies, to: batch.batch), isLost: false,
                     generation: links[link].generation, sentAt: batch.sentAt, now: moment)
                 turn()
             }
+        }
+    }
+
+    /// Skips the records for which there is no room, as the decoder of a connection does.
+    private func read(_ replies: [BeanstalkReply], to batch: NodeBatch) -> [BeanstalkReply] {
+        var left = batch.allowance
+        return replies.map { reply in
+            let size: Int
+            let unread: BeanstalkReply
+            switch reply {
+            case .reserved(let id, let bytes):
+                size = bytes.readableBytes
+                unread = .reservedUnread(id, size: size)
+            case .found(let id, let bytes):
+                size = bytes.readableBytes
+                unread = .foundUnread(id, size: size)
+            default: return reply
+            }
+            if size <= largestRecord, size <= left {
+                left -= size
+                return reply
+            }
+            world.count(size > largestRecord ? .oversized : .noRoom)
+            return unread
         }
     }
 
@@ -163,10 +187,10 @@ extension SimulatedConsumer {
                 id, priority: priority, delay: Int64(delay) * 1_000_000, by: connection, now: world.now)
         case .touch(let id):
             return server.touch(id, by: connection, now: world.now)
-        case .bury(let id, _), .buryForeign(let id, _):
+        case .bury(let id, _), .buryAside(let id, _):
             world.note("consumer \(index) buries \(id) on node \(node(of: link))")
             return server.bury(id, by: connection, now: world.now)
-        case .inspect(let id), .inspectForeign(let id), .lookAhead(let id):
+        case .inspect(let id), .inspectAside(let id), .lookAhead(let id):
             return server.statistics(of: id, now: world.now)
         case .peekNext:
             return server.nextStandby(now: world.now)

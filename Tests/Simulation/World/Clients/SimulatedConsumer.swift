@@ -44,6 +44,8 @@ final class SimulatedConsumer: SimulatedProcess {
     /// How many jobs the application works on at once.
     let width: Int
     let retryPolicy: RetryPolicy
+    /// The most bytes of a record that it reads.
+    let largestRecord: Int
     private var nextTick: Int64?
     private var turns = 0
     /// It dies or pauses at this turn, for so long.
@@ -62,7 +64,13 @@ final class SimulatedConsumer: SimulatedProcess {
         settings.parkedLimit = world.random.chance(8) ? 2 : 500
         settings.latePolicy = world.options.latePolicy
         settings.isAtMostOnce = world.options.isAtMostOnce
+        if let share = world.options.shareOfNode {
+            settings.maximumRecordSize = WorldOptions.maximumRecordSize
+            settings.maximumHeldBytes = share * world.nodes.count
+            settings.batchBytes = WorldOptions.maximumRecordSize
+        }
         if world.random.chance(2) { settings.briskSteps = 1 }
+        largestRecord = settings.maximumRecordSize
         core = ConsumerCore(settings: settings)
         links = Array(repeating: Link(), count: world.nodes.count * 2)
         width = world.options.isBusy ? 1 : 1 + world.random.below(4)
@@ -159,6 +167,9 @@ final class SimulatedConsumer: SimulatedProcess {
         askLedger()
         for link in links.indices { send(over: link) }
         scheduleTick()
+        for node in world.nodes.indices where core.heldBytes(of: node) > core.shareOfNode + core.excessOfNode {
+            world.judge.fail("consumer \(index) holds \(core.heldBytes(of: node)) bytes of records of node \(node)")
+        }
         let patience = WorldOptions.timing.lease.wholeMicroseconds + 1_100_000
         if isCutOffFor > patience, isAwake(for: 3_000_000), core.unclaimedCopies > 0 {
             world.judge.fail(
