@@ -164,8 +164,8 @@ let package = Package(
         program("simulate", path: "Tests/Simulation/Simulate", ["SimulatedWorld"]),
         tests(
             "SimulationTests", path: "Tests/Simulation/Tests", ["DelayQueue", "PipelinedTransport", "SimulatedWorld"]),
-        tests("HostilePeerTests", path: "Tests/Hostile", client + testing),
-        library("FuzzProperties", path: "Tests/Fuzz/Properties", client),
+        tests("HostilePeerTests", path: "Tests/Hostile", ["dq"] + client + testing + subprocess),
+        library("FuzzProperties", path: "Tests/Fuzz/Properties", client + ["CommandSupport"]),
         tests(
             "FuzzTests", path: "Tests/Fuzz/Seeded", resources: [.copy("Corpus")],
             ["FuzzProperties", "TestSupport"] + common),
@@ -176,7 +176,8 @@ let package = Package(
 // branches an input takes. Nobody else's build has any of it.
 if Context.environment["DQ_FUZZ"] != nil {
     let fuzzer: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["Beanstalk", "DelayQueue", "HiredisClient"].contains(target.name) {
+    let readers = ["Beanstalk", "CommandSupport", "DelayQueue", "HiredisClient"]
+    for target in package.targets where readers.contains(target.name) {
         target.swiftSettings = swiftSettings + fuzzer
     }
     package.targets.append(

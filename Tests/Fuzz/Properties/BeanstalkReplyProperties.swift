@@ -29,7 +29,8 @@ enum BeanstalkReplyProperties {
     }
 
     private static func decode(_ pieces: [ByteBuffer]) throws(PropertyViolation) -> Verdict {
-        var decoder = BeanstalkReplyDecoder(maximumBodySize: maximumBodySize, maximumLineLength: maximumLineLength)
+        var decoder = BeanstalkReplyDecoder(
+            maximumBodySize: maximumBodySize, maximumTextSize: maximumBodySize, maximumLineLength: maximumLineLength)
         var verdict = Verdict()
         var largest = 0
         for piece in pieces {
@@ -64,6 +65,9 @@ extension BeanstalkReply {
         case .reserved(let id, let body), .found(let id, let body):
             bytes.writeString(" \(id) \(body.readableBytes)\r\n")
             bytes.writeImmutableBuffer(body)
+        case .reservedUnread(let id, let size), .foundUnread(let id, let size):
+            bytes.writeString(" \(id) \(size)\r\n")
+            bytes.writeRepeatingByte(0, count: size)
         case .ok(let body):
             bytes.writeString(" \(body.readableBytes)\r\n")
             bytes.writeImmutableBuffer(body)

@@ -8,8 +8,14 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case resp
     /// Records of jobs, sealed ones too.
     case envelope
-    /// Receipts, ledger records, addresses, statistics.
+    /// Receipts, ledger records, addresses.
     case text
+    /// What a beanstalkd server says about itself, its tubes and jobs.
+    case statistics
+    /// What a Redis server says about itself.
+    case information
+    /// Files that the tool reads: of jobs, and of keys.
+    case files
 
     /// Gives the input to the readers; a trap is found by whoever runs this.
     ///
@@ -22,6 +28,9 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .resp: try RedisReplyProperties.check(input)
         case .envelope: try EnvelopeProperties.check(input)
         case .text: try TextProperties.check(input)
+        case .statistics: try StatisticsProperties.check(input)
+        case .information: try InformationProperties.check(input)
+        case .files: try FileProperties.check(input)
         }
     }
 }

@@ -1,10 +1,9 @@
-import Beanstalk
 import DelayQueue
 import HiredisClient
 import NIOCore
 import PipelinedTransport
 
-/// What text may be: receipts, ledger records and replies, addresses, statistics. Whatever is accepted can be written
+/// What text may be: receipts, ledger records and replies, addresses. Whatever is accepted can be written
 /// again and reads the same.
 enum TextProperties {
     private static let key = LedgerKey(queue: .default, id: JobID(unchecked: "a"))
@@ -30,13 +29,6 @@ enum TextProperties {
         } catch {
             guard error.code == .invalidURL else { throw PropertyViolation("the error is \(error)") }
         }
-        try checkStatistics { () throws(BeanstalkError) in _ = try JobStatistics(parsing: input) }
-        try checkStatistics { () throws(BeanstalkError) in
-            let tube = try TubeStatistics(parsing: input)
-            // As whoever counts a tube's jobs does.
-            _ = tube.currentJobsReady + tube.currentJobsReserved + tube.currentJobsDelayed + tube.currentJobsBuried
-        }
-        try checkStatistics { () throws(BeanstalkError) in _ = try ServerStatistics(parsing: input) }
         return isAccepted
     }
 
@@ -54,18 +46,6 @@ enum TextProperties {
             try expectEqual(reply, LedgerReply(parsing: reply.description), "reply \(reply)")
         }
         return isAccepted
-    }
-
-    private static func checkStatistics(
-        _ parse: () throws(BeanstalkError) -> Void
-    ) throws(PropertyViolation) {
-        do throws(BeanstalkError) {
-            try parse()
-        } catch {
-            guard error.code == .malformedReply,
-                "\(error)".unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f })
-            else { throw PropertyViolation("the error is \(error)") }
-        }
     }
 
     private static func expectEqual<Value: Equatable>(

@@ -18,7 +18,9 @@ import Testing
         for sample in try Self.samples(of: target) { try target.check(ByteBuffer(bytes: sample)) }
     }
 
-    @Test(arguments: [(FuzzTarget.beanstalk, 450_000), (.resp, 450_000), (.envelope, 100_000), (.text, 30_000)])
+    private static let more: [(FuzzTarget, Int)] = [(.statistics, 60_000), (.information, 100_000), (.files, 30_000)]
+
+    @Test(arguments: [(FuzzTarget.beanstalk, 450_000), (.resp, 450_000), (.envelope, 100_000), (.text, 30_000)] + more)
     func `whatever arrives, readers keep their promises`(_ target: FuzzTarget, count: Int) throws {
         var inputs = DamagedInputs(samples: try Self.samples(of: target), seed: 20_261_123)
         var accepted = 0
