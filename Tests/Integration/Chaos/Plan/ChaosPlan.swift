@@ -41,6 +41,10 @@ struct ChaosPlan: Hashable {
         poisons = isLong ? stride(from: 5, through: last, by: 110).map { .seconds($0) } : []
     }
 
+    /// Whether consumers are given one node more, which says what no beanstalkd would. Consumers then take it for a node that
+    /// may have leads, and look at the standbys of all others, so it is so in half of the rounds.
+    var hasBabbler: Bool { seed % 2 == 1 }
+
     /// Whether the consumer runs a command for each job; else it prints them.
     func runsCommands(consumer: Int) -> Bool { !poisons.isEmpty || consumer < Self.commandConsumers }
 

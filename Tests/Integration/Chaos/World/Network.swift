@@ -9,6 +9,8 @@ struct Network: Sendable {
 
     private let proxies: [Wire: FaultProxy]
     private let nodes: Int
+    /// A hostile node that consumers are given as well.
+    private let babbler: Babbler?
 
     init(plan: ChaosPlan, cluster: LocalCluster) async throws {
         var proxies: [Wire: FaultProxy] = [:]
@@ -21,10 +23,12 @@ struct Network: Sendable {
         }
         self.proxies = proxies
         nodes = cluster.nodes.count
+        babbler = plan.hasBabbler ? try await Babbler.start(seed: plan.seed) : nil
     }
 
     func stop() async {
         for proxy in proxies.values { await proxy.stop() }
+        await babbler?.stop()
     }
 
     func proxy(_ slot: Slot, _ server: Server) -> FaultProxy? { proxies[Wire(slot: slot, server: server)] }
@@ -38,7 +42,8 @@ struct Network: Sendable {
 
     /// The options of `dq` that lead a slot's processes through its own proxies.
     func options(_ slot: Slot) -> [String] {
-        let addresses = (0..<nodes).compactMap { proxy(slot, .node($0))?.address }
+        var addresses = (0..<nodes).compactMap { proxy(slot, .node($0))?.address }
+        if case .consumer = slot, let babbler { addresses.append(babbler.address) }
         return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube] + ledgerOption(slot)
     }
 
