@@ -18,7 +18,7 @@ import Testing
         for sample in try Self.samples(of: target) { try target.check(ByteBuffer(bytes: sample)) }
     }
 
-    private static let more: [(FuzzTarget, Int)] = [(.statistics, 60_000), (.information, 100_000), (.files, 30_000)]
+    private static let more: [(FuzzTarget, Int)] = [(.statistics, 30_000), (.information, 30_000), (.files, 10_000)]
 
     @Test(arguments: [(FuzzTarget.beanstalk, 450_000), (.resp, 450_000), (.envelope, 100_000), (.text, 30_000)] + more)
     func `whatever arrives, readers keep their promises`(_ target: FuzzTarget, count: Int) throws {
