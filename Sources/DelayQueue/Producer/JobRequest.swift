@@ -1,5 +1,5 @@
 public import struct Foundation.Date
-package import struct NIOCore.ByteBuffer
+package import NIOCore
 
 /// One job of a batch: when, what and how.
 public struct JobRequest: Sendable {

@@ -1,6 +1,7 @@
 import DelayQueue
 public import Foundation
 import Logging
+import NIOCore
 
 /// A schedule that a worker keeps going.
 struct RegisteredSchedule: Sendable {
