@@ -8,23 +8,9 @@ import Testing
 struct TestQueueTests {
     private static let day = Duration.seconds(86_400)
 
-    /// Runs a consumer whose handler may fail beside a test.
-    private func consuming(
-        _ test: TestQueue, concurrency: Int = 4, handler: @escaping @Sendable (Job) async throws -> Void = { _ in },
-        _ body: (Consumer) async throws -> Void
-    ) async throws {
-        let consumer = try test.queue.makeConsumer()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await consumer.run(concurrency: concurrency, handler) }
-            try await body(consumer)
-            await consumer.finish()
-            try await group.waitForAll()
-        }
-    }
-
     @Test func aJobRunsAtItsDateAndNotBefore() async throws {
         try await withTestQueue { test in
-            try await consuming(test) { _ in
+            try await test.running(handler: { _ in }) { _ in
                 let receipt = try await test.queue.producer.delay(Self.day * 30, "send invoice 42")
                 #expect(await test.scheduled().map(\.text) == ["send invoice 42"])
                 #expect(await test.scheduled().map(\.copies) == [3])
@@ -44,7 +30,7 @@ struct TestQueueTests {
     @Test func aYearPassesWithoutAJob() async throws {
         try await withTestQueue { test in
             let start = test.now
-            try await consuming(test) { _ in try await test.advance(by: Self.day * 365) }
+            try await test.running(handler: { _ in }) { _ in try await test.advance(by: Self.day * 365) }
             #expect(test.now == start.addingTimeInterval(365 * 86_400))
         }
     }
@@ -52,7 +38,7 @@ struct TestQueueTests {
     @Test func failuresBackOffOnTheClockOfTheTest() async throws {
         struct Unlucky: Error {}
         try await withTestQueue { test in
-            try await consuming(test, handler: { job in if job.failures < 3 { throw Unlucky() } }) { _ in
+            try await test.running(handler: { job in if job.failures < 3 { throw Unlucky() } }) { _ in
                 try await test.queue.producer.delay(.zero, "x")
                 try await test.advance(by: Self.day)
                 let outcomes = test.runs.map(\.outcome)
@@ -88,7 +74,7 @@ struct TestQueueTests {
                 await test.crash(victim)
                 group.cancelAll()
                 try? await group.waitForAll()
-                try await consuming(test) { _ in
+                try await test.running(handler: { _ in }) { _ in
                     try await test.advance(by: .seconds(29))
                     #expect(test.runs.map(\.outcome) == [.running])
                     try await test.advance(by: Self.day)
@@ -101,7 +87,7 @@ struct TestQueueTests {
 
     @Test func nothingIsLostOrLateByMoreThanItMustWhileANodeIsDown() async throws {
         try await withTestQueue { test in
-            try await consuming(test) { _ in
+            try await test.running(handler: { _ in }) { _ in
                 for number in 1...50 { try await test.queue.producer.delay(.seconds(number), "\(number)") }
                 try await test.advance(by: .seconds(10))
                 await test.stopNode(1)
@@ -116,7 +102,7 @@ struct TestQueueTests {
 
     @Test(arguments: [false, true]) func jobsWaitForTheLedger(isHung: Bool) async throws {
         try await withTestQueue { test in
-            try await consuming(test) { _ in
+            try await test.running(handler: { _ in }) { _ in
                 try await test.queue.producer.delay(.seconds(10), "x")
                 test.stopLedger(isHung: isHung)
                 try await test.advance(by: .seconds(60))
@@ -138,7 +124,7 @@ struct TestQueueTests {
             #expect(error?.code == .insufficientCopies)
             await test.startNode(0)
             await test.startNode(1)
-            try await consuming(test) { _ in try await test.advance(by: .seconds(60)) }
+            try await test.running(handler: { _ in }) { _ in try await test.advance(by: .seconds(60)) }
             #expect(test.runs.isEmpty)
         }
     }
@@ -146,7 +132,7 @@ struct TestQueueTests {
     @Test func aHandlerAtWorkHoldsTheClockAndSaysSo() async throws {
         try await withTestQueue { test in
             let (gate, opened) = AsyncStream.makeStream(of: Void.self)
-            try await consuming(test, handler: { _ in for await _ in gate { break } }) { _ in
+            try await test.running(handler: { _ in for await _ in gate { break } }) { _ in
                 try await test.queue.producer.delay(.zero, "x")
                 let error = await #expect(throws: TestKitError.self) {
                     try await test.advance(by: .seconds(60), waitingFor: .milliseconds(200))

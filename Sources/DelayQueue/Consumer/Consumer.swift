@@ -78,6 +78,9 @@ public struct Consumer: AsyncSequence, Sendable {
     /// Called by whoever has a deadline, before or while the consumer ends.
     package func stop(after limit: Duration) { engine.stop(after: limit) }
 
+    /// Returns once a task has asked for a job, or nobody will.
+    package func begun() async { await engine.deliveries.begun() }
+
     /// Ends the consumer as the death of its process would: nothing is settled or given back. For tests of what others do
     /// then.
     package func crash() async { await engine.crash() }

@@ -71,6 +71,7 @@ struct JobScheduleTests {
                         let (started, hasStarted) = AsyncStream.makeStream(of: Void.self)
                         group.addTask { try await worker.run(with: consumer) { hasStarted.finish() } }
                         for await _ in started {}
+                        await consumer.begun()
                     case 3..<5 where !running.isEmpty:
                         await running.remove(at: .random(in: running.indices, using: &random)).finish()
                     case 5 where !running.isEmpty:
@@ -82,8 +83,10 @@ struct JobScheduleTests {
                 if running.isEmpty {
                     let consumer = try worker.makeConsumer()
                     running.append(consumer)
-                    group.addTask { try await worker.run(with: consumer) }
-                    while await test.scheduled().isEmpty { await Task.yield() }
+                    let (started, hasStarted) = AsyncStream.makeStream(of: Void.self)
+                    group.addTask { try await worker.run(with: consumer) { hasStarted.finish() } }
+                    for await _ in started {}
+                    await consumer.begun()
                 }
                 try await test.advance(by: Self.hour)
                 for consumer in running { await consumer.finish() }
@@ -122,15 +125,14 @@ struct JobScheduleTests {
         try await withTestQueue { test in
             var options = JobScheduleOptions()
             options.overlap = .skip
-            let (worker, runs) = try worker(test, .crontab("0 * * * *"), options: options) { context in
-                // The first takes three hours and a half.
-                if context.fireDate == test.now, context.id.description.hasSuffix("@1767229200000000") {
-                    try await test.clock.sleep(for: Self.hour * 3 + .seconds(1800))
-                }
-            }
             let start = test.now
-            try await test.running(worker) { _ in try await test.advance(by: Self.hour * 6 + .seconds(60)) }
-            #expect(runs.all.map { $0.timeIntervalSince(start) / 3600 } == [1, 5, 6])
+            let (worker, runs) = try worker(test, .crontab("* * * * *"), options: options) { context in
+                // The first takes three minutes and a half.
+                guard context.fireDate == start.addingTimeInterval(60) else { return }
+                try await test.clock.sleep(for: .seconds(210))
+            }
+            try await test.running(worker) { _ in try await test.advance(by: .seconds(370)) }
+            #expect(runs.all.map { $0.timeIntervalSince(start) / 60 } == [1, 5, 6])
         }
     }
 

@@ -20,6 +20,9 @@ final class DeliveryQueue: Sendable {
         var meter = DemandMeter()
         var clock = FleetClock()
         var lastTaken = Uptime(microseconds: 0)
+        /// Whether a task has ever asked for a job, and who waits for that.
+        var hasBegun = false
+        var beginWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private enum Taken {
@@ -75,7 +78,25 @@ final class DeliveryQueue: Sendable {
 
     private func take() -> Taken {
         let now = clock.read()
-        return state.withLockedValue { state in Self.take(from: &state, now: now) }
+        return state.withLockedValue { state in
+            if !state.hasBegun { Self.begin(&state) }
+            return Self.take(from: &state, now: now)
+        }
+    }
+
+    private static func begin(_ state: inout State) {
+        state.hasBegun = true
+        for waiter in state.beginWaiters { waiter.resume() }
+        state.beginWaiters = []
+    }
+
+    /// Returns once a task has asked for a job, or nobody will.
+    func begun() async {
+        await withCheckedContinuation { waiter in
+            state.withLockedValue { state in
+                if state.hasBegun || state.ending != nil { waiter.resume() } else { state.beginWaiters.append(waiter) }
+            }
+        }
     }
 
     private static func take(from state: inout State, now: Moment) -> Taken {
@@ -186,6 +207,7 @@ final class DeliveryQueue: Sendable {
     func end(throwing error: DelayQueueError? = nil) {
         let waiters = state.withLockedValue { state -> [Waiter] in
             if state.ending == nil { state.ending = error.map { .failed($0) } ?? .finished }
+            Self.begin(&state)
             defer { state.waiters.removeAll() }
             return state.waiters.map(\.waiter)
         }
