@@ -42,6 +42,7 @@ let subprocess: [Target.Dependency] = [
     .product(name: "Subprocess", package: "swift-subprocess"),
     .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
 ]
+let inMemoryTracing: Target.Dependency = .product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let tracing: [Target.Dependency] = [
     .product(name: "Tracing", package: "swift-distributed-tracing"),
     .product(name: "Instrumentation", package: "swift-distributed-tracing"),
@@ -97,7 +98,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
-        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.2.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.82.0"),
@@ -146,7 +147,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests(
             "DelayQueueJobsTests", exclude: ["Schedules/ticks.py"], resources: [.copy("Schedules/Ticks.json")],
-            ["DelayQueue", "DelayQueueJobs"] + testing + common + tracing),
+            ["DelayQueue", "DelayQueueJobs", inMemoryTracing] + testing + common + tracing),
         tests("DelayQueueTestKitTests", ["DelayQueue"] + testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),

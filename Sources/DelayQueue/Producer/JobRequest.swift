@@ -1,5 +1,6 @@
-public import struct Foundation.Date
 package import NIOCore
+
+public import struct Foundation.Date
 
 /// One job of a batch: when, what and how.
 public struct JobRequest: Sendable {

@@ -43,7 +43,8 @@ public struct JobHeaders: Sendable, Hashable {
 
     /// Names under which traces are carried: W3C's trace context and baggage, and Zipkin's.
     private static let traceNames: Set<String> = [
-        "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled",
+        "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid",
+        "x-b3-sampled",
         "x-b3-flags",
     ]
 

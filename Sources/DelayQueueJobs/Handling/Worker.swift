@@ -203,7 +203,8 @@ public struct Worker: Service {
         case .run: return true
         case .pass(let reason):
             configuration.logger.debug(
-                "a tick of a schedule passes without running", metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
+                "a tick of a schedule passes without running",
+                metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
             try await job.complete()
         case .giveBack(let delay): try await job.giveBack(after: delay)
         }

@@ -42,7 +42,7 @@ struct RegisteredSchedule: Sendable {
         options.pastDates = .runImmediately
         do {
             _ = try await producer.schedule([try request(plan.date(of: tick), options)])[0].get()
-        } catch where error.code == .jobFinished || error.code == .idTaken {
+        } catch  where error.code == .jobFinished || error.code == .idTaken {
             // It ran before, or runs.
         }
     }
@@ -94,7 +94,8 @@ private enum ScheduleName {
         guard (1...60).contains(name.utf8.count), JobTypeName.isToken(name) else {
             throw DelayQueueError(
                 .invalidOption,
-                "the name \(name.debugDescription) of a schedule must be 1 to 60 letters, digits, dots, underscores and hyphens")
+                "the name \(name.debugDescription) of a schedule must be 1 to 60 letters, digits, dots, underscores and hyphens"
+            )
         }
     }
 }
