@@ -143,7 +143,8 @@ let package = Package(
         tests("DelayQueueTests", resources: [.copy("Vectors")], client + testing + [crypto]),
         // A stranger to this package, as users are: one dependency, and no `package` declarations.
         .testTarget(
-            name: "PublicSurfaceTests", dependencies: ["DelayQueue"], path: "Tests/PublicSurface", packageAccess: false,
+            name: "PublicSurfaceTests",
+            dependencies: ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit", logging], path: "Tests/PublicSurface", packageAccess: false,
             swiftSettings: swiftSettings),
         tests(
             "DelayQueueJobsTests", exclude: ["Schedules/ticks.py"], resources: [.copy("Schedules/Ticks.json")],

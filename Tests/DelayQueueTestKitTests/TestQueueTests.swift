@@ -52,7 +52,9 @@ struct TestQueueTests {
                         continue
                     }
                     let wait = test.runs[index + 1].claimed.timeIntervalSince(run.ended ?? .distantPast)
-                    #expect(abs(wait - delay / .seconds(1)) < 0.01)
+                    // Never sooner, and about a second later at most: for longer waits a copy goes back to its node.
+                    #expect(wait >= delay / .seconds(1) - 0.001)
+                    #expect(wait < delay / .seconds(1) + 1.1)
                 }
             }
         }

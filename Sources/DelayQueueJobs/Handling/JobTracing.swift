@@ -30,7 +30,6 @@ extension Span {
 
     /// - Parameter code: of few different values, as error types are grouped by it.
     func fail(_ error: any Error, as code: String) {
-        recordError(error)
         attributes["error.type"] = code
         setStatus(SpanStatus(code: .error, message: "\(error)"))
     }

@@ -51,7 +51,9 @@ extension Producer {
             let result = await schedule([request])[0]
             switch result {
             case .success(let receipt): span.attributes["messaging.message.id"] = "\(receipt.jobID)"
-            case .failure(let error): span.fail(error, as: "\(error.code)")
+            case .failure(let error):
+                span.recordError(error)
+                span.fail(error, as: "\(error.code)")
             }
             return result
         }

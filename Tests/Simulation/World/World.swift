@@ -86,7 +86,9 @@ package final class World {
         judge.mayMissLateness = options.clocks.isLedgerWrong || options.clocks.areConsumersWrong
         // A copy is ready a second ahead, and held for two.
         judge.isLedgerClockBehind = options.clocks.isLedgerWrong || options.ledgerClock.offset < -900_000
-        judge.isProducerAhead = options.producerClock.offset > 0
+        // A producer with a ledger goes by that one's clock, for a minute after it was set back too.
+        judge.isProducerAhead =
+            options.producerClock.offset > 0 || options.producerHasLedger && options.ledgerClock.offset > 0
         if options.faults == 0, !options.isBusy, !options.hasPoison, options.consumersStartAfter == 0,
             options.clocks != .all
         {

@@ -1,0 +1,50 @@
+import DelayQueue
+import DelayQueueJobs
+import DelayQueueTestKit
+import Foundation
+import Logging
+import Testing
+
+// What README.md shows of jobs as Swift types, written as a user would.
+
+private struct SendInvoice: TypedJob {
+    static let jobName = "send-invoice"
+    let number: Int
+}
+
+private struct Mailer {
+    func sendInvoice(_ number: Int, logger: Logger) async throws {
+        logger.debug("sent", metadata: ["number": "\(number)"])
+    }
+}
+
+@Suite struct DocumentedJobsTests {
+    private let mailer = Mailer()
+
+    private func makeWorker(_ queue: JobQueue) throws -> Worker {
+        let berlin = try #require(TimeZone(identifier: "Europe/Berlin"))
+        var worker = Worker(queue)
+        try worker.handle(SendInvoice.self) { job, context in
+            try await mailer.sendInvoice(job.number, logger: context.logger)
+        }
+        try worker.schedule(JobSchedule("first-of-month", .crontab("0 9 1 * *", in: berlin), SendInvoice(number: 0)))
+        return worker
+    }
+
+    @Test func aQueueIsMadeOfAnAddress() async throws {
+        let queue = try JobQueue("dq://10.0.0.1,10.0.0.2,10.0.0.3/invoices?ledger=redis://10.0.0.4:6379")
+        #expect(try makeWorker(queue).schedules.map(\.name) == ["first-of-month"])
+        await queue.close()
+    }
+
+    @Test func aMonthIsTestedWithoutServers() async throws {
+        try await withTestQueue { test in
+            try await test.running(makeWorker(test.queue)) { _ in
+                try await test.queue.schedule(SendInvoice(number: 42), after: .seconds(30 * 86_400))
+                try await test.advance(by: .seconds(30 * 86_400))
+                // The first of January, and number 42.
+                #expect(test.runs.map(\.outcome) == [.completed, .completed])
+            }
+        }
+    }
+}
