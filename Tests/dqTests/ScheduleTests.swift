@@ -52,6 +52,24 @@ import Testing
         }
     }
 
+    /// Of two nodes one hangs, and the other one's copy is consumed before the call is over.
+    @Test func aRefusedJobThatHasRunIsSaidToHaveRun() async throws {
+        try await withLocalCluster(nodes: 2) { cluster in
+            let tool = Tool(cluster)
+            try await cluster.nodes[1].suspend()
+            let (_, status) = try await tool.start(["consume", "--json"]) { running in
+                let refused = try await tool.run("in", "0.5s", "pay", "--copies-together")
+                #expect(refused.status == .exited(1))
+                #expect(refused.errors.contains("the job has run, or runs now: do not schedule it again"), "\(refused)")
+                #expect(!refused.errors.contains("may still fire"), "\(refused)")
+                let job = try JSONLine(try #require(try await running.nextLine()))
+                #expect(try job.text("body") == "pay")
+                try running.signal(.terminate)
+            }
+            #expect(status == .exited(0))
+        }
+    }
+
     @Test func goQueueRecordsCarryTimeAndBody() async throws {
         try await withLocalCluster(nodes: 2) { cluster in
             let tool = Tool(cluster)

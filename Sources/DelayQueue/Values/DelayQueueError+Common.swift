@@ -3,6 +3,13 @@ extension DelayQueueError {
         DelayQueueError(.invalidConfiguration, problems.joined(separator: "; "))
     }
 
+    /// The same, and what it means to the caller's job.
+    func adding(_ consequence: String) -> DelayQueueError {
+        var error = self
+        error.message += "; " + consequence
+        return error
+    }
+
     /// After this error of a settlement the job is still its holder's, who may settle it again or let go of it.
     var leavesJobUnsettled: Bool { code == .ledgerUnavailable }
 

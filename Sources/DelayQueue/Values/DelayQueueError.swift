@@ -19,7 +19,27 @@ public struct DelayQueueError: Error, Sendable {
 
     /// Whether the job may run, or have run, although the call failed: a copy may have been written and could not be
     /// withdrawn, or not before a consumer had it.
-    public var mayStillFire: Bool
+    public var mayStillFire: Bool {
+        get { sequel != .none }
+        set { sequel = newValue ? .mayFire : .none }
+    }
+
+    /// Whether the ledger says that a consumer runs the job, or has run it, although the call failed: do not schedule it
+    /// again. Then ``mayStillFire`` is true too, and ``isRetriable`` is not.
+    public var hasRun: Bool { sequel == .hasRun }
+
+    /// What becomes of a job whose call failed, as far as is known.
+    package enum Sequel: Hashable, Sendable {
+        /// It never runs.
+        case none
+        case mayFire
+        /// A consumer had claimed it before it was taken back. It never runs again.
+        case mayHaveRun
+        /// It runs, or has run to its end or its last failure.
+        case hasRun
+    }
+
+    package var sequel = Sequel.none
 
     /// One node's part in a failure.
     public struct NodeFailure: Sendable {
@@ -63,7 +83,12 @@ extension DelayQueueError: CustomStringConvertible {
             if !message.contains(words) { text += " (\(cause))" }
         }
         for failure in nodeFailures { text += "; \(failure.node): \(failure.error)" }
-        if mayStillFire { text += "; the job may still fire" }
+        switch sequel {
+        case .none: if code == .insufficientCopies { text += "; it does not run" }
+        case .mayFire: text += "; the job may still fire"
+        case .mayHaveRun: text += "; the job may have run before it was taken back, and will not run again"
+        case .hasRun: text += "; but the job has run, or runs now: do not schedule it again"
+        }
         return text
     }
 }

@@ -7,9 +7,10 @@ struct InCommand: AsyncParsableCommand {
         commandName: "in",
         abstract: "Schedule a job for some time from now, and print its receipt.",
         discussion: """
-            The receipt is what 'dq revoke' takes the job back with. A job that is refused does not \
-            run, unless the message says that it may still fire. Where the receipt cannot be printed, the job is taken \
-            back; or its receipt is on standard error, as is that of a job with --id, which can be written again.
+            The receipt is what 'dq revoke' takes the job back with. A job that is refused does not run, unless the message \
+            says that it may still fire, or has run: then do not schedule it again without looking. Where the receipt \
+            cannot be printed, the job is taken back; or its receipt is on standard error, as is that of a job with --id, \
+            which can be written again.
             """)
 
     @Argument(

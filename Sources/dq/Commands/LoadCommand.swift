@@ -12,7 +12,8 @@ struct LoadCommand: AsyncParsableCommand {
             not: what waits already is counted as scheduled before, and gets no more copies. With "replace": true a job \
             takes the place of one that waits under its id; else another time or body is refused.
 
-            Each refused job is a line on standard error, with its line number; the exit code is then 1. With --json a job \
+            Each refused job is a line on standard error, with its line number; the exit code is then 1. It does not run, \
+            unless its line says that it may still fire, or has run. With --json a job \
             whose receipt cannot be written, as nobody reads any more or the disk is full, is taken back; or its receipt \
             is on standard error, as is that of a job with an id, which can be loaded again.
             """)

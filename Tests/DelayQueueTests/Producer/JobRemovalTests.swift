@@ -68,7 +68,7 @@ struct JobRemovalTests {
         Self.answer(&removal, .deleted)
         #expect(removal.next() == Self.ask(.forget([0, 2], of: 3)))
         #expect(removal.next() == nil)
-        #expect(!removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .none)
     }
 
     @Test func `an id that can come again is never marked`() {
@@ -76,13 +76,13 @@ struct JobRemovalTests {
         #expect(removal.next() == .delete(nodes: [0]))
         Self.answer(&removal, .deleted)
         #expect(removal.next() == nil)
-        #expect(removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .mayFire)
     }
 
     @Test func `what certainly wrote nothing needs nothing`() {
         var removal = Self.removal(.withdrawal, [Self.refused, Self.refused])
         #expect(removal.next() == nil)
-        #expect(!removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .none)
     }
 
     @Test(arguments: [CopyRemoval.Result.gone, .reserved, .unreachable(NodeNotWrittenTo.isNotAnswering)])
@@ -91,7 +91,7 @@ struct JobRemovalTests {
         #expect(removal.next() == .delete(nodes: [0]))
         Self.answer(&removal, result)
         #expect(removal.next() == nil)
-        #expect(removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .mayFire)
     }
 
     @Test func `a mark the ledger did not confirm counts for nothing`() {
@@ -102,7 +102,7 @@ struct JobRemovalTests {
         _ = removal.next()
         Self.answer(&removal, .deleted)
         #expect(removal.next() == nil)
-        #expect(removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .mayFire)
     }
 
     @Test func `without the ledger's word nobody knows whether it ran before its copies were deleted`() {
@@ -111,20 +111,41 @@ struct JobRemovalTests {
         removal.ledgerAnswered([.failure(DelayQueueError(.ledgerUnavailable, "away"))])
         _ = removal.next()
         Self.answer(&removal, .deleted)
-        #expect(removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == .mayFire)
     }
 
     @Test(arguments: [
-        (LedgerReply.held(for: .zero), LedgerReply.revoked), (.held(for: .seconds(1)), .running),
-        (.finished(.done), .alreadyDone),
+        (LedgerReply.held(for: .zero), LedgerReply.revoked, DelayQueueError.Sequel.mayHaveRun),
+        (.waiting(for: .seconds(9)), .revoked, .mayHaveRun), (.held(for: .seconds(1)), .running, .hasRun),
+        (.finished(.done), .alreadyDone, .hasRun), (.absent, .alreadyDone, .hasRun),
+        (.finished(.dead), .revoked, .hasRun),
+        (.finished(.revoked), .revoked, .mayFire),
     ])
-    func `what a consumer had before may have run`(_ replies: (LedgerReply, LedgerReply)) {
+    func `what a consumer had before has run, or may have`(
+        _ expected: (LedgerReply, LedgerReply, DelayQueueError.Sequel)
+    ) {
         var removal = Self.removal(.withdrawal, [Self.stored])
         _ = removal.next()
-        removal.ledgerAnswered([.success(replies.0), .success(replies.1)])
+        removal.ledgerAnswered([.success(expected.0), .success(expected.1)])
         _ = removal.next()
         Self.answer(&removal, .deleted)
-        #expect(removal.mayStillFire(0))
+        #expect(removal.sequel(of: 0) == expected.2)
+    }
+
+    @Test(arguments: [
+        (LedgerReply.withdrawn, DelayQueueError.Sequel.none), (.finished(.withdrawn), .mayHaveRun),
+        (.held(for: .seconds(1)), .hasRun), (.finished(.done), .hasRun),
+        (.scheduled(Timestamp(microseconds: 0)), .mayFire),
+        (.waiting(for: .zero), .mayFire), (.absent, .mayFire),
+    ])
+    func `of an edition the ledger tells the same`(_ expected: (LedgerReply, DelayQueueError.Sequel)) {
+        let job = JobRemoval.Job(
+            id: JobID(unchecked: "a"), key: LedgerKey(queue: .default, id: JobID(unchecked: "a"), edition: .random()),
+            fireTime: Timestamp(microseconds: 0), declaredCopies: 0, hasFreshID: false, copies: [])
+        var removal = JobRemoval([job], .withdrawal, hasLedger: true, timing: .init())
+        _ = removal.next()
+        removal.ledgerAnswered([.success(expected.0)])
+        #expect(removal.sequel(of: 0) == expected.1)
     }
 
     // MARK: An accepted job

@@ -126,4 +126,19 @@ import Testing
         #expect(!DelayQueueError(.dateInPast, "").isRetriable)
         #expect(DelayQueueError(.dateInPast, "", isRetriable: true).isRetriable)
     }
+
+    @Test func tellsWhatBecomesOfTheJob() {
+        var error = DelayQueueError(.insufficientCopies, "1 of 2")
+        #expect(!error.mayStillFire && !error.hasRun)
+        error.sequel = .hasRun
+        #expect(error.mayStillFire && error.hasRun)
+        #expect(
+            error.description
+                == "insufficientCopies: 1 of 2; but the job has run, or runs now: do not schedule it again")
+        error.sequel = .mayHaveRun
+        #expect(error.mayStillFire && !error.hasRun)
+        #expect(error.description.hasSuffix("; the job may have run before it was taken back, and will not run again"))
+        error.mayStillFire = false
+        #expect(error.sequel == .none)
+    }
 }

@@ -308,7 +308,7 @@ struct JudgeTests {
     }
 
     @Test mutating func `what was said never to fire does not`() {
-        judge.refused(job, mayStillFire: false, isMarked: true)
+        judge.refused(job, .none, isMarked: true)
         claim(a, at: 10)
         deliver(at: 10)
         #expect(judge.violation != nil)
@@ -317,7 +317,21 @@ struct JudgeTests {
     @Test mutating func `what ran is not said never to have`() {
         claim(a, at: 10)
         deliver(at: 10)
-        judge.refused(job, mayStillFire: false, isMarked: true)
+        judge.refused(job, .none, isMarked: true)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `what was said to have run had been claimed`() {
+        judge.refused(job, .hasRun, isMarked: true)
+        #expect(judge.violation != nil)
+    }
+
+    @Test mutating func `what may have run before it was taken back does not run again`() {
+        claim(a, at: 10)
+        deliver(at: 10)
+        judge.refused(job, .mayHaveRun, isMarked: true)
+        #expect(judge.violation == nil)
+        deliver(at: 11)
         #expect(judge.violation != nil)
     }
 

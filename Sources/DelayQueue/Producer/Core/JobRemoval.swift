@@ -52,14 +52,35 @@ package struct JobRemoval {
     private struct State {
         /// The ledger has confirmed that nobody will run it.
         var isMarked = false
-        /// A consumer had claimed it before, whatever came of it; or the ledger does not say.
-        var mayHaveBegun = false
+        /// Whether a consumer had claimed it before.
+        var claim = Claim.none
         /// Copies that are certain not to exist.
         var deleted: [Int] = []
         /// Copies their nodes do not have: run and deleted, or lost.
         var gone = 0
         /// Copies that may exist.
         var left = 0
+    }
+
+    /// What the ledger says of a consumer that had claimed the job.
+    private enum Claim {
+        case none
+        /// It does not say.
+        case unknown
+        /// It was claimed, and failed or was given back, or its lease ended.
+        case ended
+        /// It runs, or is over.
+        case ran
+
+        init(_ reply: LedgerReply) {
+            self =
+                switch reply {
+                case .absent, .scheduled: .none
+                case .waiting, .held(for: .zero): .ended
+                case .held, .running, .alreadyDone, .finished(.done), .finished(.dead): .ran
+                default: .unknown
+                }
+        }
     }
 
     /// Whether the copies of a job may be deleted by now.
@@ -188,17 +209,25 @@ package struct JobRemoval {
     private mutating func marked(
         _ job: Int, _ first: Result<LedgerReply, DelayQueueError>?, _ mark: Result<LedgerReply, DelayQueueError>?
     ) {
-        states[job].mayHaveBegun = true
+        states[job].claim = .unknown
         switch (first, mark) {
         case (.success(.withdrawn), nil) where jobs[job].isEdition:
             states[job].isMarked = true
-            states[job].mayHaveBegun = false
+            states[job].claim = .none
         case (.success(.finished(.withdrawn)), nil):
             // Before that it may have run.
             states[job].isMarked = true
+            states[job].claim = .ended
+        case (.success(let status), nil) where jobs[job].isEdition:
+            // It is its id's, or nothing is known of it: its copies decide.
+            let claim = Claim(status)
+            if claim == .ran { states[job].claim = .ran }
         case (.success(let status), .success(.revoked)):
             states[job].isMarked = true
-            states[job].mayHaveBegun = status != .absent
+            states[job].claim = Claim(status)
+        case (_, .success(let refusal)):
+            // Between the two requests it may have begun, or ended.
+            states[job].claim = Claim(refusal) == .ran ? .ran : .unknown
         default: break
         }
     }
@@ -240,10 +269,12 @@ package struct JobRemoval {
 
     // MARK: Outcomes
 
-    /// Whether a job that was not accepted may run, or have run, although its caller is told of a failure.
-    package func mayStillFire(_ job: Int) -> Bool {
+    /// What becomes of a job that was not accepted, of which its caller is told with the failure.
+    package func sequel(of job: Int) -> DelayQueueError.Sequel {
         let state = states[job]
-        return (state.gone > 0 || state.left > 0) && !state.isMarked || state.mayHaveBegun
+        if state.claim == .ran { return .hasRun }
+        if (state.gone > 0 || state.left > 0) && !state.isMarked || state.claim == .unknown { return .mayFire }
+        return state.claim == .ended ? .mayHaveRun : .none
     }
 
     /// What the caller of a revocation is told.

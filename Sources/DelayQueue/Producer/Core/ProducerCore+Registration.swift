@@ -40,7 +40,7 @@ extension ProducerCore {
     mutating func idsAnswered(
         _ id: CallID, _ jobs: [PreparedJob], _ results: [Result<LedgerReply, DelayQueueError>]
     ) {
-        let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer; nothing was written")
+        let unanswered = DelayQueueError(.ledgerUnavailable, "the ledger gave no answer")
         let answers = jobs.indices.map { $0 < results.count ? results[$0] : .failure(unanswered) }
         guard let call = calls[id] else {
             // It was cancelled meanwhile.
@@ -61,7 +61,8 @@ extension ProducerCore {
                 .success(.waiting) where job.registration == nil:
                 continue
             case .success(let reply): conclude(id, index, verdict(on: job, reply))
-            case .failure(let error): conclude(id, index, .failure(error))
+            case .failure(let error):
+                conclude(id, index, .failure(error.adding("no copy was written, as the ledger is to know of it first")))
             }
         }
         if calls[id] != nil { gathered.append(id) }
@@ -105,9 +106,9 @@ extension ProducerCore {
         case .finished(.withdrawn):
             var error = DelayQueueError(
                 .idTaken,
-                "the ledger was told of job \(id) so long before it was written that another one has the id by now; this one "
-                    + "may have run before: ask for the id's status")
-            error.mayStillFire = true
+                "the ledger was told of job \(id) so long before it was written that another one has the id by now: ask for "
+                    + "the id's status")
+            error.sequel = .mayHaveRun
             return .failure(error)
         case .finished(let state):
             return .failure(
@@ -178,8 +179,8 @@ extension DelayQueueError {
     fileprivate static func unconfirmed(_ error: DelayQueueError?) -> DelayQueueError {
         var unconfirmed = DelayQueueError(
             .ledgerUnavailable,
-            "the job was written, but the ledger did not confirm that it is the one of its id: it may still fire. "
-                + "Schedule it again as it was, which is safe, or ask for the id's status",
+            "the job was written, but the ledger did not confirm that it is the one of its id: schedule it again as it was, "
+                + "which is safe, or ask for the id's status",
             underlying: error)
         unconfirmed.mayStillFire = true
         return unconfirmed

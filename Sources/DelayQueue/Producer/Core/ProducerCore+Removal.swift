@@ -165,14 +165,19 @@ extension ProducerCore {
         case .withdrawal(_, let refusals):
             for (job, refusal) in refusals.enumerated() {
                 var error = refusal.error
-                error.mayStillFire = removal.steps.mayStillFire(job)
+                error.sequel = removal.steps.sequel(of: job)
+                // The same call again would run it once more.
+                if error.hasRun { error.isRetriable = false }
                 if let overhead = refusal.overhead, let limit = removal.sizeLimit {
                     error.message += "; at most \(max(limit - overhead, 0)) bytes fit into their limit of \(limit)"
                 }
                 conclude(refusal.call, refusal.position, .failure(error))
             }
         case .revocation(let call):
-            actions.append(.answerRevocation(call, removal.steps.outcome))
+            let outcome = removal.steps.outcome.mapError {
+                $0.adding("no copy was deleted, and whether the job is marked as revoked is not known: revoke it again")
+            }
+            actions.append(.answerRevocation(call, outcome))
         }
     }
 

@@ -2,11 +2,13 @@ import Foundation
 
 /// What `dq` says of a job it could not schedule.
 struct Refusal {
-    /// A copy may be left that nothing forbids to run.
+    /// A copy may be left that nothing forbids to run, or a consumer had one.
     let mayStillRun: Bool
 
     init(message: some StringProtocol) {
-        mayStillRun = message.contains("the job may still fire")
+        mayStillRun = ["the job may still fire", "the job may have run", "the job has run"].contains {
+            message.contains($0)
+        }
     }
 
     /// Those of `dq load`, `line 3: refused: …`, by the number of the line.

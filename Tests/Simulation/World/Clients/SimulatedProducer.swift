@@ -275,7 +275,7 @@ final class SimulatedProducer: SimulatedProcess {
                 return world.judge.fail("\(receipt.ledgerKey) was said to be scheduled, and nobody had done that")
             }
             world.judge.foundScheduled(other, now: world.now)
-            world.judge.refused(job.number, mayStillFire: false, isMarked: true)
+            world.judge.refused(job.number, .none, isMarked: true)
         case .success(let receipt):
             world.note("job \(job.number) is accepted")
             world.judge.accepted(job.number, by: writers[job.number] ?? 0, now: world.now)
@@ -285,14 +285,14 @@ final class SimulatedProducer: SimulatedProcess {
         case .failure(let error) where error.code == .idTaken:
             world.note("job \(job.number) is refused: \(error)")
             world.count(.idRefused)
-            world.judge.refused(job.number, mayStillFire: error.mayStillFire, isMarked: true)
+            world.judge.refused(job.number, error.sequel, isMarked: true)
         case .failure(let error):
             if job.number == world.mustBeAccepted, error.code != .closed {
                 world.judge.fail("job-\(job.number) was refused with all well: \(error)")
             }
-            world.note("job \(job.number) is refused as \(error.code), mayStillFire \(error.mayStillFire)")
+            world.note("job \(job.number) is refused as \(error.code), \(error.sequel)")
             world.judge.refused(
-                job.number, mayStillFire: error.mayStillFire,
+                job.number, error.sequel,
                 isMarked: hasLedger && (job.job.hasFreshID || job.job.registration != nil))
             // What the ledger may have confirmed stays.
             let isUnconfirmed = job.job.registration != nil && error.code == .ledgerUnavailable && error.mayStillFire

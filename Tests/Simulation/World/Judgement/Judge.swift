@@ -89,12 +89,15 @@ package struct Judge {
     }
 
     /// - Parameter isMarked: a ledger was there to tell whether it ran before.
-    package mutating func refused(_ job: Int, mayStillFire: Bool, isMarked: Bool) {
+    package mutating func refused(_ job: Int, _ sequel: DelayQueueError.Sequel, isMarked: Bool) {
         // What an earlier call with the same id left behind is for that call to tell.
-        if mayStillFire { jobs[job].mayFireAnyway = true }
+        if sequel == .mayFire || sequel == .hasRun { jobs[job].mayFireAnyway = true }
+        if sequel == .hasRun, jobs[job].attempt == 0, !jobs[job].isForgottenByLedger {
+            fail("\(jobs[job].name) was said to have run, and nobody had claimed it")
+        }
         guard !jobs[job].mayFireAnyway else { return }
         jobs[job].isForbidden = true
-        if isMarked, jobs[job].deliveries > 0, !jobs[job].isForgottenByLedger {
+        if sequel == .none, isMarked, jobs[job].deliveries > 0, !jobs[job].isForgottenByLedger {
             fail("\(jobs[job].name) had run when its refusal said that it would not")
         }
     }
