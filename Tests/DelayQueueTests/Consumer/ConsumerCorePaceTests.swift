@@ -62,15 +62,39 @@ struct ConsumerCorePaceTests {
         #expect(try #require(batch?.reserves) > 0 && batch?.block == nil)
     }
 
+    /// A job of which the first node has the lead is run.
+    private func run(_ name: String, in world: CoreWorld) throws {
+        let number = UInt64(world.delivered.count + 1)
+        world.answer(node: 0, reserved: [(number, try CoreWorld.record(name, due: .zero, role: StandbyTests.lead))])
+        world.answerLedger()
+        world.settle(try #require(world.delivered.last).id, .complete)
+        world.answerLedger()
+    }
+
+    @Test func `where few jobs come, deletes by name leave at once, and the ledger is told at once`() throws {
+        let world = try CoreWorld(demand: 100)
+        world.connectSideLinks()
+        for name in ["a", "b"] {
+            try run(name, in: world)
+            world.answer(node: 0)
+            for link in [4, 5] {
+                #expect(world.hasWork(for: link))
+                world.answer(node: link)
+            }
+            let forgets = world.takeLedgerCalls().filter { if case .forget = $0.operation { true } else { false } }
+            #expect(forgets.count == 1, "\(name)")
+            world.advance(by: Link.intervalOfNamedDeletes)
+        }
+    }
+
     @Test func `a backlog's last deletes by name do not wait as long as single ones, which leave together`() throws {
         for briskSteps in [1, 100] {
             let world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
             world.connectSideLinks()
             world.advance(by: .milliseconds(110))
-            world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, role: StandbyTests.lead))])
-            world.answerLedger()
-            world.settle(world.delivered[0].id, .complete)
-            world.answerLedger()
+            // Others went a moment ago.
+            for link in [4, 5] { world.core.links[link].namedDeletesLeftAt = world.now.uptime }
+            try run("a", in: world)
             #expect(world.nextBatch(for: 4) == nil)
             world.advance(by: .milliseconds(20))
             #expect(world.nextBatch(for: 5) == nil)

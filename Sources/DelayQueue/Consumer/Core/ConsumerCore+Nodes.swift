@@ -22,6 +22,9 @@ extension ConsumerCore {
         let calls = takeCalls(for: link)
         if links[link].calls.isEmpty { links[link].hasUrgentCalls = false }
         links[link].rest = .none
+        if !isMain(link), calls.contains(where: { if case .delete = $0.kind { true } else { false } }) {
+            links[link].namedDeletesLeftAt = now.uptime
+        }
         var batch = NodeBatch(
             calls: calls, reserves: 0, block: nil, allowance: allowance(of: link),
             generation: calls.isEmpty ? nil : links[link].generation)
@@ -70,8 +73,14 @@ extension ConsumerCore {
         }
         if limit > 0, !links[link].isDry, !isScarce(limit) || !pace.isBrisk(now) { return false }
         if isDraining || links[link].hasUrgentCalls || links[link].calls.count >= Link.fullBatch { return false }
-        if !isMain(link) { return true }
+        if !isMain(link) { return pace.isBrisk(now) || hasDeletedByName(over: link, now: now) }
         return pace.isBrisk(now) || claimsUnderway + settlementsUnderway > 0
+    }
+
+    /// Whether deletes by name were sent so short a time ago that more of them can be expected to gather.
+    private func hasDeletedByName(over link: Int, now: Moment) -> Bool {
+        guard let last = links[link].namedDeletesLeftAt else { return false }
+        return now.uptime - last < Link.intervalOfNamedDeletes
     }
 
     /// Whether the jobs wanted now are so few, measured by the whole demand, that a node asked a little later can be

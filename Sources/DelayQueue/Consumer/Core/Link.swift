@@ -43,12 +43,15 @@ struct Link {
     var view = 0
     /// The last number that was looked at.
     var seen: UInt64?
+    /// Of a side link: when deletes by name were sent last.
+    var namedDeletesLeftAt: Uptime?
 
     /// The last copies it brought are the only ones of their jobs that are ready: what one node brings, no other does.
     var bringsLeads = false
 
     /// Deletes by name leave together for all nodes, so often: nobody waits for them, as long as they come before the
-    /// standbys are ready, a second after their dates or later.
+    /// standbys are ready, a second after their dates or later. Where so much time passed without any, they leave at once:
+    /// the sooner the ledger learns that a job's copies are gone, the fewer records a killed consumer leaves behind.
     static let intervalOfNamedDeletes = Duration.milliseconds(500)
     /// At a brisk pace as many gather in this time, and a backlog's last standbys are soon gone.
     static let briskRestOfNamedDeletes = Duration.milliseconds(25)
