@@ -54,8 +54,11 @@ struct MetricsTests {
                     #expect(counted == expected, "\(label)")
                 }
                 let lateness = try Self.metrics.expectTimer("dq_job_lateness_seconds", [("queue", scenario.tube)])
-                #expect(lateness.values.count == 6)
+                #expect(lateness.values.count == 4, "first runs")
                 #expect(lateness.values.allSatisfy { $0 >= 0 })
+                let reruns = try Self.metrics.expectTimer(
+                    "dq_job_rerun_lateness_seconds", [("queue", scenario.tube)])
+                #expect(reruns.values.count == 2, "of what was retried, and of what was dropped")
             }
         }
     }

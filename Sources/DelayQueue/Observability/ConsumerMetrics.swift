@@ -17,7 +17,10 @@ struct ConsumerMetrics: Sendable {
     let nodeOutages: Counter
     let ledgerOutages: Counter
     let connectionsCut: Counter
-    let lateness: Timer
+    /// Of first attempts only: it tells how late the queue is, and nothing of failures and crashes.
+    private let lateness: Timer
+    /// Of all other attempts, which waited for a retry, or for a lease to end.
+    private let rerunLateness: Timer
     /// By how much this machine's clock is ahead of the ledger's.
     let clockSkew: Gauge
 
@@ -39,6 +42,12 @@ struct ConsumerMetrics: Sendable {
         ledgerOutages = Counter(label: "dq_ledger_outages_total", dimensions: dimensions)
         connectionsCut = Counter(label: "dq_connections_cut_total", dimensions: dimensions)
         lateness = Timer(label: "dq_job_lateness_seconds", dimensions: dimensions)
+        rerunLateness = Timer(label: "dq_job_rerun_lateness_seconds", dimensions: dimensions)
         clockSkew = Gauge(label: "dq_clock_skew_seconds", dimensions: dimensions)
+    }
+
+    /// A job was handed over.
+    func record(lateness duration: Duration, attempt: Int) {
+        (attempt == 1 ? lateness : rerunLateness).record(duration: duration)
     }
 }

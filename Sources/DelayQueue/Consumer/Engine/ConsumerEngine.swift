@@ -285,7 +285,7 @@ actor ConsumerEngine {
         if !jobs.isEmpty {
             metrics.delivered.increment(by: jobs.count)
             let now = core.clock.time(clock.read())
-            for job in jobs { metrics.lateness.record(duration: job.handle.fireTime.duration(to: now)) }
+            for job in jobs { metrics.record(lateness: job.handle.fireTime.duration(to: now), attempt: job.attempt) }
             deliveries.push(jobs)
         }
     }
