@@ -76,6 +76,28 @@ struct GoQueueTests {
         }
     }
 
+    /// Its consumers run what they reserve at once.
+    @Test func `a delay of whole seconds is due at a go-queue consumer when go-queue's own is`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                var options = JobOptions()
+                options.format = .goQueue
+                let consumer = try GoQueueConsumer(scenario)
+                // The first call connects, and takes longer.
+                for (delay, earliest) in [(Duration.seconds(1), -0.05), (.seconds(2), 0), (.milliseconds(2_300), -0.3)]
+                {
+                    let receipt = try await producer.delay(delay, "x", options: options)
+                    let run = try await consumer.next()
+                    let lateness = run.time.timeIntervalSince(receipt.fireDate)
+                    #expect(run.id == receipt.jobID)
+                    #expect(lateness >= earliest && lateness < earliest + 0.9, "\(delay): \(lateness) s")
+                }
+                await consumer.close()
+            }
+        }
+    }
+
     @Test func `a record in no known format is buried, not deleted`() async throws {
         try await Scenario.run { scenario in
             let consumer = try scenario.consumer()

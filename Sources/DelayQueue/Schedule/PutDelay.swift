@@ -21,6 +21,18 @@ package enum PutDelay {
         return UInt32(seconds)
     }
 
+    /// The delay for a put in go-queue's format, whose consumers run a copy as soon as it is ready: go-queue's own, which
+    /// is the whole seconds that were asked for. So a delay of whole seconds ends at the date, and not before it.
+    ///
+    /// What has passed since the job was prepared counts, but for as much as that takes.
+    ///
+    /// - Parameter asked: how far away the date was when the job was prepared.
+    package static func goQueueSeconds(asked: Duration, until fireTime: Timestamp, now: Timestamp) -> UInt32 {
+        let left = now.duration(to: fireTime)
+        let passed = min(max(asked - left, .zero), margin)
+        return UInt32(clamping: (left + passed).components.seconds)
+    }
+
     /// The delay for releasing a reserved copy that is not due yet; one too far away is released again later.
     package static func releaseSeconds(until fireTime: Timestamp, now: Timestamp) -> UInt32 {
         UInt32(clamping: wholeSeconds(until: fireTime, now: now))

@@ -62,6 +62,20 @@ import Testing
         }
     }
 
+    /// So many seconds go-queue asks for: those of the time that its caller named.
+    @Test(arguments: [
+        (Duration.seconds(5), Duration.zero, UInt32(5)), (.seconds(5), .milliseconds(3), 5),
+        (.seconds(5), .milliseconds(50), 5),
+        (.seconds(5), .milliseconds(51), 4), (.seconds(5), .seconds(3), 2), (.milliseconds(5_020), .milliseconds(3), 5),
+        (.milliseconds(4_990), .milliseconds(3), 4), (.zero, .milliseconds(3), 0), (.milliseconds(100), .seconds(9), 0),
+        (.seconds(4_294_967_297), .zero, .max),
+    ])
+    func isGoQueuesOwnInItsFormat(_ asked: Duration, _ passed: Duration, _ seconds: UInt32) {
+        #expect(PutDelay.goQueueSeconds(asked: asked, until: now + asked, now: now + passed) == seconds)
+        // A clock that was set back since.
+        #expect(PutDelay.goQueueSeconds(asked: asked, until: now + asked, now: now + .seconds(-1)) >= seconds)
+    }
+
     @Test func tooFar() {
         let limit = now + .seconds(4_294_967_296) + .milliseconds(50)
         let error = #expect(throws: DelayQueueError.self) { try PutDelay.seconds(until: limit, now: now) }

@@ -70,7 +70,7 @@ extension World {
             job = PreparedJob(
                 id: GoQueueRecord.id(of: bytes), isOwnID: false, fireTime: fireTime,
                 timeToRun: GoQueueRecord.timeToRun, priority: GoQueueRecord.priority, bodySize: name.utf8.count,
-                record: .goQueue(bytes))
+                record: .goQueue(bytes, wait: .microseconds(fire - now)))
         } else {
             let id = JobID(unchecked: name)
             let priority = DuePriority.encode(fireTime: fireTime, priority: .normal)

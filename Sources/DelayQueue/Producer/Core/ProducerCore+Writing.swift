@@ -105,8 +105,7 @@ extension ProducerCore {
     ) -> NodeCommands {
         let puts = puts.map { place in
             let job = write.entries[place.job].job
-            // Checked when the job was prepared; the delay has only become shorter since.
-            let delay = (try? PutDelay.seconds(until: job.fireTime, now: clock.time(now))) ?? 0
+            let delay = job.putDelay(now: clock.time(now))
             let leadNode = tube == .main ? node : write.fanOut.leadNode(of: place.job)
             let role = write.fanOut.role(of: place, leadOn: leadNode.flatMap { generations[$0]?.serverID })
             return NodeCommands.Put(

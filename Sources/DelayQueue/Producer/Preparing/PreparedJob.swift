@@ -8,7 +8,9 @@ package final class PreparedJob: Sendable {
     package enum Record: Sendable {
         case native(EnvelopeTemplate)
         /// go-queue's record is the same on every node.
-        case goQueue(ByteBuffer)
+        ///
+        /// - Parameter wait: how far away its date was when it was prepared.
+        case goQueue(ByteBuffer, wait: Duration)
     }
 
     /// An id of the caller's own means one job: what the ledger is told of it.
@@ -62,6 +64,15 @@ package final class PreparedJob: Sendable {
         isOwnID || !isNative ? 0 : planned
     }
 
+    /// How long nodes are asked to keep its copies back, in seconds; standbys for longer.
+    func putDelay(now: Timestamp) -> UInt32 {
+        switch record {
+        // Checked when the job was prepared; the delay has only become shorter since.
+        case .native: (try? PutDelay.seconds(until: fireTime, now: now)) ?? 0
+        case .goQueue(_, let wait): PutDelay.goQueueSeconds(asked: wait, until: fireTime, now: now)
+        }
+    }
+
     /// - Parameter priority: the one of this copy.
     func writePut(
         copy: Int, copies: Int, role: CopyRole, priority: UInt32, delay: UInt32, into buffer: inout ByteBuffer
@@ -72,7 +83,7 @@ package final class PreparedJob: Sendable {
                 priority: priority, delay: delay, ttr: timeToRun,
                 bodySize: template.size(copy: copy, copies: copies, role: role), into: &buffer
             ) { template.write(copy: copy, copies: copies, role: role, to: $0) }
-        case .goQueue(let bytes):
+        case .goQueue(let bytes, _):
             BeanstalkCommand.writePut(
                 priority: priority, delay: delay, ttr: timeToRun, bodySize: bytes.readableBytes, into: &buffer
             ) { target in
@@ -93,7 +104,7 @@ package final class PreparedJob: Sendable {
     private static func size(of record: Record, copies: Int) -> Int {
         switch record {
         case .native(let template): template.size(copy: max(copies - 1, 0), copies: copies)
-        case .goQueue(let bytes): bytes.readableBytes
+        case .goQueue(let bytes, _): bytes.readableBytes
         }
     }
 }

@@ -67,7 +67,7 @@ extension Producer {
             return PreparedJob(
                 id: GoQueueRecord.id(of: bytes), isOwnID: false, fireTime: fireTime,
                 timeToRun: GoQueueRecord.timeToRun, priority: GoQueueRecord.priority,
-                bodySize: body.readableBytes, record: .goQueue(bytes))
+                bodySize: body.readableBytes, record: .goQueue(bytes, wait: now.duration(to: fireTime)))
         }
 
         let headers = try options.resolvedHeaders(bodyContentType: request.body.defaultContentType)

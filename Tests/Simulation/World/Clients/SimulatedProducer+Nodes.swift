@@ -225,7 +225,7 @@ extension PreparedJob {
             var bytes = ByteBuffer()
             template.write(copy: copy, copies: copies, role: role, into: &bytes)
             return bytes
-        case .goQueue(let bytes): return bytes
+        case .goQueue(let bytes, _): return bytes
         }
     }
 }
