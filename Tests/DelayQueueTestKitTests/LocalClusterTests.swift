@@ -11,7 +11,7 @@ struct LocalClusterTests {
                 try await expect(port: node.port, "list-tube-used", answer: "USING default")
             }
             let redis = try #require(cluster.redis)
-            try await expect(port: redis.port, "PING", answer: "+PONG")
+            #expect(try await ask(port: redis.port, "PING")?.hasPrefix("-NOAUTH") == true)
             return try await resources(of: cluster)
         }
         for folder in folders { #expect(!exists(path: folder)) }

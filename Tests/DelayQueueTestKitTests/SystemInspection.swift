@@ -16,6 +16,12 @@ func exists(path: String) -> Bool {
     access(path, F_OK) == 0
 }
 
+/// Who may do what with a file, as `0o600`; nil where there is none.
+func permissions(of path: String) -> mode_t? {
+    var information = stat()
+    return stat(path, &information) == 0 ? information.st_mode & 0o777 : nil
+}
+
 /// Waits for what happens in a process that this one cannot wait for. Nothing reports it: it is looked at repeatedly.
 ///
 /// - Returns: false where it has not happened after 20 seconds.

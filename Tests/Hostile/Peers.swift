@@ -14,6 +14,13 @@ enum Peers {
         return logger
     }()
 
+    /// For clients that log in to no server.
+    static var openRedis: RedisOptions {
+        var options = RedisOptions()
+        options.password = nil
+        return options
+    }
+
     /// Tries again at once: tests wait for it.
     static var soon: ConnectionConfiguration {
         var configuration = ConnectionConfiguration()

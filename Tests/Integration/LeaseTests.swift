@@ -13,7 +13,7 @@ struct LeaseTests {
         try await Scenario.run { scenario in
             let redis = try #require(scenario.cluster.redis)
             try await withFaultProxy(to: redis.port) { proxy in
-                let cutOff = try RedisLedger("redis://\(proxy.address)", logger: Scenario.logger)
+                let cutOff = try RedisLedger(redis.url(through: proxy.port), logger: Scenario.logger)
                 let producer = try scenario.producer()
                 let log = LogCapture()
                 let first = try scenario.consumer(ledger: cutOff, logger: log.logger) { $0.timing.lease = .seconds(1) }
@@ -62,7 +62,7 @@ struct LeaseTests {
         try await Scenario.run { scenario in
             let redis = try #require(scenario.cluster.redis)
             try await withFaultProxy(to: redis.port) { proxy in
-                let cutOff = try RedisLedger("redis://\(proxy.address)", logger: Scenario.logger)
+                let cutOff = try RedisLedger(redis.url(through: proxy.port), logger: Scenario.logger)
                 let producer = try scenario.producer()
                 let consumer = try scenario.consumer(ledger: cutOff) { $0.timing.lease = .seconds(1) }
                 try await scenario.closing(producer, consumer) {

@@ -204,8 +204,8 @@ import Testing
             #expect(waiting.errors.contains("the ledger does not answer"))
 
             try await cluster.redis?.restart()
-            let url = try #require(cluster.redis?.url)
-            tool.environment["DQ_REDIS"] = url.replacing("redis://", with: "redis://:wrong@")
+            let address = try #require(cluster.redis?.address)
+            tool.environment["DQ_REDIS"] = "redis://:wrong@\(address)"
             let refused = try await tool.run("consume")
             #expect(refused.status == .exited(1))
             #expect(refused.errors.contains("ledgerMisconfigured"))

@@ -16,7 +16,7 @@ import Testing
                 await proxy.set(fault)
                 let tool = Tool(cluster)
                 var cutOff = tool
-                cutOff.environment["DQ_REDIS"] = "redis://\(proxy.address)"
+                cutOff.environment["DQ_REDIS"] = redis.url(through: proxy.port)
                 let arguments = ["consume", "--json", "--lease", "\(Int(Self.lease))"]
                 let lines = (0..<60).map { #"{"in": "\#(1000 + $0 * 250)ms", "body": "x"}"# }
                 _ = try await cutOff.start(arguments) { alone in

@@ -44,10 +44,15 @@ import Testing
             let tool = Tool(cluster)
             _ = try await tool.run("in", "0s", "x", "--id", "nightly")
             // The command schedules its own id anew.
-            let again = "\"$DQ\" in 3s x --id nightly; \"$DQ\" in 3s y --id nightly --replace; \"$DQ\" job nightly"
+            let again = """
+                export DQ_REDIS="$LEDGER"; "$DQ" in 3s x --id nightly; "$DQ" in 3s y --id nightly --replace
+                "$DQ" job nightly
+                """
             var worker = tool
             worker.environment["DQ"] = try BuiltProgram.path("dq")
-            let outcome = try await worker.run("consume", "--until-empty", "--exec", "(\(again)) 2>&1; exit 0")
+            // With a password in it that is no command's business, unless it is told otherwise.
+            worker.environment["LEDGER"] = try #require(cluster.redis?.url)
+            let outcome = try await worker.run("consume", "--until-empty", "--exec", "{ \(again); } 2>&1; exit 0")
             let said = outcome.output + outcome.errors
             #expect(said.components(separatedBy: "idTaken").count == 3, "\(outcome)")
             #expect(said.contains("running"), "\(outcome)")

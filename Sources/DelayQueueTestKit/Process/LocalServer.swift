@@ -63,6 +63,7 @@ final class LocalServer: Sendable {
                 command: [blueprint.executable] + blueprint.arguments(reservation.port))
             let server = LocalServer(
                 blueprint: blueprint, reservation: reservation, process: process, folder: folder)
+            if let secrets = blueprint.secrets { try await write(secrets.contents, to: "\(folder)/\(secrets.name)") }
             try await server.launch()
             return server
         } catch var error as TestKitError {
@@ -72,6 +73,16 @@ final class LocalServer: Sendable {
         } catch {
             await process.close()
             throw error
+        }
+    }
+
+    /// The contents go through a pipe: arguments are for everybody to see.
+    private static func write(_ contents: String, to path: String) async throws {
+        let result = try await run(
+            .name("sh"), arguments: ["-c", "umask 077; cat >\"$1\"", "sh", path], input: .string(contents),
+            output: .discarded)
+        guard result.terminationStatus.isSuccess else {
+            throw TestKitError(.supervisorFailed, "\(path) could not be written")
         }
     }
 

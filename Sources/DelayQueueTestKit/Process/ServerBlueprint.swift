@@ -9,6 +9,8 @@ struct ServerBlueprint: Sendable {
     /// The one port to use; any free one otherwise.
     var fixedPort: Int?
     var keepsFolder: Bool
+    /// A file of the folder that only this user can read, and its contents.
+    var secrets: (name: String, contents: String)?
     /// The command line for a port. The server runs in its folder: relative paths are in it.
     var arguments: @Sendable (_ port: Int) -> [String]
     /// The question that shows whether the server of this port, folder and process id answers, and not a stranger who

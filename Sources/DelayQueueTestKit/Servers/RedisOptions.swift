@@ -1,3 +1,5 @@
+import Foundation
+
 /// How a Redis for tests is started.
 public struct RedisOptions: Sendable {
     /// Certificates for a server that takes TLS connections only.
@@ -20,8 +22,11 @@ public struct RedisOptions: Sendable {
     /// The port to listen on; any free one by default.
     public var port: Int?
 
-    /// The password of the default user (`requirepass`); none by default.
-    public var password: String?
+    /// The password of the default user (`requirepass`), by default a random one: any user of this machine reaches the
+    /// port. Nil leaves the server open to them.
+    ///
+    /// The server is told of it in a file that only this user can read.
+    public var password: String? = Self.makePassword()
 
     /// Users, one line each as in an ACL file without the word `user`: `alice on >secret ~dq:* +@all`.
     public var aclLines: [String] = []
@@ -48,16 +53,46 @@ public struct RedisOptions: Sendable {
     /// Further arguments, added last, such as `["--maxclients", "10"]`.
     public var extraArguments: [String] = []
 
-    /// The program: a name to be searched for, or an absolute path; `valkey-server` works too.
-    public var executable = "redis-server"
+    /// The program: a name to be searched for, or an absolute path. `valkey-server` works too.
+    ///
+    /// `DQ_REDIS_SERVER` in the environment, where it is set; else `redis-server`.
+    public var executable = ProcessInfo.processInfo.environment["DQ_REDIS_SERVER"] ?? "redis-server"
 
     /// Whether `stop()` leaves the folder with the data and the server's output, for inspection.
     public var keepsFolder = false
 
     public init() {}
 
+    private static func makePassword() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in String(UInt64.random(in: .min ... .max, using: &generator), radix: 36) }.joined()
+    }
+
+    /// What is not for everybody to see, as arguments are.
+    static let secretsFile = "secrets.conf"
+
+    /// The lines of that file.
+    var secrets: String {
+        var lines = password.map { ["requirepass \(Self.quoted($0))"] } ?? []
+        lines += aclLines.map { line in
+            "user " + line.split(separator: " ").map { Self.quoted($0) }.joined(separator: " ")
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    /// A word of a configuration file.
+    private static func quoted(_ word: some StringProtocol) -> String {
+        let bytes = word.utf8.map { byte in
+            let digits = String(byte, radix: 16)
+            return byte.isLetterOrDigit
+                ? String(Unicode.Scalar(byte)) : "\\x" + (digits.count == 1 ? "0" : "") + digits
+        }
+        return "\"" + bytes.joined() + "\""
+    }
+
     func arguments(port: Int) -> [String] {
         var arguments = [
+            Self.secretsFile,
             "--bind", "127.0.0.1",
             "--dir", ".",
             "--save", "",
@@ -78,8 +113,6 @@ public struct RedisOptions: Sendable {
         } else {
             arguments += ["--port", "\(port)"]
         }
-        if let password { arguments += ["--requirepass", password] }
-        for line in aclLines { arguments += ["--user"] + line.split(separator: " ").map(String.init) }
         if let maxMemory { arguments += ["--maxmemory", "\(maxMemory)"] }
         if let maxMemoryPolicy { arguments += ["--maxmemory-policy", maxMemoryPolicy] }
         return arguments + extraArguments
@@ -90,7 +123,7 @@ public struct RedisOptions: Sendable {
         unixSocketPath.hasPrefix("/") ? unixSocketPath : "\(folder)/\(unixSocketPath)"
     }
 
-    /// The address for clients, with the password in it, if there is one.
+    /// The address for clients on a port, with the password in it, if there is one.
     func url(port: Int) -> String {
         let login = password.map { ":\(Self.percentEncoded($0))@" } ?? ""
         return "\(tls == nil ? "redis" : "rediss")://\(login)127.0.0.1:\(port)"
@@ -100,14 +133,24 @@ public struct RedisOptions: Sendable {
         text.utf8.reduce(into: "") { encoded, byte in
             switch byte {
             // RFC 3986, section 2.3: the unreserved characters.
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            case _ where byte.isLetterOrDigit, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
                 encoded.unicodeScalars.append(Unicode.Scalar(byte))
             default:
                 let digits = String(byte, radix: 16, uppercase: true)
                 encoded += "%" + (digits.count == 1 ? "0" : "") + digits
             }
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLetterOrDigit: Bool {
+        switch self {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
         }
     }
 }

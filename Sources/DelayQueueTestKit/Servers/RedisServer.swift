@@ -27,6 +27,7 @@ public final class RedisServer: Sendable {
             installation: "install Redis: apt install redis-server, or brew install redis",
             fixedPort: options.port,
             keepsFolder: options.keepsFolder,
+            secrets: (RedisOptions.secretsFile, options.secrets),
             arguments: { options.arguments(port: $0) },
             // The socket in the server's own folder cannot be a stranger's, needs no TLS, and exists only once the
             // port is listened on.
@@ -66,9 +67,12 @@ public final class RedisServer: Sendable {
     /// The address, `127.0.0.1:PORT`.
     public var address: String { "127.0.0.1:\(port)" }
 
-    /// The address for clients: `redis://127.0.0.1:PORT`, with a password `redis://:PASSWORD@127.0.0.1:PORT`,
+    /// The address for clients: `redis://:PASSWORD@127.0.0.1:PORT`, without a password `redis://127.0.0.1:PORT`,
     /// with TLS `rediss://`.
     public var url: String { options.url(port: port) }
+
+    /// The address for clients that reach it by another port, such as a ``FaultProxy``'s.
+    public func url(through port: Int) -> String { options.url(port: port) }
 
     /// The Unix domain socket the server also listens on; no TLS there.
     public var unixSocketPath: String { options.socketPath(in: server.folder) }

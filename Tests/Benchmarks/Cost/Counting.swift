@@ -36,8 +36,8 @@ struct Counting: Sendable {
         let profile = try await profile(
             [
                 "work", "--name", work.name, "--jobs", "\(jobs)", "--nodes",
-                cluster.addresses.joined(separator: ","), "--tube", tube, "--redis", redis.url,
-            ]
+                cluster.addresses.joined(separator: ","), "--tube", tube,
+            ], redisURL: redis.url
         ) {
             if work.needsJobs { try await counters.untilTaken() }
         }
@@ -50,9 +50,10 @@ struct Counting: Sendable {
             ledgerCalls: after.ledgerCalls - before.ledgerCalls, ledgerBytes: after.ledgerBytes - before.ledgerBytes)
     }
 
+    /// - Parameter redisURL: no argument, as everybody sees those, and a password is in it.
     /// - Parameter told: when this returns, the program's input ends.
     private func profile(
-        _ arguments: [String], until told: () async throws -> Void
+        _ arguments: [String], redisURL: String, until told: () async throws -> Void
     ) async throws -> CallgrindProfile {
         let output = folder.appendingPathComponent("callgrind.out").path
         let log = folder.appendingPathComponent("valgrind.log").path
@@ -64,7 +65,8 @@ struct Counting: Sendable {
         let status: TerminationStatus
         do {
             status = try await Subprocess.run(
-                .name("valgrind"), arguments: Arguments(valgrind + arguments), platformOptions: options,
+                .name("valgrind"), arguments: Arguments(valgrind + arguments),
+                environment: .inherit.updating(["DQ_REDIS": redisURL]), platformOptions: options,
                 input: .inputWriter, output: .discarded, error: .currentStandardError
             ) { execution in
                 try await told()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NIOPosix
 
 /// Does one kind of work in this process. What runs under valgrind.
@@ -10,7 +11,6 @@ struct WorkCommand: ParsableCommand {
     @Option var jobs: Int
     @Option var nodes: String
     @Option var tube: String
-    @Option var redis: String
 
     func run() throws {
         // The end of the input ends a consumer.
@@ -18,6 +18,7 @@ struct WorkCommand: ParsableCommand {
             try await NIOThreadPool.singleton.runIfActive { while readLine() != nil {} }
         }
         guard let work = Work(name: name) else { throw ValidationError("--name is \(name).") }
+        guard let redis = ProcessInfo.processInfo.environment["DQ_REDIS"] else { throw ValidationError("No DQ_REDIS.") }
         let place = try Place(
             addresses: nodes.split(separator: ",").map { String($0) }, tube: tube, redisURL: redis)
         try Blocking.run { [jobs] in try await work.perform(jobs: jobs, on: place, until: told) }

@@ -4,7 +4,6 @@ import TestSupport
 struct Revoker: Sendable {
     let place: ProducerPlace
     let tool: String
-    let options: [String]
     let chronicle: Chronicle
     let pool: ReceiptPool
 
@@ -16,7 +15,7 @@ struct Revoker: Sendable {
         while ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(Int.random(in: 0...Self.pace * 2, using: &generator)))
             guard let receipt = await pool.take(using: &generator) else { continue }
-            let ending = try await place.run([tool, "revoke", receipt.text, "--json"] + options)
+            let ending = try await place.run([tool, "revoke", receipt.text, "--json"])
             let outcome = ending.output.split(separator: "\n").lazy
                 .compactMap { JSONText.object($0)?["outcome"] as? String }
                 .compactMap(Revocation.Outcome.init(rawValue:)).first

@@ -21,6 +21,9 @@ struct ChaosWorld: Sendable {
         self.folder = folder
         tool = try BuiltProgram.path("dq")
         network = try await Network(plan: plan, cluster: cluster)
+        for slot in plan.slots {
+            if let url = network.ledgerURL(slot) { try folder.write(url, to: RoundFolder.ledgerFile(of: slot)) }
+        }
         chronicle = Chronicle(
             History(seed: plan.seed, nodes: plan.nodes, lease: ChaosPlan.lease, began: .now(), calmed: .now()))
         var servers: [Server: ServerPlace] = [:]
@@ -72,7 +75,7 @@ struct ChaosWorld: Sendable {
         let inspection = try Inspection(cluster: cluster)
         let isEmpty: Bool
         do {
-            async let _: Void = Undertaker(tool: Tool(), options: network.optionsByConsumers).run()
+            async let _: Void = Undertaker(tool: Tool(cluster), options: network.optionsByConsumers).run()
             isEmpty = try await inspection.waitUntilEmpty(atMost: limit)
             if isEmpty { await chronicle.update { $0.drained = .now() } }
             for consumer in consumers { _ = try await consumer.terminate() }
@@ -119,8 +122,7 @@ struct ChaosWorld: Sendable {
                 try await contest.run(until: end, seed: seed, stream: 13)
                 for place in contest.places { await place.close() }
             }
-            let revoker = Revoker(
-                place: revoker, tool: tool, options: network.ledgerOption(.revoker), chronicle: chronicle, pool: pool)
+            let revoker = Revoker(place: revoker, tool: tool, chronicle: chronicle, pool: pool)
             group.addTask { try await revoker.run(until: end, seed: seed, stream: 12) }
             try await group.waitForAll()
         }

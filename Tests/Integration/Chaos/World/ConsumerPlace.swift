@@ -35,7 +35,8 @@ actor ConsumerPlace {
         #endif
         tool = try await ToolProcess.open(
             slot, command, output: world.folder.file("\(slot).out"),
-            log: world.folder.file("\(slot).log"), notes: world.folder.file(ConsumerSettings.notes))
+            log: world.folder.file("\(slot).log"), notes: world.folder.file(ConsumerSettings.notes),
+            ledger: world.folder.file(RoundFolder.ledgerFile(of: slot)))
     }
 
     /// Does nothing where a process runs.

@@ -11,6 +11,7 @@ struct Network: Sendable {
     private let nodes: Int
     /// A hostile node that consumers are given as well.
     private let babbler: Babbler?
+    private let redis: RedisServer?
 
     init(plan: ChaosPlan, cluster: LocalCluster) async throws {
         var proxies: [Wire: FaultProxy] = [:]
@@ -24,6 +25,7 @@ struct Network: Sendable {
         self.proxies = proxies
         nodes = cluster.nodes.count
         babbler = plan.hasBabbler ? try await Babbler.start(seed: plan.seed) : nil
+        redis = cluster.redis
     }
 
     func stop() async {
@@ -33,22 +35,23 @@ struct Network: Sendable {
 
     func proxy(_ slot: Slot, _ server: Server) -> FaultProxy? { proxies[Wire(slot: slot, server: server)] }
 
-    /// The options of `dq` for somebody who knows every name that a consumer has for a node.
+    /// The options of `dq`, but for the ledger, for somebody who knows every name that a consumer has for a node.
     var optionsByConsumers: [String] {
         let slots = (0..<ChaosPlan.consumers).map(Slot.consumer)
         let addresses = slots.flatMap { slot in (0..<nodes).compactMap { proxy(slot, .node($0))?.address } }
-        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube] + ledgerOption(.consumer(0))
+        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube]
     }
 
-    /// The options of `dq` that lead a slot's processes through its own proxies.
+    /// The options of `dq`, but for the ledger, that lead a slot's processes through its own proxies.
     func options(_ slot: Slot) -> [String] {
         var addresses = (0..<nodes).compactMap { proxy(slot, .node($0))?.address }
         if case .consumer = slot, let babbler { addresses.append(babbler.address) }
-        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube] + ledgerOption(slot)
+        return ["--nodes", addresses.joined(separator: ","), "--tube", Self.tube]
     }
 
-    func ledgerOption(_ slot: Slot) -> [String] {
-        proxy(slot, .ledger).map { ["--redis", "redis://\($0.address)"] } ?? []
+    /// Where a slot's processes find the ledger. No option, which everybody on the machine sees: a password is in it.
+    func ledgerURL(_ slot: Slot) -> String? {
+        proxy(slot, .ledger).flatMap { redis?.url(through: $0.port) }
     }
 
     static let tube = "chaos"

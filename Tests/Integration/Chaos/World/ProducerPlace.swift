@@ -29,7 +29,8 @@ actor ProducerPlace {
         count += 1
         let (output, errors) = ("\(slot).\(count).out", "\(slot).\(count).log")
         let tool = try await ToolProcess.open(
-            slot, arguments, output: folder.file(output), log: folder.file(errors), notes: "/dev/null")
+            slot, arguments, output: folder.file(output), log: folder.file(errors), notes: "/dev/null",
+            ledger: folder.file(RoundFolder.ledgerFile(of: slot)))
         let status: Int?
         do {
             if let id = try await tool.start() {

@@ -7,8 +7,13 @@ struct RoundFolder: Sendable {
     init(seed: UInt64) throws {
         let name = "dq-chaos-\(seed)-\(UInt32.random(in: 0 ... .max))"
         path = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        // Where the ledger is, with its password, is in it.
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     }
+
+    /// The name of the file that says where a slot's processes find the ledger.
+    static func ledgerFile(of slot: Slot) -> String { "\(slot).ledger" }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 

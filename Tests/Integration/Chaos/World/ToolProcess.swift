@@ -7,13 +7,15 @@ struct ToolProcess: Sendable {
     /// - Parameter output: the file that standard output is appended to, after a line with `#` and the process's id.
     /// - Parameter log: the file that standard error is appended to.
     /// - Parameter notes: where commands of a consumer note their runs.
+    /// - Parameter ledger: a file with the ledger's URL.
     static func open(
-        _ slot: Slot, _ arguments: [String], output: String, log: String, notes: String
+        _ slot: Slot, _ arguments: [String], output: String, log: String, notes: String, ledger: String
     ) async throws -> ToolProcess {
         let process = SupervisedProcess()
         do {
             _ = try await process.open(
-                name: "chaos", command: ["/bin/sh", "-c", script, "\(slot)", output, log, notes] + arguments)
+                name: "chaos",
+                command: ["/bin/sh", "-c", script, "\(slot)", output, log, notes, ledger] + arguments)
         } catch {
             await process.close()
             throw error
@@ -24,8 +26,9 @@ struct ToolProcess: Sendable {
     /// The shell becomes the tool, so that both have one process id.
     private static let script = """
         export CHAOS_CONSUMER="$0/$$" CHAOS_RUNS="$3"
+        export DQ_REDIS="$(cat "$4")"
         output=$1 log=$2
-        shift 3
+        shift 4
         printf '\\n# %s\\n' "$$" >>"$output"
         exec "$@" >>"$output" 2>>"$log"
         """
