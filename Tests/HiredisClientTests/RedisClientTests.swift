@@ -186,7 +186,7 @@ import Testing
 
     @Test func leavesAReplica() async throws {
         try await RedisProcess.run { primary in
-            try await RedisProcess.run(["--replicaof", "127.0.0.1 \(primary.port)"]) { replica in
+            try await RedisProcess.run(["--replicaof", "127.0.0.1", "\(primary.port)"]) { replica in
                 try await withClient(replica.url) { client in
                     let first = await client.generation
                     let error = try await client.refusal("SET", "k", "v")

@@ -34,6 +34,13 @@ import Testing
             "ERR Error running script (call to f_c0): @user_script:1: The user executing the script can't run this",
             .permissionDenied
         ),
+        ("@user_script: 1: The user executing the script can't run this command or subcommand", .permissionDenied),
+        // In the words of Redis 7.2 and Valkey.
+        (
+            "ERR ACL failure in script: User w has no permissions to run the 'get' command script: f, on @user_script:1.",
+            .permissionDenied
+        ),
+        ("ERR ACL failure in script: No permissions to access a key script: f, on @user_script:1.", .permissionDenied),
         ("ERR DB index is out of range", .wrongDatabase), ("ERR invalid DB index", .wrongDatabase),
         ("MOVED 3999 127.0.0.1:6381", .clusterUnsupported),
         ("ERR SELECT is not allowed in cluster mode", .clusterUnsupported),

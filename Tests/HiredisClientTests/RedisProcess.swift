@@ -46,10 +46,12 @@ final class RedisProcess: Sendable {
         directory = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/redis-server")
+        // Looked for as the test kit does.
+        process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
             [
-                "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                RedisOptions().executable, "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly",
+                "no",
                 "--dir", directory.path(), "--unixsocket", directory.appending(path: "socket").path(),
             ] + arguments
         let (exit, exited) = AsyncStream<Never>.makeStream()

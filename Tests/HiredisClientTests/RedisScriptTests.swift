@@ -1,5 +1,6 @@
 import NIOCore
 import PipelinedTransport
+import TestSupport
 import Testing
 
 @testable import HiredisClient
@@ -161,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func aCallIsNotMadeAgainBehindOneThatWasGivenUp() async throws {
+    @Test(.enabled(if: RedisProgram.isAtLeast(6, 2))) func aCallIsNotMadeAgainBehindOneThatWasGivenUp() async throws {
         try await RedisProcess.run { server in
             try await withClient(server.url, scripts: Self.scripts) { client in
                 _ = try await client.command("SCRIPT", "FLUSH")
@@ -184,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func aTimeoutOrACancellationEndsOneWait() async throws {
+    @Test(.enabled(if: RedisProgram.isAtLeast(6, 2))) func aTimeoutOrACancellationEndsOneWait() async throws {
         try await RedisProcess.run { server in
             try await withClient(server.url, scripts: Self.scripts) { client in
                 _ = try await client.command("PING")

@@ -2,9 +2,10 @@ import Foundation
 import HiredisClient
 import NIOSSL
 import PipelinedTransport
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(4))) struct RedisTLSTests {
+@Suite(.enabled(if: RedisProgram.isAtLeast(6)), .timeLimit(.minutes(4))) struct RedisTLSTests {
     /// Starts a server that speaks TLS only, with a certificate for the names by an authority of its own.
     private func run(
         names: String, _ body: (_ port: Int, _ authority: String) async throws -> Void

@@ -37,16 +37,22 @@ extension RedisError {
         case "NOPERM", "DENIED": .permissionDenied
         case "MOVED", "ASK", "CROSSSLOT": .clusterUnsupported
         case "ERR": generalCode(text)
-        default: .server
+        // An error that a script has caught and returned has no word of its own before Redis 7: "@user_script: 1: The …".
+        default: isRefusalInScript(text) ? .permissionDenied : .server
         }
+    }
+
+    /// Of a script of a user who may call it, but not a command in it, or not with that key: as Redis to 7.0 says it, and
+    /// Redis 7.2 and Valkey.
+    private static func isRefusalInScript(_ text: String) -> Bool {
+        text.contains("The user executing the script can't") || text.contains("ACL failure in script")
     }
 
     /// Errors that servers before 6, and some later ones, give no word of their own.
     private static func generalCode(_ text: String) -> Code {
         if text.hasPrefix("ERR invalid password") { return .wrongPassword }
         if text.hasPrefix("ERR SELECT is not allowed in cluster mode") { return .clusterUnsupported }
-        // A script of a user who may call it, but not a command in it.
-        if text.contains("The user executing the script can't") { return .permissionDenied }
+        if isRefusalInScript(text) { return .permissionDenied }
         if text.contains("DB index") { return .wrongDatabase }
         return .server
     }

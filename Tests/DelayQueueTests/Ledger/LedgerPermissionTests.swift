@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 /// What a user of the ledger's server must be allowed to do, and nothing else.
-@Suite("Permissions of the ledger's user", .serialized, .timeLimit(.minutes(1)))
+@Suite(
+    "Permissions of the ledger's user", .enabled(if: RedisProgram.isAtLeast(6)), .serialized, .timeLimit(.minutes(1)))
 struct LedgerPermissionTests {
     private static let commands = ["+script|load", "+eval", "+evalsha", "+time", "+get", "+set", "+pexpire"]
     private static let nativeKeys = "~dq:default:*"
