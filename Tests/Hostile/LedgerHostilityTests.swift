@@ -43,7 +43,7 @@ struct LedgerHostilityTests {
     }
 
     @Test func `a claim answered by anything else is not granted, nor are those behind it`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             for (number, reply) in Self.unfit.enumerated() {
                 // What follows would be grants, were they not shifted by one.
                 let replies = reply + Self.bulk("granted 1 0") + Self.bulk("granted 1 0")
@@ -69,8 +69,21 @@ struct LedgerHostilityTests {
         }
     }
 
+    @Test func `a push among answers ends the connection, and what is behind it is not granted`() async throws {
+        let replies = Self.bulk("granted 1 0") + ">2\r\n+invalidate\r\n" + Self.bulk("granted 1 0")
+        try await HostileServer.running([Self.script(replies)]) { server in
+            let ledger = try Self.ledger(on: server.port)
+            let results = await ledger.perform(try ["a", "b"].map(Self.claim))
+            #expect(try results[0].get() == .granted(attempt: 1, failures: 0))
+            let error = #expect(throws: DelayQueueError.self) { try results[1].get() }
+            #expect(error?.code == .ledgerUnavailable && error?.isRetriable == true)
+            try await server.closed(1)
+            await ledger.close()
+        }
+    }
+
     @Test func `a settlement answered by a grant is not settled`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             let script = Self.script(Self.bulk("granted 1 0"))
             try await HostileServer.running([script], inFrontOf: real.port) { server in
                 let ledger = try Self.ledger(on: server.port)
@@ -92,7 +105,7 @@ struct LedgerHostilityTests {
     }
 
     private func runsOnceLedgerIsSane(after script: [Step]) async throws {
-        try await withLocalCluster(nodes: 1) { cluster in
+        try await withLocalCluster(nodes: 1, redisOptions: Peers.openRedis) { cluster in
             let real = try #require(cluster.redis)
             try await HostileServer.running([script, script], inFrontOf: real.port) { server in
                 let ledger = try Self.ledger(on: server.port)

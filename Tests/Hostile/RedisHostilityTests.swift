@@ -56,7 +56,7 @@ struct RedisHostilityTests {
     ]
 
     @Test func `garbage ends the connection, at the greeting and later`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             for text in Self.garbage {
                 for before in [[.hear("memory")], Self.greeting + [.hear("PING")]] {
                     try await expect(.malformedReply, .protocolViolation, of: before + [.say(text)], then: real, text)
@@ -67,7 +67,7 @@ struct RedisHostilityTests {
 
     @Test(arguments: ["+", "-", ":", "$", "*"])
     func `a line that never ends is hung up on`(_ type: String) async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             let script = Self.greeting + [.hear("PING"), .say(type), .sayForEver("1")]
             try await HostileServer.running([script], inFrontOf: real.port) { server in
                 let client = try client(of: server)
@@ -103,7 +103,7 @@ struct RedisHostilityTests {
     }
 
     @Test func `hanging up in the middle of an answer fails it`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             for half in Self.halves {
                 let script = Self.greeting + [.hear("PING"), .say(half), .hangUp]
                 try await expect(.transport, .connectionLost, of: script, then: real, half)
@@ -112,7 +112,7 @@ struct RedisHostilityTests {
     }
 
     @Test func `a reply too many ends the connection, after the one asked for`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             let script = Self.greeting + [.hear("PING"), .say("+PONG\r\n+PONG\r\n")]
             try await HostileServer.running([script], inFrontOf: real.port) { server in
                 let client = try client(of: server)
@@ -124,10 +124,43 @@ struct RedisHostilityTests {
         }
     }
 
+    /// What a server sends unasked to clients that speak RESP3.
+    private static let pushes = [
+        ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nfoo\r\n", ">3\r\n+message\r\n+channel\r\n+PONG\r\n", ">1\r\n+PONG\r\n",
+        ">0\r\n", "|1\r\n+ttl\r\n:3600\r\n",
+    ]
+
+    @Test func `a push is never taken for a reply, and no reply behind it counts`() async throws {
+        try await withRedis(options: Peers.openRedis) { real in
+            for push in Self.pushes {
+                let between = Self.greeting + [.hear("PING"), .say("+PONG\r\n" + push + "+PONG\r\n")]
+                try await HostileServer.running([between], inFrontOf: real.port) { server in
+                    let client = try client(of: server)
+                    let replies = await client.send(timeout: .seconds(60)) { batch in
+                        for _ in 0..<2 { batch.command("PING") }
+                    }
+                    #expect(try replies[0].get() == .status("PONG"))
+                    let error = #expect(throws: RedisError.self) { try replies[1].get() }
+                    #expect(error?.code == .malformedReply && "\(error.map { "\($0)" } ?? "")".contains("RESP3"))
+                    try await server.closed(1)
+                    try await expectWorking(client)
+                    await client.close()
+                }
+                for script in [
+                    [.hear("memory"), .say(push + Self.information)], [.hear("memory"), .say("$0\r\n\r\n" + push)],
+                    Self.greeting + [.hear("PING"), .say(push + "+PONG\r\n")],
+                    Self.greeting + [.hear("PING"), .say("*2\r\n+PONG\r\n" + push)],
+                ] as [[Step]] {
+                    try await expect(.malformedReply, .protocolViolation, of: script, then: real, push)
+                }
+            }
+        }
+    }
+
     private static let information = "$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
 
     @Test func `no login and no database without an OK`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             for reply in [":1\r\n", "$-1\r\n", "*0\r\n", "+QUEUED\r\n", "$2\r\nOK\r\n"] {
                 try await expect(
                     .malformedReply, .preambleRejected, of: [.hear("memory"), .say(reply + Self.information)],
@@ -140,7 +173,7 @@ struct RedisHostilityTests {
     }
 
     @Test func `a server that says of itself what is no text is refused`() async throws {
-        try await withRedis { real in
+        try await withRedis(options: Peers.openRedis) { real in
             for reply in [":1\r\n", "*0\r\n", "*1\r\n$0\r\n\r\n"] {
                 try await expect(
                     .malformedReply, .preambleRejected, of: [.hear("memory"), .say(reply + "$0\r\n\r\n$0\r\n\r\n")],

@@ -211,6 +211,8 @@ extension RESPGuard.Violation: CustomStringConvertible {
     var description: String {
         switch self {
         case .unknownType(0x15): "this is no Redis: it speaks TLS, and was spoken to without (rediss://)"
+        case .unknownType(UInt8(ascii: ">")), .unknownType(UInt8(ascii: "|")):
+            "the server sent what only RESP3 has, and RESP2 was spoken: a push or an attribute"
         case .unknownType(let byte): "this is no Redis: no reply begins with the byte \(byte)"
         case .badNumber: "a number is not a number"
         case .negativeLength: "a length is negative"
