@@ -54,6 +54,21 @@ import Testing
         }
     }
 
+    /// Whoever reserves it knows of one copy that is gone, and not of the others.
+    @Test(arguments: LedgerKind.allCases)
+    func aCopyThatIsPutAgainProlongsTheRecord(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            _ = try await job.ask(.claim(job.a))
+            _ = try await job.ask(.complete(job.a, attempt: 1, copies: 3))
+            #expect(try await job.ask(.forget([0, 1, 2], of: 3)) == .forgotten)
+            #expect(try await job.lasts(.seconds(300)))
+            #expect(try await job.ask(.claim(job.b)) == .finished(.done))
+            #expect(try await job.ask(.forget([1], of: 3)) == .forgotten)
+            #expect(try await job.lasts(day * 7))
+            #expect(try await job.ask(.claim(job.b)) == .finished(.done))
+        }
+    }
+
     @Test(arguments: LedgerKind.allCases)
     func graceIsAtLeastTwoLeasesAndTwoTimesToRun(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { job async throws in
