@@ -30,6 +30,8 @@ public import NIOCore
     private var connectTimer: Scheduled<Void>?
     /// The address of the host is being asked for.
     private var isLookingUp = false
+    /// Why the last connection ended, where it is known.
+    private var lastEnd: (any Error)?
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(
@@ -123,8 +125,10 @@ public import NIOCore
         _ code: TransportError.Code, mayHaveBeenSent: Bool, retryAfter: Duration? = nil,
         underlying: (any Error)? = nil
     ) -> TransportError {
+        // Nothing was tried now: what is told is why the attempt before failed.
         TransportError(
-            code, address: address, mayHaveBeenSent: mayHaveBeenSent, retryAfter: retryAfter, underlying: underlying)
+            code, address: address, mayHaveBeenSent: mayHaveBeenSent, retryAfter: retryAfter,
+            underlying: underlying ?? (code == .backingOff ? lastEnd : nil))
     }
 
     // MARK: Writing
@@ -366,12 +370,13 @@ public import NIOCore
         _ generation: ConnectionGeneration, as code: TransportError.Code, underlying: (any Error)?
     ) {
         guard generation == pipeline.generation, !pipeline.isIdle else { return }
-        var underlying = underlying
+        var underlying = SocketFailure.explaining(underlying)
         if underlying == nil, pipeline.isGreeting { underlying = HungUp(speaksTLS: configuration.tls != nil) }
         let failures = pipeline.ended(as: code, now: eventLoop.now, chance: Double.random(in: 0...1))
         dropChannel()
         logger.debug(
             "connection ended", metadata: ["dq.code": "\(code)", "dq.error": "\(underlying.map { "\($0)" } ?? "none")"])
+        lastEnd = underlying
         fail(failures, underlying: underlying)
         if pipeline.isDrained { finishClosing() }
     }

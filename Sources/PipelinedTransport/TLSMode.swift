@@ -73,6 +73,14 @@
         public var file: String
         public var underlying: any Error
 
-        public var description: String { "\(file) cannot be used for TLS: \(underlying)" }
+        public var description: String {
+            switch underlying {
+            case NIOSSLError.failedToLoadCertificate:
+                "\(file) cannot be used for TLS: it cannot be read, or has no certificate in PEM"
+            case NIOSSLError.failedToLoadPrivateKey:
+                "\(file) cannot be used for TLS: it cannot be read, or has no private key in PEM"
+            default: "\(file) cannot be used for TLS: \(underlying)"
+            }
+        }
     }
 #endif

@@ -136,6 +136,18 @@ import Testing
         }
     }
 
+    @Test func aTubeThatIsEmptyIsNothingToWarnOf() async throws {
+        var redis = RedisOptions()
+        redis.appendOnly = true
+        try await withLocalCluster(nodes: 2, binlog: true, redisOptions: redis) { cluster in
+            let tool = Tool(cluster)
+            _ = try await tool.run("in", "1h", "x", "--tube", "other")
+            let status = try JSONLine(try await tool.run("status", "--json", "--tube", "mail").output)
+            #expect(status.members["warnings"] as? [String] == [])
+            #expect(try status.objects("nodes").map { $0["delayed"] as? Int } == [0, 0])
+        }
+    }
+
     @Test func warnsOfWhatIsWrong() async throws {
         var options = RedisOptions()
         options.maxMemory = 100 << 20

@@ -72,7 +72,9 @@ public struct ProducerConfiguration: Sendable {
             problems.append("copies is \(copies); it must be at least minimumWritten (\(minimumWritten))")
         }
         if nodes.count < minimumWritten {
-            problems.append("nodes has \(nodes.count); at least minimumWritten (\(minimumWritten)) are needed")
+            problems.append(
+                "\(nodes.count) \(nodes.count == 1 ? "node is" : "nodes are") given; a job needs at least "
+                    + "\(minimumWritten) (minimumWritten), on different servers")
         }
         if stragglerGrace < .zero { problems.append("stragglerGrace must not be negative") }
         problems += RecordSize.problems(maximumRecordSize)

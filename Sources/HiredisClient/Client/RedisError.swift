@@ -99,5 +99,6 @@ package struct RedisError: Error, Sendable {
 }
 
 extension RedisError: CustomStringConvertible {
-    package var description: String { "\(code): \(message)" }
+    // What happened on the connection begins with a code of its own.
+    package var description: String { code == .transport ? message : "\(code): \(message)" }
 }

@@ -20,10 +20,12 @@ struct ReachCheck: Sendable {
         } catch {
             if error.code == .ledgerMisconfigured { throw error }
             guard !Task.isCancelled else { return }
-            StandardStream.error.note("the ledger does not answer, so no job can run yet: \(error)")
+            StandardStream.error.note(
+                "the ledger does not answer, so no job can run yet; jobs wait until it does: \(error)")
         }
         for (node, error) in await unreachable where !Task.isCancelled {
-            StandardStream.error.note("node \(node.address) does not answer yet: \(error)")
+            StandardStream.error.note(
+                "node \(node.address) does not answer yet; jobs run from their copies on the others: \(error)")
         }
     }
 }

@@ -66,7 +66,8 @@ extension ConsumerEngine {
         guard awayNodes.insert(node).inserted else { return }
         metrics.nodeOutages.increment()
         logger.warning(
-            "node is away", metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
+            "node is away; jobs run from their copies on the others",
+            metadata: [LogKey.node: "\(nodes[node])", LogKey.error: "\(failure)"])
     }
 
     private func reportCut(_ failure: TransportError, of node: Int) {

@@ -164,7 +164,7 @@ actor ConsumerEngine {
 
     nonisolated func report(_ error: DelayQueueError, of job: JobID) {
         logger.warning(
-            "job could not be settled", metadata: [LogKey.job: "\(job)", LogKey.error: "\(error)"])
+            "job could not be settled; it may run again", metadata: [LogKey.job: "\(job)", LogKey.error: "\(error)"])
     }
 
     nonisolated func policyDelay(afterFailures failures: Int) -> Duration? {
@@ -299,6 +299,7 @@ actor ConsumerEngine {
     }
 
     private func settled(_ id: HeldJobID, _ settlement: Settlement, waiter: UInt64?, error: DelayQueueError?) {
+        let job = states[id]?.contents.id
         if waiter == nil || error?.leavesJobUnsettled != true { states[id] = nil }
         if let error {
             if let waiter {
@@ -306,7 +307,9 @@ actor ConsumerEngine {
                 settleWaiters.removeValue(forKey: waiter)?.resume(returning: error)
             } else if !settlement.givesBack {
                 metrics.settlingFailures.increment()
-                logger.warning("job could not be settled", metadata: [LogKey.error: "\(error)"])
+                logger.warning(
+                    "job could not be settled; it may run again",
+                    metadata: [LogKey.job: "\(job?.description ?? "unknown")", LogKey.error: "\(error)"])
             }
             return
         }
