@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// Whatever was accepted is told, or taken back.
-@Suite(.serialized, .timeLimit(.minutes(4))) struct ToldTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ToldTests {
     @Test func `an interruption at any moment leaves a told receipt or no job`() async throws {
         try await withLocalCluster(nodes: 3) { cluster in
             let tool = Tool(cluster)
@@ -36,6 +36,94 @@ import Testing
             #expect(try await cluster.jobs() == told)
             #expect(try await cluster.copies().filter { told.contains($0.key) }.values.allSatisfy { $0 >= 2 })
             #expect(interrupted > 0)
+        }
+    }
+
+    /// So many in all; `DQ_INTERRUPTIONS` may say another number.
+    private static let interruptions = ProcessInfo.processInfo.environment["DQ_INTERRUPTIONS"].flatMap { Int($0) } ?? 50
+
+    /// Commands of all kinds, half of them with a standard output that takes nothing.
+    @Test func `whatever is interrupted, every job on the nodes was told, and runs`()
+        async throws
+    {
+        try await withLocalCluster(nodes: 3) { cluster in
+            let lines = (0..<300).map { _ in #"{"in":"1h","body":"x"}"# }.joined(separator: "\n")
+            try await withTemporaryFile(Array(lines.utf8)) { file in
+                var told: Set<String> = []
+                var counted = 0
+                var (due, printed): (Set<String>, Set<String>) = ([], [])
+                var cutShort = 0
+                for round in 0..<Self.interruptions {
+                    let command = Interrupted.allCases[round % Interrupted.allCases.count]
+                    var tool = Tool(cluster, tube: command.rawValue)
+                    if command == .consume {
+                        let jobs = (0..<50).map { _ in #"{"in":"0s","body":"x"}"# + "\n" }.joined()
+                        due.formUnion(
+                            try await tool.run(["load", "-", "--json"], input: Array(jobs.utf8)).objects().map {
+                                try $0.text("id")
+                            })
+                    }
+                    // From before the process has begun to after most of them have ended.
+                    let moment = Double.random(in: 0...command.longestMoment)
+                    let output = ["", ">/dev/full", "", ">&-"][round / Interrupted.allCases.count % 4]
+                    let signal = ["INT", "TERM", "HUP"].randomElement() ?? "TERM"
+                    tool.script = #""$@" \#(output) & job=$!; sleep \#(moment); kill -s \#(signal) $job; wait $job"#
+                    let outcome = try await tool.run(command.arguments(file: file))
+                    if outcome.status != .exited(0) { cutShort += 1 }
+                    switch command {
+                    case .at, .in, .receipts: told.formUnion(try Self.receipts(in: outcome))
+                    case .load: counted += Counts(outcome.output + outcome.errors)?.scheduled ?? 0
+                    case .consume: printed.formUnion(try outcome.objects().map { try $0.text("id") })
+                    }
+                }
+                let jobs = try await cluster.jobsByTube()
+                let receipts = [Interrupted.at, .in, .receipts].reduce(into: Set<String>()) {
+                    $0.formUnion(jobs[$1.rawValue] ?? [])
+                }
+                let countable = jobs[Interrupted.load.rawValue]?.count ?? 0
+                print(
+                    "\(Self.interruptions) interruptions, \(cutShort) of which cut a command short: \(receipts.count) jobs lie "
+                        + "on the nodes, \(told.count) were told; \(countable) that were counted, "
+                        + "\(counted) were told; \(printed.count) of \(due.count) printed")
+                #expect(receipts == told)
+                #expect(countable == counted)
+                #expect(cutShort > 0)
+                // What was not printed then is printed now, and nothing else.
+                let rest = try await Tool(cluster, tube: Interrupted.consume.rawValue).run(
+                    "consume", "--json", "--until-empty")
+                printed.formUnion(try rest.objects().map { try $0.text("id") })
+                #expect(printed == due)
+            }
+        }
+    }
+
+    /// Its name is that of the tube its jobs are in.
+    private enum Interrupted: String, CaseIterable {
+        case `in`, at, load, receipts, consume
+
+        func arguments(file: String) -> [String] {
+            switch self {
+            case .in: ["in", "1h", "x"]
+            case .at: ["at", "2090-01-01T00:00:00Z", "x"]
+            case .load: ["load", file]
+            case .receipts: ["load", file, "--json"]
+            case .consume: ["consume", "--json"]
+            }
+        }
+
+        var longestMoment: Double {
+            switch self {
+            case .in, .at: 0.15
+            case .load, .receipts: 0.3
+            case .consume: 1
+            }
+        }
+    }
+
+    /// The jobs of which a receipt was printed, to whatever stream.
+    private static func receipts(in outcome: Tool.Outcome) throws -> [String] {
+        try (outcome.output + "\n" + outcome.errors).matches(of: /dqr1,[!-~]+/).map {
+            try Receipt(parsing: String($0.output.prefix { $0 != "\"" })).jobID.description
         }
     }
 
@@ -195,15 +283,29 @@ import Testing
 extension LocalCluster {
     /// How many copies of each job lie on the nodes.
     fileprivate func copies() async throws -> [String: Int] {
-        var copies: [String: Int] = [:]
+        try await copiesByTube().values.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+    }
+
+    /// The same, by the queue's tube.
+    fileprivate func copiesByTube() async throws -> [String: [String: Int]] {
+        var copies: [String: [String: Int]] = [:]
         for address in addresses {
             let connection = BeanstalkConnection.beanstalk(
                 try BeanstalkNode(address).address, configuration: .init(),
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "test"))
-            let count = try await connection.stats().totalJobs
-            for id in 0..<count {
-                guard let job = try await connection.peek(BeanstalkJobID(UInt64(id) + 1)) else { continue }
-                copies[JobRecord(parsing: job.body).id?.description ?? "", default: 0] += 1
+            let numbers = 0..<UInt64(try await connection.stats().totalJobs)
+            for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 256) {
+                let ids = (start..<min(start + 256, numbers.upperBound)).map { BeanstalkJobID($0 + 1) }
+                let commands = ids.flatMap { [BeanstalkCommand.peek($0), .statsJob($0)] }
+                let replies = await connection.execute(commands, timeout: .seconds(60)).replies
+                try #require(replies.count == commands.count)
+                for index in stride(from: 0, to: replies.count, by: 2) {
+                    guard case .found(_, let body) = replies[index], case .ok(let text) = replies[index + 1] else {
+                        continue
+                    }
+                    let tube = try JobStatistics(parsing: text).tube.rawValue.replacing(/\.standby$/, with: "")
+                    copies[tube, default: [:]][JobRecord(parsing: body).id?.description ?? "", default: 0] += 1
+                }
             }
             await connection.close()
         }
@@ -213,15 +315,22 @@ extension LocalCluster {
     /// The jobs of which copies lie on the nodes, but for those that the ledger knows to be revoked: of one that was, the
     /// copy that was under way as its receipt came stays.
     fileprivate func jobs() async throws -> Set<String> {
-        let jobs = try await copies().keys
-        guard let redis else { return Set(jobs) }
+        try await jobsByTube().values.reduce(into: []) { $0.formUnion($1) }
+    }
+
+    /// The same, by the queue's tube.
+    fileprivate func jobsByTube() async throws -> [String: Set<String>] {
+        let copies = try await copiesByTube().mapValues { Set($0.keys) }
+        guard let redis else { return copies }
         let ledger = try RedisLedger(redis.url)
-        let producer = try Producer(nodes: try addresses.map { try BeanstalkNode($0) }, ledger: ledger)
-        var live: Set<String> = []
-        for job in jobs {
-            if try await producer.status(of: try JobID(job)).state != .revoked { live.insert(job) }
+        var live: [String: Set<String>] = [:]
+        for (tube, jobs) in copies {
+            let producer = try Producer(nodes: try addresses.map { try BeanstalkNode($0, tube: tube) }, ledger: ledger)
+            for job in jobs where try await producer.status(of: try JobID(job)).state != .revoked {
+                live[tube, default: []].insert(job)
+            }
+            await producer.close()
         }
-        await producer.close()
         await ledger.close()
         return live
     }
