@@ -40,7 +40,8 @@ struct ConsumerCoreCopyTests {
     }
 
     @Test func `a copy that comes soon after its job is done is deleted without asking`() throws {
-        let world = try CoreWorld()
+        // A brisk pace, at which the ledger is told of all copies at once.
+        let world = try CoreWorld { $0.briskSteps = 1 }
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 0))])
         world.answerLedger()
         world.settle(world.delivered[0].id, .complete)
@@ -53,6 +54,7 @@ struct ConsumerCoreCopyTests {
             world.answer(node: node)
             #expect(world.sent[node] == [.delete(BeanstalkJobID(7), index: node)])
         }
+        world.core.sendForgets()
         #expect(world.core.ledgerCalls.map(\.operation) == [.forget([0, 1, 2], of: 3)])
         #expect(world.delivered.count == 1)
         world.answerLedger()

@@ -87,6 +87,26 @@ struct ConsumerCorePaceTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `where few jobs come, the ledger is told of the copies there were, before others come`(isBrisk: Bool) throws {
+        let world = try CoreWorld(demand: 100) { if isBrisk { $0.briskSteps = 1 } }
+        let forgets = {
+            world.takeLedgerCalls().compactMap { if case .forget(let copies, _) = $0.operation { copies } else { nil } }
+        }
+        world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
+        world.answerLedger()
+        world.settle(world.delivered[0].id, .complete)
+        world.answerLedger()
+        world.answer(node: 0)
+        #expect(forgets() == (isBrisk ? [] : [[0]]))
+        world.answer(node: 1, reserved: [(1, try CoreWorld.record("a", due: .zero, copy: 1))])
+        world.answer(node: 1)
+        #expect(forgets() == (isBrisk ? [] : [[0, 1]]))
+        world.passFinishedHorizon()
+        #expect(forgets() == (isBrisk ? [[0, 1]] : []))
+        #expect(world.isIdle)
+    }
+
     @Test func `a backlog's last deletes by name do not wait as long as single ones, which leave together`() throws {
         for briskSteps in [1, 100] {
             let world = try CoreWorld(demand: 100) { $0.briskSteps = briskSteps }
@@ -98,7 +118,7 @@ struct ConsumerCorePaceTests {
             #expect(world.nextBatch(for: 4) == nil)
             world.advance(by: .milliseconds(20))
             #expect(world.nextBatch(for: 5) == nil)
-            let wait = briskSteps == 1 ? Link.briskRestOfNamedDeletes - .milliseconds(20) : .milliseconds(500 - 130)
+            let wait = briskSteps == 1 ? Link.briskRestOfNamedDeletes - .milliseconds(20) : .milliseconds(200 - 130)
             world.advance(by: wait - .milliseconds(1))
             world.tick()
             #expect(!world.hasWork(for: 4))

@@ -51,6 +51,22 @@ import Testing
         #expect(jobs.isEmpty)
     }
 
+    @Test func whatIsKnownIsToldOnceBeforeTheRest() throws {
+        var jobs = FinishedJobs()
+        let id = HeldJobID(1)
+        jobs.insert(id, try record(1, copies: 3), deletes: 2, until: Self.start + .seconds(5))
+        #expect(jobs.answered(id, index: 0, isDeleted: true) == nil)
+        #expect(jobs.takeUntold(id) == nil, "an answer is due")
+        #expect(jobs.answered(id, index: 1, isDeleted: false) == nil)
+        #expect(jobs.takeUntold(id)?.deleted == [0])
+        #expect(jobs.takeUntold(id) == nil)
+        #expect(jobs.addDelete(id) == true)
+        #expect(jobs.answered(id, index: 2, isDeleted: true) == nil)
+        #expect(jobs.takeUntold(id)?.deleted == [0, 2])
+        let ended = jobs.expire(now: nil).map(\.entry)
+        #expect(ended.map(\.deleted) == ended.map(\.told))
+    }
+
     @Test func theOldestMakeRoom() throws {
         var jobs = FinishedJobs()
         let count = FinishedJobs.limit + 100

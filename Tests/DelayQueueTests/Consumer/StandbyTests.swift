@@ -46,7 +46,7 @@ struct StandbyTests {
         world.answer(node: 0)
         world.answer(node: 4) { _ in .notFound }
         world.answer(node: 5)
-        #expect(!world.hasLedgerCalls)
+        #expect(world.takeLedgerCalls().map(\.operation) == [.forget([0, 2], of: 3)])
         world.answer(
             node: 1, reserved: [(11, try CoreWorld.record("a", due: .zero, copy: 1, role: .standby(leadOn: nil)))])
         #expect(!world.hasLedgerCalls, "the ledger has said all it can")

@@ -201,7 +201,12 @@ extension ConsumerCore {
     }
 
     mutating func deleteAnswered(_ id: HeldJobID, index: Int?, isDeleted: Bool, now: Moment) {
-        guard let entry = finishedJobs.answered(id, index: index, isDeleted: isDeleted) else { return }
+        guard let entry = finishedJobs.answered(id, index: index, isDeleted: isDeleted) else {
+            // At a brisk pace it pays to wait for the job's other copies. Else what is known is told at once: whoever is
+            // killed meanwhile leaves a record that lasts for days.
+            if !pace.isBrisk(now), let entry = finishedJobs.takeUntold(id) { forget(entry, of: id, now: now) }
+            return
+        }
         forgetCopies(of: id, entry, now: now)
     }
 
@@ -212,7 +217,11 @@ extension ConsumerCore {
 
     private mutating func forgetCopies(of id: HeldJobID, _ entry: FinishedJobs.Entry, now: Moment) {
         jobs.dropName(entry.name, of: id)
-        guard entry.copies > 0, !entry.deleted.isEmpty else { return }
+        forget(entry, of: id, now: now)
+    }
+
+    private mutating func forget(_ entry: FinishedJobs.Entry, of id: HeldJobID, now: Moment) {
+        guard entry.copies > 0, entry.deleted != entry.told else { return }
         forgets.append(LedgerCall(job: id, key: entry.key, operation: .forget(entry.deleted, of: entry.copies)))
         if isDraining || !pace.isBrisk(now) {
             sendForgets()

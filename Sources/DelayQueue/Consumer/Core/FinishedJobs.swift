@@ -13,6 +13,8 @@ struct FinishedJobs {
         let copies: Int
         /// Copies whose node confirmed the delete.
         var deleted = CopySet()
+        /// Those the ledger was told of.
+        var told = CopySet()
         /// Deletes without an answer.
         var pending: Int
         /// Further copies of it are not waited for any longer.
@@ -60,6 +62,15 @@ struct FinishedJobs {
         let entry = entries.remove(at: place).value
         while let first = order.first, entries[first.id] == nil { order.removeFirst() }
         return entry
+    }
+
+    /// What there is to tell the ledger of a job of which more may come; told once.
+    mutating func takeUntold(_ id: HeldJobID) -> Entry? {
+        guard let place = entries.index(forKey: id), entries.values[place].pending == 0,
+            entries.values[place].deleted != entries.values[place].told
+        else { return nil }
+        defer { entries.values[place].told = entries.values[place].deleted }
+        return entries.values[place]
     }
 
     /// Ends the wait for further copies.

@@ -52,7 +52,7 @@ struct Link {
     /// Deletes by name leave together for all nodes, so often: nobody waits for them, as long as they come before the
     /// standbys are ready, a second after their dates or later. Where so much time passed without any, they leave at once:
     /// the sooner the ledger learns that a job's copies are gone, the fewer records a killed consumer leaves behind.
-    static let intervalOfNamedDeletes = Duration.milliseconds(500)
+    static let intervalOfNamedDeletes = Duration.milliseconds(100)
     /// At a brisk pace as many gather in this time, and a backlog's last standbys are soon gone.
     static let briskRestOfNamedDeletes = Duration.milliseconds(25)
 
