@@ -272,7 +272,7 @@ import Testing
 
         /// - Parameter text: with a summary in it.
         init?(_ text: String) {
-            guard let match = text.firstMatch(of: /(\d+) scheduled, 0 refused(?:, (\d+) taken back)?/) else {
+            guard let match = text.firstMatch(of: /(\d+) scheduled, \d+ refused(?:, (\d+) taken back)?/) else {
                 return nil
             }
             scheduled = Int(match.1) ?? 0
