@@ -144,7 +144,8 @@ let package = Package(
         // A stranger to this package, as users are: one dependency, and no `package` declarations.
         .testTarget(
             name: "PublicSurfaceTests",
-            dependencies: ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit", logging], path: "Tests/PublicSurface", packageAccess: false,
+            dependencies: ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit", logging], path: "Tests/PublicSurface",
+            packageAccess: false,
             swiftSettings: swiftSettings),
         tests(
             "DelayQueueJobsTests", exclude: ["Schedules/ticks.py"], resources: [.copy("Schedules/Ticks.json")],

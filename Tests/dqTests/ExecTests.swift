@@ -101,8 +101,9 @@ import Testing
         var options = BeanstalkdOptions()
         options.maxJobSize = 4 << 20
         try await withLocalCluster(nodes: 2, beanstalkdOptions: options) { cluster in
-            let tool = Tool(cluster)
+            var tool = Tool(cluster)
             let body = [UInt8](repeating: UInt8(ascii: "x"), count: 2 << 20)
+            tool.environment["DQ_MAX_RECORD"] = "4000000"
             let scheduled = try await tool.run(["in", "0s", "-"], input: body)
             try #require(scheduled.status == .exited(0))
             let outcome = try await tool.run("consume", "--max", "1", "--exec", command)

@@ -20,7 +20,7 @@ struct JobTypeMetrics: Sendable {
         let dimensions = [("queue", queue), ("type", type)]
         timedOut = Counter(label: "dq_jobs_timed_out_total", dimensions: dimensions)
         runTime = Timer(label: "dq_job_run_seconds", dimensions: dimensions)
-        lateness = Timer(label: "dq_job_first_lateness_seconds", dimensions: dimensions)
+        lateness = Timer(label: "dq_job_type_lateness_seconds", dimensions: dimensions)
         running = Gauge(label: "dq_jobs_running", dimensions: dimensions)
         outcomes = Dictionary(
             uniqueKeysWithValues: Outcome.allCases.map { outcome in
