@@ -15,5 +15,11 @@ let package = Package(
             name: "Produce", dependencies: [.product(name: "DelayQueue", package: "swift-delay-queue")]),
         .executableTarget(
             name: "Consume", dependencies: [.product(name: "DelayQueue", package: "swift-delay-queue")]),
+        .executableTarget(
+            name: "Typed",
+            dependencies: [
+                .product(name: "DelayQueue", package: "swift-delay-queue"),
+                .product(name: "DelayQueueJobs", package: "swift-delay-queue"),
+            ]),
     ]
 )
