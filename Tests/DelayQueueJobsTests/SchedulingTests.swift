@@ -53,6 +53,24 @@ struct SchedulingTests {
         }
     }
 
+    @Test func aWindowIsNoLongerThanTheLedgerRemembers() async throws {
+        try await withTestQueue { test in
+            let error = await #expect(throws: DelayQueueError.self) {
+                try await test.queue.schedule(
+                    SendInvoice(number: 1), after: .zero, unique: .key("x", within: .seconds(2 * 86_400)))
+            }
+            #expect(error?.code == .invalidOption)
+            #expect(error?.message.contains("retentionOfUnknownCopies") == true)
+        }
+    }
+
+    @Test func aClosedQueueMakesNoConsumers() async throws {
+        try await withTestQueue { test in
+            await test.queue.close(within: .zero)
+            #expect(throws: DelayQueueError.self) { try test.queue.makeConsumer() }
+        }
+    }
+
     @Test func aJobIsMovedAndItsStatusTold() async throws {
         try await withTestQueue { test in
             let id = try JobID("invoice-42")

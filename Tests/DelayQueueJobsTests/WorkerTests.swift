@@ -167,4 +167,52 @@ struct WorkerTests {
             #expect(calls.all == ["worker's begins", "type's begins", "handler", "type's ends", "worker's ends"])
         }
     }
+
+    @Test func aJobWhoseCompletionCouldNotBeRecordedDidNotFail() async throws {
+        try await withTestQueue { test in
+            let failures = Calls<Int>()
+            var worker = Worker(test.queue)
+            try worker.handle(SendInvoice.self) { _, context in
+                failures.add(context.failures)
+                if context.attempt == 1 { test.stopLedger() }
+            }
+            try await test.running(worker) { _ in
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+                try await test.advance(by: .seconds(120))
+                test.startLedger()
+                try await test.advance(by: .seconds(600))
+            }
+            #expect(failures.all == [0, 0])
+            #expect(test.runs.last?.outcome == .completed)
+        }
+    }
+
+    @Test func aWorkerRefusesAtMostOnce() async throws {
+        try await withTestQueue { test in
+            var configuration = WorkerConfiguration()
+            configuration.adjust = { $0.deliveryGuarantee = .atMostOnce }
+            let worker = Worker(test.queue, configuration: configuration)
+            let error = await #expect(throws: DelayQueueError.self) { try await worker.run() }
+            #expect(error?.code == .invalidOption)
+        }
+    }
+
+    @Test func timeRemainingFollowsTheQueuesClock() async throws {
+        try await withTestQueue { test in
+            let remaining = Calls<Duration?>()
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.timeout = .seconds(60)
+            try worker.handle(SendInvoice.self, options: options) { _, context in
+                remaining.add(context.timeRemaining)
+                try await test.clock.sleep(for: .seconds(20))
+                remaining.add(context.timeRemaining)
+            }
+            try await test.running(worker) { _ in
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+                try await test.advance(by: .seconds(60))
+            }
+            #expect(remaining.all == [.seconds(60), .seconds(40)])
+        }
+    }
 }

@@ -148,4 +148,21 @@ struct TestQueueTests {
             }
         }
     }
+
+    @Test func severalMovesOfTheClockEndEachAtItsTime() async throws {
+        try await withTestQueue { test in
+            let start = test.now
+            async let short: Void = test.advance(by: .seconds(10))
+            async let long: Void = test.advance(by: .seconds(20))
+            _ = try await (short, long)
+            #expect(test.now >= start.addingTimeInterval(20))
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await test.advance(by: .seconds(1))
+            }
+            // Whether it arrives before it sees that, it ends.
+            _ = await task.result
+            try await test.advance(by: .seconds(1))
+        }
+    }
 }

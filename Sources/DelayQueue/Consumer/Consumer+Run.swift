@@ -98,8 +98,8 @@ extension Consumer {
                 return
             }
             // By shutdown or a lost lease: the job did not fail, whatever its clients make of their cancellation.
-            if isCancelled || job.isLeaseLost {
-                if !job.isLeaseLost {
+            if isCancelled || job.isLeaseLost || failure is UnsettledRun {
+                if isCancelled, !job.isLeaseLost {
                     engine.logger.warning(
                         "a handler was cut short as its consumer ends; its job goes back to the queue",
                         metadata: [LogKey.job: "\(job.id)", LogKey.error: "\(failure)"])
@@ -121,4 +121,9 @@ extension Consumer {
             engine.report(error, of: job.id)
         }
     }
+}
+
+/// What a handler throws that settles its job itself, and could not: the run did not fail, and the job goes back.
+package struct UnsettledRun: Error {
+    package init() {}
 }

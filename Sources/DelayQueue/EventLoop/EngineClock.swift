@@ -10,8 +10,8 @@ package protocol EngineClock: Sendable {
     /// these.
     var timerMargin: Duration { get }
 
-    /// So many more tasks are busy with jobs, or fewer where that is negative: they iterate a consumer, and do not wait
-    /// for its next job. Called on any thread.
+    /// So many more tasks are busy with jobs, or fewer where that is negative: they iterate a consumer, and wait
+    /// neither for its next job nor for a settlement. Called on any thread.
     func busyTasksChanged(by change: Int)
 }
 

@@ -178,8 +178,13 @@ public struct Producer: Sendable {
         return false
     }
 
-    /// The time by which dates and delays are reckoned.
+    /// The time by which dates and delays are reckoned; the ledger's once ``settleTime()`` has returned.
     package var now: Date { engine.time.date }
+
+    /// Waits, not for long, until the ledger has told its time.
+    package func settleTime() async {
+        if engine.settledTime == nil { await engine.settleTime() }
+    }
 
     // MARK: Closing
 

@@ -40,7 +40,7 @@ public struct JobQueue: Sendable {
 
     let logger: Logger
     private let ownsLedger: Bool
-    private let made: NIOLockedValueBox<[Made]>
+    private let made: NIOLockedValueBox<(all: [Made], isClosed: Bool)>
 
     /// - Parameters:
     ///   - name: 1 to 183 characters of beanstalkd's set for tube names; the name of the tube on each node as well.
@@ -103,26 +103,39 @@ public struct JobQueue: Sendable {
         self.configuration = configuration
         self.logger = logger
         producer = try Producer(nodes: nodes, ledger: ledger, configuration: configuration.forProducers, logger: logger)
-        made = NIOLockedValueBox([Made(producer: producer.engine)])
+        made = NIOLockedValueBox(([Made(producer: producer.engine)], false))
     }
 
     /// A stream of the queue's due jobs.
     ///
     /// - Parameter adjust: changes what is the consumer's own affair, such as its retry policy. What it agrees on with
     ///   the producers comes from the queue.
-    /// - Throws: `invalidConfiguration`, listing every problem.
+    /// - Throws: `invalidConfiguration`, listing every problem; what `adjust` throws; `closed`.
     public func makeConsumer(
-        _ adjust: (inout ConsumerConfiguration) -> Void = { _ in }
+        _ adjust: (inout ConsumerConfiguration) throws(DelayQueueError) -> Void = { _ in }
     ) throws(DelayQueueError) -> Consumer {
         var settings = configuration.forConsumers
-        adjust(&settings)
+        try adjust(&settings)
         let consumer = try Consumer(nodes: nodes, ledger: ledger, configuration: settings, logger: logger)
-        made.withLockedValue { made in
-            made.removeAll { $0.consumer == nil && $0.producer == nil }
-            made.append(Made(consumer: consumer.engine))
+        let isClosed = made.withLockedValue { made in
+            made.all.removeAll { $0.consumer == nil && $0.producer == nil }
+            if !made.isClosed { made.all.append(Made(consumer: consumer.engine)) }
+            return made.isClosed
         }
+        guard !isClosed else { throw DelayQueueError(.closed, "queue \(name) was closed") }
         return consumer
     }
+
+/// How the job of an id of your own stands. See ``Producer/status(of:)``.
+    public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus { try await producer.status(of: id) }
+
+    /// Takes a job back before it runs. See ``Producer/revoke(_:)-(Receipt)``.
+    public func revoke(_ receipt: Receipt) async throws(DelayQueueError) -> RevokeOutcome {
+        try await producer.revoke(receipt)
+    }
+
+    /// Takes back the job that an id of your own means. See ``Producer/revoke(_:)-(JobID)``.
+    public func revoke(_ id: JobID) async throws(DelayQueueError) -> RevokeOutcome { try await producer.revoke(id) }
 
     /// Closes the queue's consumers, as ``Consumer/close(within:)`` does, then its producer, and the ledger where the queue
     /// made it.
@@ -131,7 +144,10 @@ public struct JobQueue: Sendable {
     ///
     /// - Parameter limit: how long jobs under way may take to be settled, and calls to be answered, each.
     public func close(within limit: Duration = .seconds(10)) async {
-        let made = made.withLockedValue { $0 }
+        let made = made.withLockedValue { made in
+            made.isClosed = true
+            return made.all
+        }
         await withTaskGroup(of: Void.self) { group in
             for consumer in made.compactMap(\.consumer) { group.addTask { await consumer.close(within: limit) } }
         }

@@ -88,7 +88,7 @@ public struct JobHeaders: Sendable, Hashable {
     }
 
     /// The token of RFC 9110, without capital letters.
-    static func isName(_ bytes: some Collection<UInt8>) -> Bool {
+    package static func isName(_ bytes: some Collection<UInt8>) -> Bool {
         !bytes.isEmpty
             && bytes.allSatisfy { byte in
                 switch byte {
@@ -103,7 +103,7 @@ public struct JobHeaders: Sendable, Hashable {
             }
     }
 
-    static func isValue(_ bytes: some Collection<UInt8>) -> Bool {
+    package static func isValue(_ bytes: some Collection<UInt8>) -> Bool {
         bytes.allSatisfy { $0.isVisibleASCII || $0 == UInt8(ascii: " ") }
     }
 }

@@ -17,8 +17,10 @@ public struct JobContext: Sendable {
     /// The trace that the run belongs to.
     public var serviceContext: ServiceContext
 
-    /// By when the handler's time-out cancels it, by the clock of the system; nil where it has none.
-    let deadline: ContinuousClock.Instant?
+    /// By when the handler's time-out cancels it; nil where it has none.
+    let deadline: Uptime?
+
+    let clock: any EngineClock
 
     public var id: JobID { job.id }
 
@@ -40,5 +42,5 @@ public struct JobContext: Sendable {
     public var isLeaseLost: Bool { job.isLeaseLost }
 
     /// How long the handler may still take; nil where it has no time-out.
-    public var timeRemaining: Duration? { deadline.map { max(.zero, ContinuousClock.now.duration(to: $0)) } }
+    public var timeRemaining: Duration? { deadline.map { max(.zero, $0 - clock.read().uptime) } }
 }

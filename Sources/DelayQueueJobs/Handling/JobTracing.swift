@@ -4,9 +4,14 @@ import Tracing
 
 /// Carries the context of a trace in a job's headers.
 struct HeaderCarrier: Injector, Extractor {
+    /// The most bytes a value may have: what W3C's baggage may be long.
+    private static let longest = 8192
+
     func inject(_ value: String, forKey key: String, into headers: inout JobHeaders) {
-        // Names of headers are in lower case; what else is no header is refused when the job is scheduled.
-        headers[key.lowercased()] = value
+        // What comes with a trace, perhaps from far away, must not keep the job from being scheduled.
+        let name = key.lowercased()
+        guard JobHeaders.isName(name.utf8), JobHeaders.isValue(value.utf8), value.utf8.count <= Self.longest else { return }
+        headers[name] = value
     }
 
     func extract(key: String, from headers: JobHeaders) -> String? {

@@ -48,7 +48,9 @@ struct RegisteredHandler: Sendable {
     func run(_ job: Job, queue: JobQueue, logger: Logger) async throws {
         guard limit?.enter() ?? true else {
             // Not counted as a run; others may have room for it.
-            try await job.giveBack(after: .milliseconds(Int64.random(in: 1000...2000)))
+            try await job.settling(logger) { () throws(DelayQueueError) in
+                try await job.giveBack(after: .milliseconds(Int64.random(in: 1000...2000)))
+            }
             return
         }
         defer { limit?.leave() }
@@ -56,10 +58,11 @@ struct RegisteredHandler: Sendable {
         logger[metadataKey: "dq.job"] = "\(job.id)"
         logger[metadataKey: "dq.type"] = "\(jobType)"
         logger[metadataKey: "dq.attempt"] = "\(job.attempt)"
-        let started = ContinuousClock.now
+        let clock = queue.configuration.clock
+        let started = clock.read().uptime
         metrics.began(lateness: job.lateness, isFirst: job.attempt == 1)
         var outcome = JobTypeMetrics.Outcome.returned
-        defer { metrics.ended(after: .now - started, outcome) }
+        defer { metrics.ended(after: clock.read().uptime - started, outcome) }
         do {
             try await traced(job, queue: queue, logger: logger, started: started)
         } catch {
@@ -68,13 +71,13 @@ struct RegisteredHandler: Sendable {
             outcome = try await settle(job, after: error, logger: logger)
             return
         }
+        try await job.settling(logger) { () throws(DelayQueueError) in try await job.complete() }
         outcome = .completed
-        try await job.complete()
     }
 
     /// Runs the handler in a span that is linked to the one that scheduled the job.
     private func traced(
-        _ job: Job, queue: JobQueue, logger: Logger, started: ContinuousClock.Instant
+        _ job: Job, queue: JobQueue, logger: Logger, started: Uptime
     ) async throws {
         var origin = ServiceContext.topLevel
         InstrumentationSystem.instrument.extract(job.headers, into: &origin, using: HeaderCarrier())
@@ -86,7 +89,7 @@ struct RegisteredHandler: Sendable {
             span.addLink(SpanLink(context: origin, attributes: [:]))
             let context = JobContext(
                 jobType: jobType, job: job, logger: logger, serviceContext: span.context,
-                deadline: options.timeout.map { started + $0 })
+                deadline: options.timeout.map { started + $0 }, clock: queue.configuration.clock)
             do {
                 try await withinTimeout(context, on: queue.eventLoop)
             } catch {
@@ -114,8 +117,9 @@ struct RegisteredHandler: Sendable {
                 try await group.next()
             }
         } catch {
-            // What it makes of its cancellation does not matter; but where all of the task was cancelled, that comes first.
-            guard deadline.hasPassed, !Task.isCancelled else { throw error }
+            // What it makes of its cancellation does not matter, unless it says how its job is to go on; but where all of the
+            // task was cancelled, that comes first.
+            guard deadline.hasPassed, !Task.isCancelled, !(error is JobVerdict) else { throw error }
             metrics.timedOut.increment()
             throw JobTimedOut(limit: timeout)
         }
@@ -133,15 +137,15 @@ struct RegisteredHandler: Sendable {
         switch verdict.value {
         case .bury(let reason):
             logger.warning("a job is given up; it is dead until it is replayed", metadata: ["dq.error": "\(reason)"])
-            try await job.bury(reason: reason)
+            try await job.settling(logger) { () throws(DelayQueueError) in try await job.bury(reason: reason) }
             return .buried
         case .retry(let delay):
             logger.notice(
                 "a job failed, and runs again", metadata: ["dq.error": "\(error)", "dq.delay": "\(delay)"])
-            try await job.retry(after: delay)
+            try await job.settling(logger) { () throws(DelayQueueError) in try await job.retry(after: delay) }
             return .retried
         case .giveBack(let delay):
-            try await job.giveBack(after: delay)
+            try await job.settling(logger) { () throws(DelayQueueError) in try await job.giveBack(after: delay) }
             return .returned
         }
     }

@@ -1,4 +1,5 @@
 public import DelayQueue
+import Foundation
 import Logging
 import PipelinedTransport
 public import ServiceLifecycle
@@ -93,36 +94,47 @@ public struct Worker: Service {
         return try await schedule.trigger(queue.producer)
     }
 
-    /// Writes the next tick of each schedule, for as long as it takes.
+    /// Keeps the next tick of each schedule written: the run of each tick writes its successor, but a tick may be revoked, or
+    /// met by workers only that do not know its schedule.
     ///
     /// - Parameter whenTried: called once each has been tried.
-    private func writeTicks(_ whenTried: () -> Void) async {
-        var left = Array(registeredSchedules.values)
-        var wait = Duration.milliseconds(500)
-        left = await write(nextTicksOf: left)
+    private func keepTicks(_ whenTried: () -> Void) async {
+        guard !registeredSchedules.isEmpty else { return whenTried() }
+        await queue.producer.settleTime()
+        var failures = 0
+        failures = await writeTicks() ? 0 : 1
         whenTried()
-        while !left.isEmpty, !Task.isCancelled {
-            await queue.eventLoop.wait(for: wait)
-            wait = min(wait * 2, .seconds(30))
-            left = await write(nextTicksOf: left)
+        while !Task.isCancelled {
+            let wait = failures == 0 ? untilTicksPass : min(.milliseconds(250) * (1 << min(failures, 8)), .seconds(30))
+            guard await queue.wakes(after: wait) else { return }
+            failures = await writeTicks() ? 0 : failures + 1
+            queue.rests()
         }
     }
 
-    /// - Returns: the schedules whose ticks could not be written.
-    private func write(nextTicksOf schedules: [RegisteredSchedule]) async -> [RegisteredSchedule] {
-        var left: [RegisteredSchedule] = []
-        for schedule in schedules {
+    /// A minute after the first of the next ticks, but a day at most.
+    private var untilTicksPass: Duration {
+        let now = queue.producer.now
+        let waits = registeredSchedules.values.compactMap { $0.plan.next(after: now)?.timeIntervalSince(now) }
+        return min(.seconds(waits.min() ?? 86_400) + .seconds(60), .seconds(86_400))
+    }
+
+    /// - Returns: false where one could not be written.
+    private func writeTicks() async -> Bool {
+        var areWritten = true
+        for schedule in registeredSchedules.values {
             guard let tick = schedule.plan.next(after: queue.producer.now) else { continue }
             do {
                 try await schedule.write(tick, to: queue.producer)
             } catch {
-                left.append(schedule)
+                areWritten = false
+                if Task.isCancelled { break }
                 configuration.logger.warning(
                     "the next tick of a schedule could not be written; it is tried again",
                     metadata: ["dq.schedule": "\(schedule.plan.name)", "dq.error": "\(error)"])
             }
         }
-        return left
+        return areWritten
     }
 
     // MARK: Running
@@ -136,10 +148,15 @@ public struct Worker: Service {
     }
 
     package func makeConsumer() throws(DelayQueueError) -> Consumer {
-        try queue.makeConsumer { consumer in
+        try queue.makeConsumer { (consumer) throws(DelayQueueError) in
             // How often a job may fail is what the policies of its type say.
             consumer.retryPolicy.maximumFailures = .max
             configuration.adjust(&consumer)
+            guard consumer.deliveryGuarantee == .atLeastOnce else {
+                throw DelayQueueError(
+                    .invalidOption,
+                    "a worker settles its jobs itself, which at-most-once delivery does not allow; use a Consumer")
+            }
         }
     }
 
@@ -152,7 +169,7 @@ public struct Worker: Service {
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                await writeTicks(whenStarted)
+                await keepTicks(whenStarted)
                 return false
             }
             group.addTask {
@@ -174,6 +191,8 @@ public struct Worker: Service {
     }
 
     private func handle(_ job: Job) async throws {
+        // First, as a tick whose type has no handler here may be known to another worker.
+        if let schedule = job.headers[TickPlan.header], try await !mayRun(job, of: schedule) { return }
         guard let name = job.headers[JobTypeName.header] else {
             try await bury(job, "it has no type: its header \(JobTypeName.header) is missing")
             return
@@ -182,7 +201,6 @@ public struct Worker: Service {
             try await bury(job, "this worker has no handler for jobs \(name)")
             return
         }
-        if let schedule = job.headers[TickPlan.header], try await !mayRun(job, of: schedule) { return }
         try await handler.run(job, queue: queue, logger: configuration.logger)
     }
 
@@ -202,11 +220,14 @@ public struct Worker: Service {
         switch decision {
         case .run: return true
         case .pass(let reason):
-            configuration.logger.debug(
+            configuration.logger.info(
                 "a tick of a schedule passes without running",
                 metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
-            try await job.complete()
-        case .giveBack(let delay): try await job.giveBack(after: delay)
+            try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.complete() }
+        case .giveBack(let delay):
+            try await job.settling(configuration.logger) { () throws(DelayQueueError) in
+                try await job.giveBack(after: delay)
+            }
         }
         return false
     }
@@ -215,6 +236,20 @@ public struct Worker: Service {
         configuration.logger.warning(
             "a job is given up; it is dead until it is replayed",
             metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
-        try await job.bury(reason: reason)
+        try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.bury(reason: reason) }
+    }
+}
+
+extension Job {
+    /// Settles the job as its run ended. Where that fails the job goes back, as one whose run did not fail.
+    func settling(
+        _ logger: Logger, _ settle: () async throws(DelayQueueError) -> Void
+    ) async throws {
+        do {
+            try await settle()
+        } catch {
+            logger.warning("job could not be settled", metadata: ["dq.job": "\(id)", "dq.error": "\(error)"])
+            throw UnsettledRun()
+        }
     }
 }

@@ -17,7 +17,8 @@ public struct JobSchedule<J: TypedJob>: Sendable {
 
     public let recurrence: Recurrence
 
-    /// What is scheduled at each tick.
+    /// What is scheduled at each tick. It is part of what makes the schedule the same one in every process: a value that
+    /// differs from process to process, as one with the present date or a set in it does, makes as many schedules.
     public let job: J
 
     public var options: JobScheduleOptions
@@ -82,7 +83,7 @@ public struct JobScheduleOptions: Sendable, Hashable {
 
         /// It runs beside it.
         public static let allow = OverlapPolicy(value: .allow)
-        /// It is left out. The 64 ticks before it are looked at.
+        /// It is left out. The 64 ticks before it are looked at; one that failed and waits to be tried again does not count.
         public static let skip = OverlapPolicy(value: .skip)
 
         public var description: String { value.rawValue }

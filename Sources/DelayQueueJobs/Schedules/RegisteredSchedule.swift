@@ -13,10 +13,10 @@ struct RegisteredSchedule: Sendable {
         case giveBack(after: Duration)
     }
 
-    /// For so long a tick of a form of the schedule that this worker does not know goes back to the queue: while services
-    /// are replaced, another worker may know it.
-    private static let patience = Duration.seconds(300)
-    private static let pause = Duration.seconds(5)
+    /// So often a tick of a schedule, or of a form of it, that workers do not know goes back to the queue: while services
+    /// are replaced, another worker may know it. After waits that grow to five minutes that is half an hour from when one
+    /// of them first met it.
+    private static let patience = 12
 
     let plan: TickPlan
     let jobType: String
@@ -57,15 +57,17 @@ struct RegisteredSchedule: Sendable {
     /// What becomes of a tick's job that is due. Its successor has been written when this says that it runs.
     func decide(_ job: Job, queue: JobQueue, now: Date) async throws(DelayQueueError) -> Decision {
         guard let tick = plan.tick(of: job.id) else {
-            return job.lateness < Self.patience
-                ? .giveBack(after: Self.pause) : .pass("the schedule \(plan.name) has changed")
+            return Self.wait(for: job, orPass: "the schedule \(plan.name) has changed")
         }
-        if let next = plan.successor(of: tick, now: now) { try await write(next, to: queue.producer) }
+        // Given back, it is decided about again; once it failed, or its lease ended, it has been begun.
+        let isNew = job.failures == 0 && job.endedLeases == 0
+        let memory = job.attempt == 1 ? nil : queue.configuration.timing.retentionOfUnknownCopies
+        if let next = plan.successor(of: tick, now: now, memory: memory) { try await write(next, to: queue.producer) }
         if plan.options.isPaused { return .pass("the schedule \(plan.name) is paused") }
-        if job.attempt == 1, plan.options.missedTicks == .skip, plan.isMissed(tick, now: now) {
+        if isNew, plan.options.missedTicks == .skip, plan.isMissed(tick, now: now) {
             return .pass("the tick was missed")
         }
-        if job.attempt == 1, plan.options.overlap == .skip {
+        if isNew, plan.options.overlap == .skip {
             let earlier = plan.ticks(before: tick).map { plan.id(of: $0) }
             if try await queue.producer.isAnyRunning(earlier) { return .pass("an earlier tick still runs") }
         }
@@ -74,7 +76,12 @@ struct RegisteredSchedule: Sendable {
 
     /// What becomes of a tick of a schedule that this worker does not have.
     static func decideUnknown(_ job: Job) -> Decision {
-        job.lateness < patience ? .giveBack(after: pause) : .pass("no worker has its schedule any more")
+        wait(for: job, orPass: "no worker has its schedule any more")
+    }
+
+    private static func wait(for job: Job, orPass reason: String) -> Decision {
+        guard job.attempt <= patience else { return .pass(reason) }
+        return .giveBack(after: min(.seconds(5) * (1 << min(job.attempt - 1, 6)), .seconds(300)))
     }
 }
 

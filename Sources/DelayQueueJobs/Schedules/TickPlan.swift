@@ -47,20 +47,29 @@ struct TickPlan: Sendable {
     }
 
     /// Which tick is written by the run of one.
-    func successor(of tick: Date, now: Date) -> Date? {
-        options.missedTicks == .runAll ? next(after: tick) : next(after: max(tick, now))
+    ///
+    /// - Parameters:
+    ///   - now: counts less what chance put the tick off, or the ticks of that time would be left out.
+    ///   - memory: how long the ledger remembers ticks that ran; nil for a tick that runs for the first time. Where all
+    ///     missed ticks are to run, an older successor may have run before, and is not written anew.
+    func successor(of tick: Date, now: Date, memory: Duration?) -> Date? {
+        let passed = next(after: max(tick, now.addingTimeInterval(-date(of: tick).timeIntervalSince(tick))))
+        guard options.missedTicks == .runAll, let following = next(after: tick) else { return passed }
+        if let memory, following < now.addingTimeInterval(-(memory / .seconds(1))) { return passed }
+        return following
     }
 
     /// Whether nobody was there to run the tick until another one was due too.
     func isMissed(_ tick: Date, now: Date) -> Bool {
-        next(after: tick).map { $0 <= now } ?? false
+        next(after: tick).map { date(of: $0) <= now } ?? false
     }
 
     /// The ticks before one, the latest first, as many as are looked at.
     func ticks(before tick: Date) -> [Date] {
         var span: TimeInterval = 1
+        var found: [Date] = []
         while span < 20 * 366 * 86_400 {
-            var found: [Date] = []
+            found = []
             var at = next(after: tick.addingTimeInterval(-span))
             while let date = at, date < tick {
                 found.append(date)
@@ -70,7 +79,7 @@ struct TickPlan: Sendable {
             if let start = options.start, tick.addingTimeInterval(-span) < start { return found.reversed() }
             span *= 2
         }
-        return []
+        return found.reversed()
     }
 
     // MARK: Jobs

@@ -13,7 +13,8 @@ public protocol JobCodec: Sendable {
     func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws -> Value
 }
 
-/// JSON as Foundation writes it, with sorted keys: the same value gives the same bytes, which an id of its own relies on.
+/// JSON as Foundation writes it, with sorted keys, so that the same value gives the same bytes: what an id of its own, and a schedule, rely on.
+/// (Sets and dictionaries with other keys than strings have no order.)
 public struct JSONJobCodec: JobCodec {
     public init() {}
 

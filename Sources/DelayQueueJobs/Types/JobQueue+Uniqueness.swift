@@ -9,20 +9,24 @@ public struct JobUniqueness: Sendable, Hashable {
     /// - Parameters:
     ///   - key: 1 to 60 visible ASCII characters without spaces: an address, an order's number.
     ///   - window: for how long; windows begin at whole multiples of their length since 1970-01-01T00:00:00Z, by the
-    ///     time of the call, so that all processes agree on them. From a second to 30 days.
+    ///     ledger's clock at the time of the call, so that all processes agree on them. A second at least, and at most as
+    ///     long as the ledger remembers finished jobs (``DelayQueue/LedgerTiming/retentionOfUnknownCopies``, a day unless
+    ///     the queue says otherwise).
     public static func key(_ key: String, within window: Duration) -> JobUniqueness {
         JobUniqueness(key: key, window: window)
     }
 
     /// - Throws: `invalidOption`, `invalidJobID`.
-    func id(of type: String, at date: Date) throws(DelayQueueError) -> JobID {
+    func id(of type: String, at date: Date, memory: Duration) throws(DelayQueueError) -> JobID {
         guard (1...60).contains(key.utf8.count) else {
             throw DelayQueueError(
                 .invalidOption, "the unique key \(key.debugDescription) must have 1 to 60 bytes")
         }
-        guard window >= .seconds(1), window <= .seconds(30 * 86_400) else {
+        guard window >= .seconds(1), window <= memory else {
             throw DelayQueueError(
-                .invalidOption, "the window of a unique key is \(window); it must be a second to 30 days")
+                .invalidOption,
+                "the window of a unique key is \(window); it must be a second to \(memory), for which the ledger remembers "
+                    + "jobs that ran: timing.retentionOfUnknownCopies")
         }
         let number = (date.timeIntervalSince1970 / (window / .seconds(1))).rounded(.down)
         return try JobID("\(type)/\(key)@\(Int64(number))")
@@ -39,15 +43,14 @@ public enum UniqueScheduling: Sendable, Hashable {
 extension JobQueue {
     /// Schedules a job for an instant, unless one with the same key was in the same window.
     ///
-    /// The first call counts, whatever the others say. Needs a ledger that keeps records for longer than the window
-    /// (``DelayQueue/LedgerTiming/retention``).
+    /// The first call counts, whatever the others say.
     ///
     /// - Throws: as ``schedule(_:at:options:)``; `invalidOption` for a bad key or window, or where the options name an id.
     @discardableResult
     public func schedule<J: TypedJob>(
         _ job: J, at date: Date, unique: JobUniqueness, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> UniqueScheduling {
-        let options = try identified(options, J.self, unique)
+        let options = try await identified(options, J.self, unique)
         return try await once(options.id) { () throws(DelayQueueError) in
             try await schedule(job, at: date, options: options)
         }
@@ -58,7 +61,7 @@ extension JobQueue {
     public func schedule<J: TypedJob>(
         _ job: J, after delay: Duration, unique: JobUniqueness, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> UniqueScheduling {
-        let options = try identified(options, J.self, unique)
+        let options = try await identified(options, J.self, unique)
         return try await once(options.id) { () throws(DelayQueueError) in
             try await schedule(job, after: delay, options: options)
         }
@@ -66,12 +69,14 @@ extension JobQueue {
 
     private func identified<J: TypedJob>(
         _ options: JobOptions, _ type: J.Type, _ unique: JobUniqueness
-    ) throws(DelayQueueError) -> JobOptions {
+    ) async throws(DelayQueueError) -> JobOptions {
         guard options.id == nil, options.idConflict == .refuse else {
             throw DelayQueueError(.invalidOption, "a unique job's id is made of its key; leave id and idConflict out")
         }
         var options = options
-        options.id = try unique.id(of: J.jobName, at: producer.now)
+        await producer.settleTime()
+        options.id = try unique.id(
+            of: J.jobName, at: producer.now, memory: configuration.timing.retentionOfUnknownCopies)
         return options
     }
 
@@ -87,7 +92,8 @@ extension JobQueue {
         }
     }
 
-    /// Moves a job with an id of your own that waits to another date, nearer or farther.
+    /// Moves a job with an id of your own that waits to another date, nearer or farther. Where no job has the id, it is
+    /// scheduled.
     ///
     /// The job is written anew, in place of the one that had the id, so it is given again; it may be another value.
     ///
@@ -102,15 +108,4 @@ extension JobQueue {
         options.idConflict = .replace
         return try await schedule(job, at: date, options: options)
     }
-
-    /// How the job of an id of your own stands. See ``DelayQueue/Producer/status(of:)``.
-    public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus { try await producer.status(of: id) }
-
-    /// Takes a job back before it runs. See ``DelayQueue/Producer/revoke(_:)-(Receipt)``.
-    public func revoke(_ receipt: Receipt) async throws(DelayQueueError) -> RevokeOutcome {
-        try await producer.revoke(receipt)
-    }
-
-    /// Takes back the job that an id of your own means. See ``DelayQueue/Producer/revoke(_:)-(JobID)``.
-    public func revoke(_ id: JobID) async throws(DelayQueueError) -> RevokeOutcome { try await producer.revoke(id) }
 }

@@ -62,7 +62,8 @@ extension Producer {
 }
 
 extension JobRequest {
-    /// A typed job for an instant, to be scheduled together with others by ``DelayQueue/Producer/schedule(_:)``.
+    /// A typed job for an instant, to be scheduled together with others by ``DelayQueue/Producer/schedule(_:)``. No trace goes
+    /// with it.
     ///
     /// - Throws: `invalidOption` where the type's name is none, `invalidBody` where the value does not encode.
     public init<J: TypedJob>(_ job: J, at date: Date, options: JobOptions = .init()) throws(DelayQueueError) {

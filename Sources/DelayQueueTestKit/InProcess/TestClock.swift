@@ -33,8 +33,9 @@ public struct TestClock: Clock {
 
     /// Waits until the test has moved the clock so far.
     ///
-    /// The task counts as one that has nothing to do meanwhile, so a handler that sleeps here does not keep the test
-    /// from moving on.
+    /// The task counts as a handler that has nothing to do meanwhile, so one that sleeps here does not keep the test from
+    /// moving on. So let handlers sleep here, each in one task at a time: of others, time would not wait for handlers at
+    /// work.
     ///
     /// - Throws: `CancellationError`.
     public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {

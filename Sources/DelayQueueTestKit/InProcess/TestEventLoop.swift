@@ -30,7 +30,14 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
         /// Time goes wherever there is something to be done.
         var isFree = false
         /// To where time is being moved, and who waits for that.
-        var move: (to: NIODeadline, done: @Sendable () -> Void)?
+        var moves: [Move] = []
+        var lastMove: UInt64 = 0
+    }
+
+    private struct Move {
+        let id: UInt64
+        let to: NIODeadline
+        let done: @Sendable () -> Void
     }
 
     private enum Step {
@@ -68,9 +75,19 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
     /// How many have work to do, for whoever waits for them in vain.
     var busyCount: Int { state.withLockedValue { $0.busy } }
 
-    /// Moves time, and calls back on the loop once it is there and everything is at rest. One move at a time.
-    func move(to time: NIODeadline, done: @escaping @Sendable () -> Void) {
-        execute { [self] in state.withLockedValue { $0.move = (max(time, $0.now), done) } }
+    /// Moves time, and calls back on the loop once it is there and everything is at rest.
+    ///
+    /// - Returns: the name to stop it by.
+    @discardableResult
+    func move(to time: NIODeadline, done: @escaping @Sendable () -> Void) -> UInt64 {
+        let id = state.withLockedValue { state in
+            state.lastMove += 1
+            return state.lastMove
+        }
+        execute { [self] in
+            state.withLockedValue { $0.moves.append(Move(id: id, to: max(time, $0.now), done: done)) }
+        }
+        return id
     }
 
     /// From now on time moves by itself, whoever is at work: for the end.
@@ -78,15 +95,9 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
         execute { [self] in state.withLockedValue { $0.isFree = true } }
     }
 
-    /// Ends the wait for a move; time stays where it is.
-    func stopMoving() {
-        execute { [self] in
-            let move = state.withLockedValue { state in
-                defer { state.move = nil }
-                return state.move
-            }
-            move?.done()
-        }
+    /// Ends a move, where it is not over; nobody is called back, and time stays where it is.
+    func stop(move id: UInt64) {
+        execute { [self] in state.withLockedValue { state in state.moves.removeAll { $0.id == id } } }
     }
 
     /// A task has been executed. Goes on for as long as everything is at rest.
@@ -99,7 +110,6 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
                 state.withLockedValue { $0.pending -= 1 }
             case .arrived(let done):
                 done()
-                return
             case .rest:
                 return
             }
@@ -112,10 +122,13 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
         let next = state.timers.min
         if let next, next.at <= state.now { return go(off: next, &state) }
         if let next, state.isFree { return go(off: next, &state) }
-        guard state.busy <= 0, let move = state.move else { return .rest }
+        guard state.busy <= 0, let index = state.moves.indices.min(by: { state.moves[$0].to < state.moves[$1].to }) else {
+            return .rest
+        }
+        let move = state.moves[index]
         if let next, next.at <= move.to { return go(off: next, &state) }
         state.now = move.to
-        state.move = nil
+        state.moves.remove(at: index)
         return .arrived(move.done)
     }
 
@@ -148,17 +161,17 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
     @discardableResult
     func scheduleTask<T>(deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
         let promise = makePromise(of: T.self)
-        let (id, isDue) = state.withLockedValue { state in
+        let (id, isAwaited) = state.withLockedValue { state in
             state.lastTimer += 1
             if state.timers.count > 2 * state.actions.count + 64 {
                 state.timers = Heap(state.timers.unordered.filter { state.actions[$0.id] != nil })
             }
             state.timers.insert(Timer(at: deadline, id: state.lastTimer))
             state.actions[state.lastTimer] = { promise.completeWithResult(of: task) }
-            return (state.lastTimer, deadline <= state.now)
+            return (state.lastTimer, deadline <= state.now || state.isFree)
         }
         // So that it is looked at.
-        if isDue { execute {} }
+        if isAwaited { execute {} }
         return Scheduled(promise: promise) { [state] in
             state.withLockedValue { $0.actions[id] = nil }
         }

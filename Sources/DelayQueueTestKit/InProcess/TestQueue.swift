@@ -82,25 +82,27 @@ public struct TestQueue: Sendable {
             throw TestKitError(.invalidTime, "the clock moves by 0 to 100 years, not by \(duration)")
         }
         let target = clock.eventLoop.now + TimeAmount(duration)
+        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+        let move = clock.eventLoop.move(to: target) {
+            arrival.yield()
+            arrival.finish()
+        }
         let hasArrived = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                await withCheckedContinuation { waiter in clock.eventLoop.move(to: target) { waiter.resume() } }
-                return true
+                for await _ in arrivals { return true }
+                return false
             }
             group.addTask {
                 var last = clock.eventLoop.now
                 // In real time. Ends where the clock stands still for so long, or has arrived, or the caller is cancelled.
-                while (try? await Task.sleep(for: limit)) != nil, clock.eventLoop.now > last {
-                    last = clock.eventLoop.now
-                }
+                while (try? await Task.sleep(for: limit)) != nil, clock.eventLoop.now > last { last = clock.eventLoop.now }
                 return false
             }
             let isFirst = await group.next() ?? false
-            if !isFirst { clock.eventLoop.stopMoving() }
             group.cancelAll()
-            await group.waitForAll()
             return isFirst
         }
+        if !hasArrived { clock.eventLoop.stop(move: move) }
         guard !hasArrived else { return }
         try Task.checkCancellation()
         throw TestKitError(
@@ -120,16 +122,14 @@ public struct TestQueue: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
-                    await withCheckedContinuation { waiter in
-                        clock.eventLoop.move(to: clock.eventLoop.now + .milliseconds(10)) { waiter.resume() }
-                    }
+                    let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+                    let move = clock.eventLoop.move(to: clock.eventLoop.now + .milliseconds(10)) { arrival.finish() }
+                    // Ends where this task is cancelled too.
+                    for await _ in arrivals {}
+                    clock.eventLoop.stop(move: move)
                 }
             }
-            defer {
-                group.cancelAll()
-                // Its last wait is not to outlive what it was for.
-                clock.eventLoop.stopMoving()
-            }
+            defer { group.cancelAll() }
             return try await body()
         }
     }

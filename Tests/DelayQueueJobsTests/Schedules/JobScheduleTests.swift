@@ -225,4 +225,33 @@ struct JobScheduleTests {
             }
         }
     }
+
+    @Test func aTickMetByWorkersWithoutItsScheduleIsKeptForOneThatHasIt() async throws {
+        try await withTestQueue { test in
+            let (worker, runs) = try worker(test, .crontab("0 1 * * *"))
+            try await test.running(worker) { _ in try await test.advance(by: .seconds(60)) }
+            // It has neither the schedule nor a handler, and is alone when the tick is due.
+            try await test.running(Worker(test.queue)) { _ in
+                try await test.advance(by: Self.hour + .seconds(300))
+                try await test.running(worker) { _ in try await test.advance(by: .seconds(900)) }
+            }
+            #expect(runs.all.count == 1)
+            #expect(test.runs.allSatisfy { $0.outcome == .givenBack || $0.outcome == .completed })
+            // Its successor was written.
+            #expect(await test.scheduled().count == 1)
+        }
+    }
+
+    @Test func aTickThatWasRevokedDoesNotEndItsSchedule() async throws {
+        try await withTestQueue { test in
+            let (worker, runs) = try worker(test, .crontab("0 * * * *"))
+            try await test.running(worker) { _ in
+                try await test.advance(by: .seconds(60))
+                let tick = try #require(await test.scheduled().first)
+                #expect(try await test.queue.revoke(tick.id) == .revoked)
+                try await test.advance(by: Self.hour * 3)
+            }
+            #expect(runs.all.count == 2)
+        }
+    }
 }

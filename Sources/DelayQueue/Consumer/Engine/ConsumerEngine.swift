@@ -147,8 +147,18 @@ actor ConsumerEngine {
     /// - Returns: nil once the ledger has confirmed the settlement.
     nonisolated func settle(_ id: HeldJobID, _ settlement: Settlement) async -> DelayQueueError? {
         await withCheckedContinuation { waiter in
+            // It waits for the ledger, and not the other way round.
+            clock.busyTasksChanged(by: -1)
             post(.settle(id, settlement, waiter))
         }
+    }
+
+    private nonisolated func resume(
+        _ waiter: CheckedContinuation<DelayQueueError?, Never>?, returning error: DelayQueueError?
+    ) {
+        guard let waiter else { return }
+        clock.busyTasksChanged(by: 1)
+        waiter.resume(returning: error)
     }
 
     nonisolated func settleSoon(_ id: HeldJobID, _ settlement: Settlement) {
@@ -185,7 +195,7 @@ actor ConsumerEngine {
                 iterators -= 1
                 if iterators == 0 { giveBackUndelivered(deliveries.recallAll(), now: now); core.drain(now: now) }
             case .settle(_, _, let waiter) where isStopped:
-                waiter?.resume(returning: .closedUnsettled)
+                resume(waiter, returning: .closedUnsettled)
             case .settle(let id, let settlement, let waiter):
                 core.settle(id, settlement, waiter: waiter.map(register), now: now)
             }
@@ -304,7 +314,7 @@ actor ConsumerEngine {
         if let error {
             if let waiter {
                 metrics.settlingFailures.increment()
-                settleWaiters.removeValue(forKey: waiter)?.resume(returning: error)
+                resume(settleWaiters.removeValue(forKey: waiter), returning: error)
             } else if !settlement.givesBack {
                 metrics.settlingFailures.increment()
                 logger.warning(
@@ -319,7 +329,7 @@ actor ConsumerEngine {
         case .bury: metrics.buried.increment()
         case .giveBack: metrics.returned.increment()
         }
-        if let waiter { settleWaiters.removeValue(forKey: waiter)?.resume(returning: nil) }
+        if let waiter { resume(settleWaiters.removeValue(forKey: waiter), returning: nil) }
     }
 
     private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
@@ -492,7 +502,7 @@ actor ConsumerEngine {
         isEnding = true
         runner.cancel()
         wakeAll()
-        for (_, waiter) in settleWaiters { waiter.resume(returning: .closedUnsettled) }
+        for (_, waiter) in settleWaiters { resume(waiter, returning: .closedUnsettled) }
         settleWaiters = [:]
     }
 }
