@@ -126,7 +126,7 @@ public struct JobQueue: Sendable {
         return consumer
     }
 
-/// How the job of an id of your own stands. See ``Producer/status(of:)``.
+    /// How the job of an id of your own stands. See ``Producer/status(of:)``.
     public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus { try await producer.status(of: id) }
 
     /// Takes a job back before it runs. See ``Producer/revoke(_:)-(Receipt)``.

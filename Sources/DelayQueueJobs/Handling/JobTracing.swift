@@ -10,7 +10,9 @@ struct HeaderCarrier: Injector, Extractor {
     func inject(_ value: String, forKey key: String, into headers: inout JobHeaders) {
         // What comes with a trace, perhaps from far away, must not keep the job from being scheduled.
         let name = key.lowercased()
-        guard JobHeaders.isName(name.utf8), JobHeaders.isValue(value.utf8), value.utf8.count <= Self.longest else { return }
+        guard JobHeaders.isName(name.utf8), JobHeaders.isValue(value.utf8), value.utf8.count <= Self.longest else {
+            return
+        }
         headers[name] = value
     }
 

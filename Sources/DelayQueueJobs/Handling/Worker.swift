@@ -236,7 +236,8 @@ public struct Worker: Service {
         configuration.logger.warning(
             "a job is given up; it is dead until it is replayed",
             metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
-        try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.bury(reason: reason) }
+        try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.bury(reason: reason)
+        }
     }
 }
 

@@ -122,7 +122,8 @@ final class TestEventLoop: EventLoop, NIOSerialEventLoopExecutor {
         let next = state.timers.min
         if let next, next.at <= state.now { return go(off: next, &state) }
         if let next, state.isFree { return go(off: next, &state) }
-        guard state.busy <= 0, let index = state.moves.indices.min(by: { state.moves[$0].to < state.moves[$1].to }) else {
+        guard state.busy <= 0, let index = state.moves.indices.min(by: { state.moves[$0].to < state.moves[$1].to })
+        else {
             return .rest
         }
         let move = state.moves[index]

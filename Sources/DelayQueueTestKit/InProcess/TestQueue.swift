@@ -95,7 +95,9 @@ public struct TestQueue: Sendable {
             group.addTask {
                 var last = clock.eventLoop.now
                 // In real time. Ends where the clock stands still for so long, or has arrived, or the caller is cancelled.
-                while (try? await Task.sleep(for: limit)) != nil, clock.eventLoop.now > last { last = clock.eventLoop.now }
+                while (try? await Task.sleep(for: limit)) != nil, clock.eventLoop.now > last {
+                    last = clock.eventLoop.now
+                }
                 return false
             }
             let isFirst = await group.next() ?? false

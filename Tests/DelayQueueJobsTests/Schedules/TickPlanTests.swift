@@ -1,6 +1,7 @@
-@testable import DelayQueueJobs
 import Foundation
 import Testing
+
+@testable import DelayQueueJobs
 
 @Suite struct TickPlanTests {
     private let start = Date(timeIntervalSince1970: 1_767_225_600)

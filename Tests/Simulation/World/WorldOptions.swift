@@ -29,8 +29,9 @@ struct WorldOptions {
     var producerClock = SimulatedClock()
     /// Faults come for a minute from when consumers start; then the world is left alone.
     static let troubleLasts: Int64 = 60_000_000
-    /// So long after the trouble everything must have come to rest.
-    static let restLasts: Int64 = 180_000_000
+    /// So long after the trouble everything must have come to rest. A job that ends its processes may be given up two
+    /// minutes later, and its copies then lie for more than one.
+    static let restLasts: Int64 = 260_000_000
 
     /// Where consumers hold few bytes: two or three records of jobs.
     static let maximumRecordSize = 200
