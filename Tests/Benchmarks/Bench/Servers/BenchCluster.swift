@@ -25,15 +25,16 @@ struct BenchCluster: Sendable {
         self.redisURL = redisURL
         self.logger = logger
         let url = try RedisURL(parsing: redisURL)
-        guard !url.isTLS, url.password == nil else {
-            throw CommandError("the ceilings are measured in plain TCP: give a Redis without TLS and password")
+        guard !url.isTLS, url.username == nil else {
+            throw CommandError("the ceilings are measured in plain TCP: give a Redis without TLS and user name")
         }
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         probe = ServerUsageProbe(
             nodes: nodes.map { .beanstalk($0.address, eventLoop: eventLoop, logger: logger) },
             ledger: try RedisClient(url: url, eventLoop: eventLoop, logger: logger))
         raw = RawLoad(
-            nodes: try nodes.map { try RawAddress($0.address) }, ledger: try RawAddress(url.address),
+            nodes: try nodes.map { try RawAddress($0.address) },
+            ledger: try RawAddress(url.address, password: url.password),
             tube: nodes[0].tube, standbyTube: nodes[0].standbyTube)
     }
 
@@ -167,10 +168,10 @@ struct BenchCluster: Sendable {
 }
 
 extension RawAddress {
-    init(_ address: ServerAddress) throws {
+    init(_ address: ServerAddress, password: String? = nil) throws {
         guard case .hostname(let host, let port) = address.kind else {
             throw CommandError("the ceilings are measured in plain TCP: give \(address) as host:port")
         }
-        self.init(host: host, port: port)
+        self.init(host: host, port: port, password: password)
     }
 }

@@ -5,6 +5,8 @@ import Foundation
 struct RawAddress: Sendable {
     let host: String
     let port: Int
+    /// Redis's, of the default user; nil where it wants none.
+    var password: String?
 
     /// - Returns: a connected descriptor that does not block.
     /// - Throws: `CommandError`.
@@ -32,8 +34,26 @@ struct RawAddress: Sendable {
         var isOn: Int32 = 1
         _ = setsockopt(
             descriptor, Int32(IPPROTO_TCP), Int32(TCP_NODELAY), &isOn, socklen_t(MemoryLayout.size(ofValue: isOn)))
+        do {
+            if let password { try logIn(descriptor, with: password) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         return descriptor
+    }
+
+    private func logIn(_ descriptor: Int32, with password: String) throws {
+        let request = Array("*2\r\n$4\r\nAUTH\r\n$\(password.utf8.count)\r\n\(password)\r\n".utf8)
+        var answer: [UInt8] = []
+        if write(descriptor, request, request.count) == request.count {
+            var byte: UInt8 = 0
+            while answer.last != UInt8(ascii: "\n"), read(descriptor, &byte, 1) == 1 { answer.append(byte) }
+        }
+        guard answer == Array("+OK\r\n".utf8) else {
+            throw CommandError("\(host):\(port): the ledger's server does not take the password of its URL")
+        }
     }
 }
