@@ -25,12 +25,10 @@ struct Scenario: Sendable {
     /// Starts servers for the body, and closes the ledger and stops the servers in every case.
     static func run<R>(
         nodes count: Int = 3, binlog: Bool = false, appendOnly: Bool = false, maxJobSize: Int? = nil,
-        maxMemory: Int? = nil,
         _ body: (Scenario) async throws -> R
     ) async throws -> R {
         var redis = RedisOptions()
         redis.appendOnly = appendOnly
-        redis.maxMemory = maxMemory
         var beanstalkd = BeanstalkdOptions()
         beanstalkd.maxJobSize = maxJobSize
         return try await withLocalCluster(
