@@ -165,9 +165,7 @@ import Testing
     }
 
     @Test func theUsersServersAreLeftEmpty() async throws {
-        var options = RedisOptions()
-        options.password = nil
-        try await withLocalCluster(nodes: 3, redisOptions: options) { cluster in
+        try await withLocalCluster(nodes: 3) { cluster in
             let redis = try #require(cluster.redis)
             let servers = ["--nodes", cluster.addresses.joined(separator: ","), "--redis", redis.url]
             for arguments in [["produce"], ["memory", "--due", "20"], ["processes", "--processes", "2"]] {

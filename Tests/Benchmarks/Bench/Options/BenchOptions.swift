@@ -45,18 +45,11 @@ struct BenchOptions: ParsableArguments {
                 return
             }
             StandardStream.error.showProgress("starting servers")
-            try await withLocalCluster(nodes: nodes, redisOptions: Self.redisOptions) { servers in
+            try await withLocalCluster(nodes: nodes, redis: true) { servers in
                 guard let redis = servers.redis else { throw CommandError("no Redis was started") }
                 try await options.run(on: servers.addresses, redis.url, body)
             }
         }
-    }
-
-    /// Without a password, as the ceilings send what they send without a login.
-    private static var redisOptions: RedisOptions {
-        var options = RedisOptions()
-        options.password = nil
-        return options
     }
 
     /// Runs a measurement on several clusters at once, each with servers started for it.
@@ -74,7 +67,7 @@ struct BenchOptions: ParsableArguments {
         _ nodes: ArraySlice<Int>, besides others: [BenchCluster], _ body: ([BenchCluster]) async throws -> Void
     ) async throws {
         guard let count = nodes.first else { return try await body(others) }
-        try await withLocalCluster(nodes: count, redisOptions: Self.redisOptions) { servers in
+        try await withLocalCluster(nodes: count, redis: true) { servers in
             guard let redis = servers.redis else { throw CommandError("no Redis was started") }
             try await run(on: servers.addresses, redis.url) { cluster in
                 try await open(nodes.dropFirst(), besides: others + [cluster], body)
