@@ -192,9 +192,10 @@ struct Judge {
         case .handedBack:
             if let end = run.end, end > grant { return nil }
             if case .asked(let time)? = lives[run.process]?.ending, time <= grant { return .consumerEnded }
-            // The handler may have been ended for a lease that was over, or its end been seen only when that was over, and a
-            // late renewal been granted all the same.
-            let ends = claim.lapses.filter { $0 <= grant } + [claim.leaseEnd]
+            // The handler may have been ended for a lease that was over, and a late renewal been granted all the same; or it
+            // ended by itself, and that was seen only when the lease was over.
+            let seen = run.outcome == .terminated ? run.end ?? grant : grant
+            let ends = claim.lapses.filter { $0 <= seen } + [claim.leaseEnd]
             return ends.lazy.compactMap { obstacle(to: run.process, renewingBefore: $0) }.first
         case .overtaken:
             return obstacle(to: run.process, renewingBefore: claim.leaseEnd)

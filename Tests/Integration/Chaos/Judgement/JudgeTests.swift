@@ -124,6 +124,9 @@ import Testing
         let early = Story().granted(1, at: 10).ran(1, 11, 19, .terminated)
             .fault(.process(.consumer(0)), .stop, from: 14, to: 15)
         #expect(rules(late(early)) == [.unexplainedRerun], "the lease had not ended")
+        let unseen = Story().granted(1, at: 10).ran(1, 11, 12, .failed)
+        #expect(rules(late(unseen.fault(.process(.consumer(0)), .stop, from: 11.5, to: 21))) == [])
+        #expect(rules(late(unseen)) == [.unexplainedRerun], "nothing kept its end from being seen")
     }
 
     @Test func aRunThatGoesOnAfterItWasHandedBackOverlaps() {
