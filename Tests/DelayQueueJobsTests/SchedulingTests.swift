@@ -110,7 +110,8 @@ struct SchedulingTests {
         ("dq://a,b/x?ledger=redis://h&copies=two", "copies is \"two\""),
         ("dq://a,b/x?ledger=redis://h&lease=5", "lease is \"5\""),
         ("dq://a,b/x?ledger=redis://h&leaze=5s", "\"leaze\" is not known"),
-        ("dq://a,b/x?ledger=%zz", "badly percent-encoded"), ("dq://a/x?ledger=redis://h", "minimumWritten"),
+        ("dq://a,b/x?ledger=%+5", "badly percent-encoded"), ("dq://a,b/x?ledger=%zz", "badly percent-encoded"),
+        ("dq://a/x?ledger=redis://h", "minimumWritten"),
         ("dq://a,b/x y?ledger=redis://h", "must be 1 to 183"),
     ])
     func aBadAddressIsToldWithItsMend(text: String, problem: String) {

@@ -1,3 +1,4 @@
+import HiredisClient
 public import PipelinedTransport
 
 /// Where a queue is, as one line of text for the environment of a program.
@@ -53,7 +54,7 @@ public struct JobQueueAddress: Sendable, Hashable {
         for item in (halves.count > 1 ? halves[1] : "").split(separator: "&") {
             let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let key = String(pair[0])
-            guard pair.count == 2, let value = Self.decoded(pair[1]) else {
+            guard pair.count == 2, let value = RedisURL.percentDecoded(pair[1]) else {
                 problems.append("\(key.debugDescription) has no value, or one that is badly percent-encoded")
                 continue
             }
@@ -108,24 +109,6 @@ public struct JobQueueAddress: Sendable, Hashable {
         case "d": .seconds(number * 86_400)
         default: nil
         }
-    }
-
-    /// - Returns: nil where a `%` is not followed by two hexadecimal digits, or what comes of them is no UTF-8.
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(code)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }
 

@@ -13,6 +13,10 @@ public struct JobQueueConfiguration: Sendable {
     /// When the copies of a job become ready: one of them at its date, or all together.
     public var copyMode: CopyMode = .standby
 
+    /// The largest record of a job that is written and read, in bytes. 1 MiB by default. Where it is raised, programs that
+    /// consume are to know it first. See ``ConsumerConfiguration/maximumRecordSize``.
+    public var maximumRecordSize: Int = RecordSize.defaultMaximum
+
     /// How long claims and ledger records last.
     public var timing: LedgerTiming = .init()
 
@@ -51,6 +55,7 @@ public struct JobQueueConfiguration: Sendable {
         result.copies = copies
         result.minimumWritten = minimumWritten
         result.copyMode = copyMode
+        result.maximumRecordSize = maximumRecordSize
         result.timing = timing
         #if Sealing
             result.keyRing = keyRing
@@ -63,6 +68,7 @@ public struct JobQueueConfiguration: Sendable {
 
     var forConsumers: ConsumerConfiguration {
         var result = ConsumerConfiguration()
+        result.maximumRecordSize = maximumRecordSize
         result.timing = timing
         #if Sealing
             result.keyRing = keyRing

@@ -160,7 +160,8 @@ extension RedisURL {
         return Int(number)
     }
 
-    private static func percentDecoded(_ text: Substring) -> String? {
+    /// - Returns: nil where a `%` is not followed by two hexadecimal digits, or what comes of them is no UTF-8.
+    package static func percentDecoded(_ text: Substring) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
         var rest = text.utf8[...]

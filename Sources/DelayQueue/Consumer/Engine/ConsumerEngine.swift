@@ -34,7 +34,7 @@ actor ConsumerEngine {
     /// Batches of ledger requests under way at once: while one waits for its reply, the next can leave.
     private static let ledgerPumps = 3
     /// How many of the jobs that a stop leaves unsettled are named in the log.
-    private static let namedJobs = 20
+    static let namedJobs = 20
 
     /// One for each link of the core.
     let connections: [BeanstalkConnection]
@@ -44,7 +44,7 @@ actor ConsumerEngine {
     var core: ConsumerCore
     /// The states of the jobs that were handed to the application.
     private var states: [HeldJobID: JobState] = [:]
-    private var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
+    var settleWaiters: [UInt64: CheckedContinuation<DelayQueueError?, Never>] = [:]
     private var lastSettleWaiter: UInt64 = 0
     /// What each pump waits on while it has nothing to send.
     let linkSignals: [WakeSignal]
@@ -64,16 +64,16 @@ actor ConsumerEngine {
     private var timer = TickTimer()
     private var scheduledTick: Scheduled<Void>?
     private var iterators = 0
-    private var hasFinished = false
+    var hasFinished = false
 
     /// The one unstructured task: iteration starts it, the end of iteration ends it, ``close(within:)`` awaits it.
-    private var runner: Task<Void, Never>?
-    private var isEnding = false
+    var runner: Task<Void, Never>?
+    var isEnding = false
     /// The pumps were stopped with work left: nothing can be settled any more.
-    private var isStopped = false
-    private var mustRestart = false
+    var isStopped = false
+    var mustRestart = false
     /// Ends everything at the deadline of whoever stops the consumer.
-    private var stop: (task: Scheduled<Void>, at: NIODeadline)?
+    var stop: (task: Scheduled<Void>, at: NIODeadline)?
 
     init(
         nodes: [BeanstalkNode], ledger: any LedgerCarrier, configuration: ConsumerConfiguration, queue: TubeName,
@@ -153,7 +153,7 @@ actor ConsumerEngine {
         }
     }
 
-    private nonisolated func resume(
+    nonisolated func resume(
         _ waiter: CheckedContinuation<DelayQueueError?, Never>?, returning error: DelayQueueError?
     ) {
         guard let waiter else { return }
@@ -332,7 +332,7 @@ actor ConsumerEngine {
         if let waiter { resume(settleWaiters.removeValue(forKey: waiter), returning: nil) }
     }
 
-    private func giveBackUndelivered(_ jobs: [Job], now: Moment) {
+    func giveBackUndelivered(_ jobs: [Job], now: Moment) {
         for job in jobs where job.handle.state.recall() {
             core.settle(job.handle.heldID, .giveBack(after: .zero), waiter: nil, now: now)
         }
@@ -368,141 +368,5 @@ actor ConsumerEngine {
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
         core.tick(now: now)
         flush(now: now)
-    }
-
-    // MARK: Life
-
-    private func start() {
-        if runner == nil || core.isDraining { core.resume(now: clock.read()) }
-        if runner != nil {
-            if isEnding { mustRestart = true }
-            return
-        }
-        runner = Task { await self.run() }
-    }
-
-    private func run() async {
-        repeat {
-            mustRestart = false
-            isEnding = false
-            await withDiscardingTaskGroup { group in
-                for link in connections.indices {
-                    group.addTask(executorPreference: loopExecutor) { await self.pumpLink(link) }
-                }
-                for pump in ledgerSignals.indices {
-                    group.addTask(executorPreference: loopExecutor) { await self.pumpLedger(pump) }
-                }
-            }
-            for connection in connections { await connection.disconnect() }
-        } while mustRestart
-        runner = nil
-    }
-
-    /// Whether the pumps may end: nobody iterates, and nothing is held or on its way.
-    func checkDone() -> Bool {
-        guard !isEnding, core.isDraining, core.isIdle, ledgerBatchesUnderway == 0 else { return isEnding }
-        if isReserveOnItsWay {
-            poke()
-            return false
-        }
-        isEnding = true
-        // A node that hangs must not keep the others' pumps from starting again; nothing of ours is on its way.
-        for connection in connections { connection.onLoop.disconnect() }
-        return true
-    }
-
-    /// A reserve that waits was decided on, and is not with its connection yet: the pumps prefer an executor, so that
-    /// `send` begins in a later turn of the loop. Dropping the connection now would not end it.
-    private var isReserveOnItsWay: Bool {
-        connections.indices.contains { isWaiting[$0] && connections[$0].onLoop.status.unanswered == 0 }
-    }
-
-    /// Ends iteration: whoever waits gets nil, nothing more is reserved, jobs in the application's hands can be
-    /// settled.
-    func finish() {
-        hasFinished = true
-        deliveries.end()
-        let now = clock.read()
-        giveBackUndelivered(deliveries.recallAll(), now: now)
-        core.drain(now: now)
-        flush(now: now)
-    }
-
-    /// Finishes, waits for the jobs in the application's hands, gives back those that take too long, and closes.
-    func close(within limit: Duration) async {
-        finish()
-        if let runner {
-            let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) {
-                self.assumeIsolated { $0.giveUpSettling() }
-            }
-            await runner.value
-            deadline.cancel()
-        }
-        stop?.task.cancel()
-        stop = nil
-        for connection in connections { await connection.close(drainingFor: .milliseconds(100)) }
-        if configuration.deliveryGuarantee == .atMostOnce, deliveries.count > 0 {
-            logger.error(
-                "jobs completed before delivery were taken by nobody", metadata: [LogKey.count: "\(deliveries.count)"])
-        }
-    }
-
-    /// The time to settle is over: what is still held goes back to the queue, and the pumps are stopped if even that
-    /// takes long (a ledger or node that is away).
-    private func giveUpSettling() {
-        let now = clock.read()
-        core.giveUpSettling(now: now)
-        flush(now: now)
-        armStop(after: .seconds(2))
-    }
-
-    /// Whatever is still waited for after a while is waited for no longer. Where this is said twice, the first to be over
-    /// counts.
-    nonisolated func stop(after limit: Duration) {
-        eventLoop.execute {
-            self.assumeIsolated { $0.armStop(after: limit) }
-        }
-    }
-
-    /// Ends with nothing settled, and every connection at once.
-    func crash() async {
-        hasFinished = true
-        deliveries.end()
-        let runner = runner
-        stopPumps()
-        for connection in connections { connection.onLoop.disconnect() }
-        await runner?.value
-    }
-
-    private func armStop(after limit: Duration) {
-        let at = eventLoop.now + TimeAmount(limit)
-        if let stop {
-            guard at < stop.at else { return }
-            stop.task.cancel()
-        }
-        let task = eventLoop.scheduleTask(deadline: at) {
-            self.assumeIsolated { $0.stopPumps() }
-        }
-        stop = (task, at)
-    }
-
-    private func stopPumps() {
-        stop = nil
-        isStopped = true
-        guard let runner else { return }
-        let left = core.jobsLeftToTheirLeases
-        if !left.isEmpty {
-            logger.warning(
-                "stopped before jobs were settled; they run again once their leases are over",
-                metadata: [
-                    LogKey.count: "\(left.count)",
-                    LogKey.job: "\(left.prefix(Self.namedJobs).map(\.description).joined(separator: " "))",
-                ])
-        }
-        isEnding = true
-        runner.cancel()
-        wakeAll()
-        for (_, waiter) in settleWaiters { resume(waiter, returning: .closedUnsettled) }
-        settleWaiters = [:]
     }
 }
