@@ -93,6 +93,7 @@ struct CancellationTests {
             try await producer.at(date, "\(number)", options: options)
         }
         if let moment {
+            // The moment is what is tried: nothing tells of a call's awaits.
             try await Task.sleep(for: moment)
             call.cancel()
         }
@@ -102,8 +103,7 @@ struct CancellationTests {
         } catch let error as DelayQueueError {
             result = .failure(error)
         }
-        // A copy that is stored after its wait has ended is deleted by whoever wrote it.
-        try await Task.sleep(for: Self.way * 4)
+        // Waits for answers still under way too: a copy that is stored late is deleted by whoever wrote it.
         await producer.close()
         await ledger?.close()
         return Outcome(body: "\(number)", result: result)
