@@ -107,7 +107,7 @@ import Testing
 
             // A consumer puts it aside; one that reads as much finds it.
             _ = try await tool.run("in", "0s", "behind it")
-            let consumed = try await tool.run("consume", "--max", "1", "--json")
+            let consumed = try await tool.run("consume", "--until-empty", "--json")
             #expect(try consumed.objects().map { try $0.text("body") } == ["behind it"])
             #expect(consumed.errors.contains("dq.job=\(job)") && consumed.errors.contains("maximumRecordSize"))
             let after = try JSONLine(try await tool.run("status", "--json").output)
