@@ -133,7 +133,8 @@ let package = Package(
             "bench", path: "Tests/Benchmarks/Bench",
             client + ["CommandSupport", "DelayQueueTestKit", argumentParser] + subprocess),
         program(
-            "cost", path: "Tests/Benchmarks/Cost", client + ["DelayQueueTestKit", argumentParser] + subprocess),
+            "cost", path: "Tests/Benchmarks/Cost",
+            client + ["DelayQueueJobs", "DelayQueueTestKit", argumentParser] + subprocess),
 
         // Tests, and what they use.
         library("TestSupport", path: "Tests/Support", ["DelayQueueTestKit"] + common + subprocess),
@@ -159,8 +160,11 @@ let package = Package(
             ["bench", "CommandSupport"] + client + testing + subprocess),
         tests("CostTests", path: "Tests/Benchmarks/CostTests", ["cost", "DelayQueue"]),
         tests(
-            "IntegrationTests", path: "Tests/Integration", exclude: ["Chaos", "ChaosHandler"],
-            client + testing + [lifecycle, metrics, metricsTestKit] + subprocess),
+            "IntegrationTests", path: "Tests/Integration", exclude: ["Chaos", "ChaosHandler", "ScheduleWorker"],
+            ["schedule-worker"] + client + testing + [lifecycle, metrics, metricsTestKit] + subprocess),
+        program(
+            "schedule-worker", path: "Tests/Integration/ScheduleWorker",
+            ["DelayQueue", "DelayQueueJobs", lifecycle, logging, signals]),
         program("chaos-handler", path: "Tests/Integration/ChaosHandler"),
         tests("ChaosTests", path: "Tests/Integration/Chaos", ["chaos-handler", "dq"] + client + testing),
         library("SimulatedWorld", path: "Tests/Simulation/World", client + ["TestSupport", heap]),

@@ -72,11 +72,11 @@ package struct Tool: Sendable {
     package final class Running {
         private var lines: SubprocessOutputSequence.StringSequence<UTF8>.AsyncIterator
         private let input: StandardInputWriter
-        package let signal: (Signal) throws -> Void
+        package let signal: @Sendable (Signal) throws -> Void
 
         init(
             lines: SubprocessOutputSequence.StringSequence<UTF8>.AsyncIterator, input: StandardInputWriter,
-            signal: @escaping (Signal) throws -> Void
+            signal: @escaping @Sendable (Signal) throws -> Void
         ) {
             self.lines = lines
             self.input = input

@@ -57,7 +57,21 @@ struct CostRecord: Codable, Equatable, Sendable {
                 remarks.append(Self.line(name, figure, cost, record) + ": better; ./dev bench --record holds on to it")
             }
         }
+        if let line = Self.judgeTypes(costs) { regresses.append(line) }
         return (regresses, remarks)
+    }
+
+    /// How much more a worker's handler of a type may take than a plain one that decodes the same jobs itself.
+    private static let toleratedForTypes = 0.1
+
+    /// - Returns: a line where both were counted, and types cost more than that.
+    private static func judgeTypes(_ costs: [String: Cost]) -> String? {
+        let (typed, plain) = (Work.typed.name, Work.decoding.name)
+        guard let cost = costs[typed]?.instructions, let least = costs[plain]?.instructions,
+            cost > least * (1 + toleratedForTypes)
+        else { return nil }
+        return "\(typed): \(text(cost)) instructions a job, and \(text(least)) in \(plain) "
+            + "(+\(Int(((cost / least - 1) * 100).rounded())) %), allowed is +\(Int(toleratedForTypes * 100)) %"
     }
 
     private static func line(_ name: String, _ figure: Cost.Figure, _ cost: Cost, _ record: Cost) -> String {

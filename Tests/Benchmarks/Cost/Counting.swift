@@ -29,7 +29,7 @@ struct Counting: Sendable {
         let place = try Place(addresses: cluster.addresses, tube: tube, redisURL: redis.url)
         let counters = try ServerCounters(place)
         if work.needsJobs {
-            try await place.fill(jobs: jobs, work.copyMode)
+            try await place.fill(jobs: jobs, work)
             try await counters.holdStandbys()
         }
         let before = try await counters.read()

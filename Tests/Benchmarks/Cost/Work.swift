@@ -1,4 +1,5 @@
 import DelayQueue
+import DelayQueueJobs
 import NIOCore
 
 /// Something a user's program does with jobs, again and again, so that its cost for one job can be told.
@@ -8,6 +9,17 @@ struct Work: Hashable, Sendable {
         case produceSingle = "produce single"
         case consumeStream = "consume stream"
         case consumeHandler = "consume handler"
+        /// A handler of bytes that decodes them itself.
+        case consumeDecoding = "consume decoding"
+        /// A handler of the same jobs as Swift values.
+        case consumeTyped = "consume typed"
+    }
+
+    /// What the typed jobs of the counts are.
+    struct Invoice: TypedJob {
+        static let jobName = "invoice"
+        let number: Int
+        let customer: String
     }
 
     let kind: Kind
@@ -16,8 +28,11 @@ struct Work: Hashable, Sendable {
 
     /// What is the same in both modes is counted in one run, for the two to be compared.
     static let all = Kind.allCases.flatMap { kind in
-        [CopyMode.together, .standby].map { Work(kind: kind, copyMode: $0) }
+        kind.copyModes.map { Work(kind: kind, copyMode: $0) }
     }
+
+    static let decoding = Work(kind: .consumeDecoding, copyMode: .standby)
+    static let typed = Work(kind: .consumeTyped, copyMode: .standby)
 
     /// "consume stream" where all copies are ready together, as all were when the record was begun.
     var name: String { (copyMode == .standby ? "standby " : "") + kind.rawValue }
@@ -37,7 +52,16 @@ struct Work: Hashable, Sendable {
     var needsJobs: Bool {
         switch kind {
         case .produceBatch, .produceSingle: false
-        case .consumeStream, .consumeHandler: true
+        case .consumeStream, .consumeHandler, .consumeDecoding, .consumeTyped: true
+        }
+    }
+
+    /// What must be waiting.
+    func request(_ number: Int) throws -> JobRequest {
+        switch kind {
+        case .consumeDecoding, .consumeTyped:
+            try JobRequest(Invoice(number: number, customer: "somebody"), after: .zero)
+        default: JobRequest(delay: .zero, Self.body)
         }
     }
 
@@ -72,6 +96,26 @@ struct Work: Hashable, Sendable {
             try await place.withConsumer(until: told) { consumer in
                 try await consumer.run(concurrency: Self.concurrency) { _ in }
             }
+        case .consumeDecoding:
+            try await place.withConsumer(until: told) { consumer in
+                try await consumer.run(concurrency: Self.concurrency) { job in
+                    _ = try job.decode(Invoice.self)
+                }
+            }
+        case .consumeTyped:
+            try await place.withWorker(concurrency: Self.concurrency, until: told) { worker in
+                try worker.handle(Invoice.self) { _, _ in }
+            }
+        }
+    }
+}
+
+extension Work.Kind {
+    /// Typed jobs are counted as they are by default; what is typed is the same in both modes.
+    fileprivate var copyModes: [CopyMode] {
+        switch self {
+        case .produceBatch, .produceSingle, .consumeStream, .consumeHandler: [.together, .standby]
+        case .consumeDecoding, .consumeTyped: [.standby]
         }
     }
 }

@@ -48,6 +48,14 @@ import Testing
         #expect(remarks.count == 1)
     }
 
+    @Test(arguments: [(1.09, 0), (1.11, 1)])
+    func typesMayCostATenthMoreThanDecodingByHand(_ ratio: Double, _ regresses: Int) {
+        var typed = cost
+        typed.instructions *= ratio
+        let record = CostRecord(system: "here", jobs: [Work.typed.name: typed, Work.decoding.name: cost])
+        #expect(record.judge(record.jobs).regresses.count == regresses)
+    }
+
     @Test func whatWasNeverRecordedDoesNotPass() {
         #expect(record(Self.stream).judge([Self.batch.name: cost]).regresses.count == 1)
     }
