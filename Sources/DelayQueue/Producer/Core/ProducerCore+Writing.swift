@@ -97,7 +97,7 @@ extension ProducerCore {
         } else {
             actions.append(.send(commands))
         }
-        advance(id, write)
+        advance(id, consume write)
     }
 
     private func putCommands(
@@ -165,11 +165,11 @@ extension ProducerCore {
                 node: node, kind: .delete(replies.buried.map(\.id)), generation: outcome.generation,
                 timeout: configuration.stragglerGrace, purpose: .clearing(id, tube, replies))
             actions.append(.send([commands]))
-            writes[id] = write
+            writes[id] = consume write
             return
         }
         record(replies.answers, by: node, tube, on: outcome.generation, in: &write, id, now: now)
-        advance(id, write)
+        advance(id, consume write)
     }
 
     private mutating func cleared(
@@ -183,7 +183,7 @@ extension ProducerCore {
         // The connection of the puts: the deletes were not sent on another, but may have been refused by it.
         let generation = commands.generation ?? outcome.generation
         record(replies.answers, by: commands.node, tube, on: generation, in: &write, id, now: now)
-        advance(id, write)
+        advance(id, consume write)
     }
 
     private mutating func record(
@@ -220,17 +220,16 @@ extension ProducerCore {
     ///
     /// The waits that were ended are answered too before the last receipts are made: they say which copies are known by
     /// now.
-    private mutating func advance(_ id: WriteID, _ write: Write) {
-        var write = write
+    private mutating func advance(_ id: WriteID, _ write: consuming Write) {
         for (node, count) in write.fanOut.takeLostLeads() { actions.append(.leadsLost(count, node: node)) }
         let decided = write.fanOut.takeDecided()
         guard write.fanOut.isOver else {
             if !decided.isEmpty { conclude(decided, of: &write, id) }
-            writes[id] = write
+            writes[id] = consume write
             return
         }
         guard write.fanOut.isAnswered else {
-            writes[id] = write
+            writes[id] = consume write
             return
         }
         conclude(write.entries.indices, of: &write, id)
@@ -305,7 +304,7 @@ extension ProducerCore {
         guard var write = writes.removeValue(forKey: id) else { return }
         if !write.fanOut.isUndecided { for node in write.fanOut.stragglers { markSlow(node) } }
         carryOut(write.fanOut.graceOver(), of: &write, id, now: now)
-        advance(id, write)
+        advance(id, consume write)
     }
 
     private mutating func markSlow(_ node: Int) {
@@ -316,7 +315,7 @@ extension ProducerCore {
     mutating func cancel(_ call: CallID, in id: WriteID, now: Moment) {
         guard var write = writes.removeValue(forKey: id) else { return }
         guard !write.fanOut.isOver else {
-            writes[id] = write
+            writes[id] = consume write
             return
         }
         let own = write.entries.indices.filter {
@@ -327,7 +326,7 @@ extension ProducerCore {
         carryOut(write.fanOut.decide(), of: &write, id, now: now)
         // Where this ends the whole write, the waits that were ended are answered in a moment, and these jobs are
         // concluded then. Where others still wait, these are concluded now.
-        advance(id, write)
+        advance(id, consume write)
     }
 
     // MARK: Late answers

@@ -173,7 +173,7 @@ actor ProducerEngine {
             core.write(health: health(now: eventLoop.now), now: now, using: &generator)
         }
         for action in core.takeActions() { perform(action) }
-        if core.isIdle, !closers.isEmpty { endClosing() }
+        if !closers.isEmpty, core.isIdle { endClosing() }
         armTimer(now: now)
     }
 
