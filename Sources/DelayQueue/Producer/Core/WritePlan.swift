@@ -57,12 +57,16 @@ package struct WritePlan {
         for copy in 0..<choice.copies {
             let node = choice[copy]
             if copy >= choice.awaitedCount { probes.insert(node) }
-            let puts = jobs.lazy.map { FanOut.Put(job: $0, copy: copy) }
             if let lead, copy != lead {
-                standbys[node, default: []].append(contentsOf: puts)
+                Self.append(copy, of: jobs, to: &standbys[node, default: []])
             } else {
-                self.puts[node, default: []].append(contentsOf: puts)
+                Self.append(copy, of: jobs, to: &puts[node, default: []])
             }
         }
+    }
+
+    /// One by one: to append a sequence makes an array of it first, and many ranges have one job.
+    private static func append(_ copy: Int, of jobs: Range<Int>, to puts: inout [FanOut.Put]) {
+        for job in jobs { puts.append(FanOut.Put(job: job, copy: copy)) }
     }
 }
