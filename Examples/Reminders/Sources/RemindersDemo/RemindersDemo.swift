@@ -1,0 +1,24 @@
+import Configuration
+import DelayQueueTestKit
+import Metrics
+import Reminders
+
+/// The service with servers of its own: three nodes and a Redis, which are gone when it ends. A digest is made each minute.
+@main
+struct RemindersDemo {
+    static func main() async throws {
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(metrics)
+        try await withLocalCluster { cluster in
+            let nodes = cluster.addresses.joined(separator: ",")
+            let queue = "dq://\(nodes)/reminders?ledger=\(cluster.redis?.url ?? "")"
+            let settings = try Settings(
+                ConfigReader(providers: [
+                    InMemoryProvider(values: ["dq.queue": .init(stringLiteral: queue), "database": ":memory:"]),
+                    EnvironmentVariablesProvider(),
+                    InMemoryProvider(values: ["digest.crontab": "* * * * *"]),
+                ]))
+            try await RemindersService(settings, metrics: metrics).run()
+        }
+    }
+}
