@@ -99,6 +99,8 @@ struct PlannerTests {
             #expect(digests.map(\.waiting) == [1, 0, 0])
             let start = Date(timeIntervalSince1970: 1_767_225_600)
             #expect(digests.map { $0.date.timeIntervalSince(start) / 3600 } == [8, 32, 56])
+            // A tick that runs twice is told once.
+            #expect(try await planner.store.digest(#require(digests.last).id, at: test.now) == nil)
         }
     }
 }
