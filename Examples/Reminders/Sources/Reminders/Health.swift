@@ -4,8 +4,8 @@ import Hummingbird
 
 /// Whether the service can do its work: its database and the queue's ledger were asked just now.
 ///
-/// The nodes are not. A queue has no question to ask them, and needs some of them only: reminders are accepted while
-/// two are up. Watch them by the metrics.
+/// The nodes were not, as a queue has no such question. Two that are up are enough to take reminders; watch them by the
+/// metric `dq_node_outages_total`. Where the ledger hangs this takes as long as its time-out: 5 seconds.
 struct Health: ResponseEncodable {
     private let database: String
     private let ledger: String

@@ -1,5 +1,4 @@
 public import Configuration
-import DelayQueue
 import Hummingbird
 
 /// What the environment says.

@@ -58,6 +58,20 @@ struct PageTests {
         }
     }
 
+    @Test func whatWasThereBeforeIsShown() async throws {
+        try await withTestQueue { test in
+            let planner = try Planner(testing: test.queue)
+            _ = try await planner.create("rent", due: test.now + 86_400)
+            let service = RemindersService(planner: planner, metrics: PrometheusMetrics())
+            try await service.serving { address in
+                try await BrowserPage.opening(address) { page in
+                    try await page.evaluate(
+                        "\(Self.helpers) await shown(() => rows(\"waiting\", \"rent\").length === 1);")
+                }
+            }
+        }
+    }
+
     @Test func whatIsWrongIsShown() async throws {
         try await withTestQueue { test in
             let service = RemindersService(planner: try Planner(testing: test.queue), metrics: PrometheusMetrics())
