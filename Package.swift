@@ -137,7 +137,10 @@ let package = Package(
             client + ["DelayQueueJobs", "DelayQueueTestKit", argumentParser] + subprocess),
 
         // Tests, and what they use.
-        library("TestSupport", path: "Tests/Support", ["DelayQueueTestKit"] + common + subprocess),
+        library(
+            "TestSupport", path: "Tests/Support",
+            ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit"] + common + subprocess),
+        program("month", path: "Tests/Month", ["DelayQueue", "DelayQueueJobs"] + testing),
         tests("PipelinedTransportTests", ["PipelinedTransport"] + testing + common + nioTLS),
         tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
         tests("HiredisClientTests", ["HiredisClient", "PipelinedTransport"] + testing + common + nioTLS),

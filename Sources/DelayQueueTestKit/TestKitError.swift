@@ -5,7 +5,7 @@ public struct TestKitError: Error, Sendable {
         private enum Value: String, Sendable {
             case executableNotFound, exitedEarly, portTaken, notReady
             case notRunning, alreadyRunning, stopped, supervisorFailed
-            case stillBusy, invalidTime
+            case stillBusy, invalidTime, missingLedger
         }
 
         private let value: Value
@@ -26,6 +26,9 @@ public struct TestKitError: Error, Sendable {
         public static let stopped = Code(value: .stopped)
         /// The shell that looks after the server could not do its work.
         public static let supervisorFailed = Code(value: .supervisorFailed)
+
+        /// The ``LocalCluster`` was started without a Redis.
+        public static let missingLedger = Code(value: .missingLedger)
 
         /// The clock of a ``TestQueue`` stands still, as a handler has not come to rest.
         public static let stillBusy = Code(value: .stillBusy)

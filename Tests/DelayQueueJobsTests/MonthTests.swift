@@ -2,65 +2,53 @@ import DelayQueue
 import DelayQueueJobs
 import DelayQueueTestKit
 import Foundation
+import TestSupport
 import Testing
 
-/// Jobs over a month, of which some fail.
+/// Jobs of which some fail for a while and some for good: in the process of a test over a month, and on servers over
+/// seconds. `./dev test` runs more of them in release (Tests/Month).
 @Suite(.timeLimit(.minutes(3)))
 struct MonthTests {
-    struct Charge: TypedJob {
-        static let jobName = "charge"
-        let number: Int
-
-        /// Every seventh fails twice, every hundredth for good.
-        var failures: Int { number % 100 == 0 ? .max : number % 7 == 0 ? 2 : 0 }
-    }
-
-    struct Declined: Error {}
-
-    private func worker(_ queue: JobQueue, wait: Duration) throws -> Worker {
-        var worker = Worker(queue)
-        var options = JobHandlerOptions()
-        options.retryPolicy = JobRetryPolicy { error, failures in
-            failures < 4 ? .retry(after: wait) : .bury("\(error)")
-        }
-        try worker.handle(Charge.self, options: options) { job, context in
-            if context.failures < job.failures { throw Declined() }
-        }
-        return worker
-    }
-
-    /// How often each outcome is to be seen.
-    private func expected(_ count: Int) -> [String: Int] {
-        let charges = (1...count).map(Charge.init)
-        let lost = charges.count { $0.failures == .max }
-        return [
-            "completed": count - lost, "buried": lost, "retried": lost * 3 + charges.count { $0.failures == 2 } * 2,
-        ]
-    }
-
     @Test func aMonthPassesInTheProcessOfTheTest() async throws {
-        let count = 2_000
-        try await withTestQueue { test in
-            try await test.running(worker(test.queue, wait: .seconds(3600))) { _ in
-                let start = test.now
-                let requests = try (1...count).map { number in
-                    try JobRequest(
-                        Charge(number: number),
-                        at: start.addingTimeInterval(Double(number) * 30 * 86_400 / Double(count)))
-                }
-                for result in await test.queue.producer.schedule(requests) { _ = try result.get() }
-                try await test.advance(by: .seconds(31 * 86_400))
+        let month = Duration.seconds(30 * 86_400)
+        let scenario = ChargeScenario(count: 1_000, wait: .seconds(3600))
+        let dead = try await withTestQueue { test in
+            try await test.running(scenario.makeWorker(test.queue)) { _ in
+                let requests = try scenario.requests(from: test.now, over: month)
+                let numbers = try await numbers(of: requests, in: test.queue)
+                try await test.advance(by: month + .seconds(86_400))
+                return test.runs.filter { if case .buried = $0.outcome { true } else { false } }
+                    .compactMap { numbers[$0.jobID] }
             }
-            var outcomes: [String: Int] = [:]
-            for run in test.runs {
-                switch run.outcome {
-                case .completed: outcomes["completed", default: 0] += 1
-                case .buried: outcomes["buried", default: 0] += 1
-                case .retried: outcomes["retried", default: 0] += 1
-                default: Issue.record("\(run)")
-                }
-            }
-            #expect(outcomes == expected(count))
         }
+        #expect(ChargeScenario.Outcome(runs: scenario.runs, dead: Set(dead)) == scenario.expected)
+    }
+
+    @Test func theSameHappensOnServersInSeconds() async throws {
+        let scenario = ChargeScenario(count: 1_000, wait: .milliseconds(300))
+        try await withLocalCluster(nodes: 3) { cluster in
+            let queue = try JobQueue(cluster.queueAddress("charges"))
+            let worker = try scenario.makeWorker(queue)
+            let consumer = try worker.makeConsumer()
+            let requests = try scenario.requests(from: .now.addingTimeInterval(1), over: .seconds(3))
+            let numbers = try await numbers(of: requests, in: queue)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await worker.run(with: consumer) }
+                await scenario.completion()
+                // What runs is settled before the run ends.
+                await consumer.finish()
+                try await group.waitForAll()
+            }
+            let deadJobs = try DeadJobs(nodes: queue.nodes, ledger: queue.ledger)
+            let dead = try await deadJobs.list().compactMap { numbers[$0.id] }
+            await deadJobs.close()
+            #expect(ChargeScenario.Outcome(runs: scenario.runs, dead: Set(dead)) == scenario.expected)
+            await queue.close()
+        }
+    }
+
+    private func numbers(of requests: [JobRequest], in queue: JobQueue) async throws -> [JobID: Int] {
+        let receipts = try await queue.producer.schedule(requests).map { try $0.get() }
+        return Dictionary(uniqueKeysWithValues: zip(receipts.map(\.jobID), 1...))
     }
 }

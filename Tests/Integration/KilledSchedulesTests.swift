@@ -77,8 +77,7 @@ struct KilledSchedulesTests {
     @Test func eachTickRunsOnceAndNoneIsMissed() async throws {
         let ledger = Ledger()
         try await withLocalCluster(nodes: 3) { cluster in
-            let redis = try #require(cluster.redis)
-            let address = "dq://\(cluster.addresses.joined(separator: ","))/ticks?ledger=\(redis.url)"
+            let address = try cluster.queueAddress("ticks")
             let end = ContinuousClock.now + Self.length
             let (ends, isOver) = AsyncStream.makeStream(of: Void.self)
             try await withThrowingTaskGroup(of: Void.self) { group in

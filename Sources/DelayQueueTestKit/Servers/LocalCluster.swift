@@ -6,6 +6,25 @@ public struct LocalCluster: Sendable {
     /// The nodes' addresses, `127.0.0.1:PORT` each.
     public var addresses: [String] { nodes.map(\.address) }
 
+    /// The address of a queue on these servers, as `JobQueue` takes it, and programs under test by their environment.
+    ///
+    /// - Throws: ``TestKitError`` with the code `missingLedger` where the cluster was started without a Redis.
+    public func queueAddress(_ name: String) throws -> String {
+        guard let redis else {
+            throw TestKitError(.missingLedger, "a queue needs a ledger; start the cluster with a Redis")
+        }
+        // What has a meaning in the address too.
+        let ledger = redis.url.reduce(into: "") { text, character in
+            switch character {
+            case "%": text += "%25"
+            case "&": text += "%26"
+            case "+": text += "%2B"
+            default: text.append(character)
+            }
+        }
+        return "dq://\(addresses.joined(separator: ","))/\(name)?ledger=\(ledger)"
+    }
+
     /// Starts all servers at the same time and waits until all of them answer.
     ///
     /// Where one fails or the task is cancelled, the others are stopped before this throws.

@@ -10,8 +10,7 @@ struct RemindersDemo {
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
         try await withLocalCluster { cluster in
-            let nodes = cluster.addresses.joined(separator: ",")
-            let queue = "dq://\(nodes)/reminders?ledger=\(cluster.redis?.url ?? "")"
+            let queue = try cluster.queueAddress("reminders")
             let settings = try Settings(
                 ConfigReader(providers: [
                     InMemoryProvider(values: ["dq.queue": .init(stringLiteral: queue), "database": ":memory:"]),

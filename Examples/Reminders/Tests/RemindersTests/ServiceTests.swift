@@ -99,7 +99,7 @@ struct ServiceTests {
 
 extension RemindersService {
     init(testing cluster: LocalCluster, _ queue: String, metrics: PrometheusMetrics = .init()) throws {
-        let address = "dq://\(cluster.addresses.joined(separator: ","))/\(queue)?ledger=\(cluster.redis?.url ?? "")"
+        let address = try cluster.queueAddress(queue)
         let environment = ["DQ_QUEUE": address, "DATABASE": ":memory:", "HTTP_PORT": "0"]
         let provider = EnvironmentVariablesProvider(environmentVariables: environment)
         try self.init(Settings(ConfigReader(provider: provider)), metrics: metrics)
