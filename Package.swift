@@ -140,7 +140,7 @@ let package = Package(
         library(
             "TestSupport", path: "Tests/Support",
             ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit"] + common + subprocess),
-        program("month", path: "Tests/Month", ["DelayQueue", "DelayQueueJobs"] + testing),
+        program("month", path: "Tests/Month", ["DelayQueue", "DelayQueueJobs", logging] + testing),
         tests("PipelinedTransportTests", ["PipelinedTransport"] + testing + common + nioTLS),
         tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
         tests("HiredisClientTests", ["HiredisClient", "PipelinedTransport"] + testing + common + nioTLS),

@@ -2,6 +2,7 @@ import DelayQueue
 import DelayQueueJobs
 import DelayQueueTestKit
 import Foundation
+import Logging
 import TestSupport
 
 /// Lets a month of jobs pass in this process, of which some fail, and says how long that took.
@@ -16,9 +17,11 @@ struct Month {
             throw Difference(description: "usage: month JOBS")
         }
         let month = Duration.seconds(30 * 86_400)
+        var logger = Logger(label: "month")
+        logger.logLevel = .error
         let began = ContinuousClock.now
         let scenario = ChargeScenario(count: count, wait: .seconds(3600))
-        let dead = try await withTestQueue { test in
+        let dead = try await withTestQueue(logger: logger) { test in
             try await test.running(scenario.makeWorker(test.queue)) { _ in
                 let requests = try scenario.requests(from: test.now, over: month)
                 let receipts = try await test.queue.producer.schedule(requests).map { try $0.get() }

@@ -1,6 +1,7 @@
 package import DelayQueue
 package import DelayQueueJobs
 package import Foundation
+import Logging
 import NIOConcurrencyHelpers
 
 /// Charges to be made over a while, of which some fail for a time and some for good: what becomes of each is known.
@@ -64,7 +65,10 @@ package final class ChargeScenario: Sendable {
     }
 
     package func makeWorker(_ queue: JobQueue) throws -> Worker {
-        var worker = Worker(queue)
+        var configuration = WorkerConfiguration()
+        // What fails is meant to.
+        configuration.logger.logLevel = .critical
+        var worker = Worker(queue, configuration: configuration)
         var options = JobHandlerOptions()
         options.retryPolicy = JobRetryPolicy { [wait] error, failures in
             failures < Self.mostFailures ? .retry(after: wait) : .bury("\(error)")
