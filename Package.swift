@@ -43,10 +43,11 @@ let subprocess: [Target.Dependency] = [
     .product(name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])),
 ]
 let inMemoryTracing: Target.Dependency = .product(name: "InMemoryTracing", package: "swift-distributed-tracing")
+let serviceContext: Target.Dependency = .product(name: "ServiceContextModule", package: "swift-service-context")
 let tracing: [Target.Dependency] = [
     .product(name: "Tracing", package: "swift-distributed-tracing"),
     .product(name: "Instrumentation", package: "swift-distributed-tracing"),
-    .product(name: "ServiceContextModule", package: "swift-service-context"),
+    serviceContext,
 ]
 
 // MARK: Targets
@@ -121,7 +122,8 @@ let package = Package(
         library("DelayQueueJobs", ["DelayQueue", "PipelinedTransport", lifecycle, metrics] + common + tracing),
         library(
             "DelayQueueTestKit",
-            ["Beanstalk", "DelayQueue", "DelayQueueJobs", "PipelinedTransport", heap] + common + nioTLS + subprocess),
+            ["Beanstalk", "DelayQueue", "DelayQueueJobs", "PipelinedTransport", heap, serviceContext] + common + nioTLS
+                + subprocess),
 
         // Programs: the operator's, and those that show, measure and count.
         library("CommandSupport", client + [argumentParser, signals] + subprocess),

@@ -5,7 +5,7 @@ public struct TestKitError: Error, Sendable {
         private enum Value: String, Sendable {
             case executableNotFound, exitedEarly, portTaken, notReady
             case notRunning, alreadyRunning, stopped, supervisorFailed
-            case stillBusy, invalidTime, missingLedger
+            case stillBusy, invalidTime, missingLedger, notATestJob
         }
 
         private let value: Value
@@ -34,6 +34,8 @@ public struct TestKitError: Error, Sendable {
         public static let stillBusy = Code(value: .stillBusy)
         /// The clock of a ``TestQueue`` cannot be moved by that.
         public static let invalidTime = Code(value: .invalidTime)
+        /// A job that is to be tried was claimed by a consumer, and not made by the test.
+        public static let notATestJob = Code(value: .notATestJob)
 
         public var description: String { value.rawValue }
     }

@@ -74,7 +74,7 @@ struct WorkerTests {
                     ],
                     "2": [.buried("there is no such invoice")],
                     "3": [.retried(after: .seconds(7)), .completed],
-                    "4": [.givenBack, .completed],
+                    "4": [.givenBack(after: .seconds(5)), .completed],
                 ])
         }
     }
@@ -137,7 +137,7 @@ struct WorkerTests {
             }
             #expect(running.withLockedValue { $0.most } == 2)
             #expect(test.runs.count { $0.outcome == .completed } == 8)
-            #expect(test.runs.allSatisfy { $0.outcome == .completed || $0.outcome == .givenBack })
+            #expect(test.runs.allSatisfy { $0.outcome == .completed || $0.outcome.isGivenBack })
         }
     }
 

@@ -37,6 +37,22 @@ private struct Mailer {
         await queue.close()
     }
 
+    private func sendInvoice(_ job: SendInvoice, _ context: JobContext) async throws {
+        try await mailer.sendInvoice(job.number, logger: context.logger)
+        if context.failures > 1 { try await context.job.bury(reason: "too often") }
+    }
+
+    @Test func aHandlerIsTestedInOneLine() async throws {
+        try await sendInvoice(SendInvoice(number: 1), JobContext.test(SendInvoice(number: 1), failures: 2))
+        let context = try JobContext.test(SendInvoice(number: 1), failures: 2)
+        try await sendInvoice(SendInvoice(number: 1), context)
+        #expect(context.job.testOutcome == .buried("too often"))
+        try await withTestQueue { test in
+            let worker = try makeWorker(test.queue)
+            #expect(try await test.outcome(of: .test(SendInvoice(number: 1)), by: worker) == .completed)
+        }
+    }
+
     @Test func aMonthIsTestedWithoutServers() async throws {
         try await withTestQueue { test in
             try await test.running(makeWorker(test.queue)) { _ in

@@ -22,6 +22,18 @@ public struct JobContext: Sendable {
 
     let clock: any EngineClock
 
+    package init(
+        jobType: String, job: Job, logger: Logger, serviceContext: ServiceContext, deadline: Uptime?,
+        clock: any EngineClock
+    ) {
+        self.jobType = jobType
+        self.job = job
+        self.logger = logger
+        self.serviceContext = serviceContext
+        self.deadline = deadline
+        self.clock = clock
+    }
+
     public var id: JobID { job.id }
 
     /// The number of this run, from 1. It rises with every claim, so a store that remembers the highest it has seen can
@@ -43,4 +55,15 @@ public struct JobContext: Sendable {
 
     /// How long the handler may still take; nil where it has no time-out.
     public var timeRemaining: Duration? { deadline.map { max(.zero, $0 - clock.read().uptime) } }
+}
+
+extension Logger {
+    /// One that tells of a job in each message.
+    package func telling(of job: Job, type: String) -> Logger {
+        var logger = self
+        logger[metadataKey: "dq.job"] = "\(job.id)"
+        logger[metadataKey: "dq.type"] = "\(type)"
+        logger[metadataKey: "dq.attempt"] = "\(job.attempt)"
+        return logger
+    }
 }

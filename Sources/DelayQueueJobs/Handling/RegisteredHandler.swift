@@ -54,10 +54,7 @@ struct RegisteredHandler: Sendable {
             return
         }
         defer { limit?.leave() }
-        var logger = logger
-        logger[metadataKey: "dq.job"] = "\(job.id)"
-        logger[metadataKey: "dq.type"] = "\(jobType)"
-        logger[metadataKey: "dq.attempt"] = "\(job.attempt)"
+        let logger = logger.telling(of: job, type: jobType)
         let clock = queue.configuration.clock
         let started = clock.read().uptime
         metrics.began(lateness: job.lateness, isFirst: job.attempt == 1)

@@ -190,6 +190,18 @@ public struct Worker: Service {
         try await service.run()
     }
 
+    /// Runs the handler for one job that no consumer claimed, and settles it as that ended: for tests of handlers.
+    package func run(_ job: Job) async {
+        queue.configuration.clock.busyTasksChanged(by: 1)
+        defer { queue.rests() }
+        do {
+            try await handle(job)
+        } catch {
+            // As a consumer does. Where the handler settled the job itself that counts, and this is refused.
+            try? await job.giveBack()
+        }
+    }
+
     private func handle(_ job: Job) async throws {
         // First, as a tick whose type has no handler here may be known to another worker.
         if let schedule = job.headers[TickPlan.header], try await !mayRun(job, of: schedule) { return }

@@ -108,7 +108,7 @@ extension InProcessLedger.State {
             runs.append(TestRun(jobID: job, attempt: attempt, claimed: date))
         case (.complete(_, let attempt, _), .settled): end(job, attempt, .completed, date)
         case (.retry(_, let attempt, let delay), .settled): end(job, attempt, .retried(after: delay), date)
-        case (.release(_, let attempt, _), .settled): end(job, attempt, .givenBack, date)
+        case (.release(_, let attempt, let delay), .settled): end(job, attempt, .givenBack(after: delay), date)
         case (.bury(_, let attempt, let report), .settled): end(job, attempt, .buried(report.reason), date)
         case (.endLease(_, let attempt, _), .waiting): end(job, attempt, .leaseEnded, date)
         default: break

@@ -120,12 +120,16 @@ public struct TestQueue: Sendable {
     }
 
     /// Lets time pass, as fast as everything comes to rest, until something has been done.
-    func whileTimePasses<R: Sendable>(_ body: () async throws -> R) async rethrows -> R {
+    ///
+    /// - Parameter step: by so much time may be moved on once it has been done.
+    func whileTimePasses<R: Sendable>(
+        step: Duration = .milliseconds(10), _ body: () async throws -> R
+    ) async rethrows -> R {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
                     let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
-                    let move = clock.eventLoop.move(to: clock.eventLoop.now + .milliseconds(10)) { arrival.finish() }
+                    let move = clock.eventLoop.move(to: clock.eventLoop.now + TimeAmount(step)) { arrival.finish() }
                     // Ends where this task is cancelled too.
                     for await _ in arrivals {}
                     clock.eventLoop.stop(move: move)

@@ -28,7 +28,8 @@ public struct TestRun: Sendable, Hashable {
         case completed
         /// It failed, and runs again after a while.
         case retried(after: Duration)
-        case givenBack
+        /// It counts as none, and the job may be claimed again after a while.
+        case givenBack(after: Duration)
         /// It was given up, with the reason.
         case buried(String)
         /// Its lease was over, as its process had crashed or hung, or could not reach the ledger.

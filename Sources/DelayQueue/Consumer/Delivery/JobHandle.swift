@@ -13,26 +13,26 @@ final class JobHandle: Sendable {
     /// back.
     let isCompleted: Bool
     let state: JobState
-    private let engine: ConsumerEngine
+    let owner: any JobOwner
 
     /// - Parameter isCompleted: whether the job was completed before, and takes no settlement.
     init(
-        _ heldID: HeldJobID, record: JobContents, attempt: Int, failures: JobFailures, isCompleted: Bool,
-        engine: ConsumerEngine
+        _ heldID: HeldJobID, record: JobContents, fireTime: Timestamp, attempt: Int, failures: JobFailures,
+        isCompleted: Bool = false, owner: any JobOwner
     ) {
         self.isCompleted = isCompleted
         self.heldID = heldID
         self.record = record
         self.state = JobState(contents: record)
-        self.fireTime = record.isForeign ? engine.clock.read().wall : record.fireTime
+        self.fireTime = fireTime
         self.attempt = attempt
         self.failures = failures
-        self.engine = engine
+        self.owner = owner
     }
 
     deinit {
         if !isCompleted, let isLeaseLost = state.leaseIfLive {
-            engine.dropped(heldID, job: id, isLeaseLost: isLeaseLost)
+            owner.dropped(heldID, job: id, isLeaseLost: isLeaseLost)
         }
     }
 
@@ -57,11 +57,11 @@ final class JobHandle: Sendable {
 
     // MARK: Settling
 
-    var policyDelay: Duration { engine.policyDelay(afterFailures: failures.errors + 1) ?? .zero }
+    var policyDelay: Duration { owner.policyDelay(afterFailures: failures.errors + 1) ?? .zero }
 
     func settle(_ settlement: Settlement) async throws(DelayQueueError) {
         try beginSettling(as: .settling)
-        if let error = await engine.settle(heldID, settlement) {
+        if let error = await owner.settle(heldID, settlement) {
             state.endSettling(isStillLive: error.leavesJobUnsettled)
             throw error
         }
@@ -72,10 +72,10 @@ final class JobHandle: Sendable {
         do {
             try beginSettling(as: .settled)
         } catch {
-            engine.report(error, of: id)
+            owner.report(error, of: id)
             return
         }
-        engine.settleSoon(heldID, settlement)
+        owner.settleSoon(heldID, settlement)
     }
 
     private func beginSettling(as phase: JobState.Phase) throws(DelayQueueError) {

@@ -11,7 +11,7 @@ import PipelinedTransport
 /// All of it runs on one event loop. While anybody iterates, one task (the `runner`) keeps a pump per link and a few
 /// for the ledger; each pump sends what has gathered since its last batch, so batches grow with the load. When the last
 /// iterator is gone and every job settled, the pumps end and the connections close.
-actor ConsumerEngine {
+actor ConsumerEngine: JobOwner {
     private enum Message: Sendable {
         case iteratorStarted
         case iteratorEnded
@@ -228,8 +228,9 @@ actor ConsumerEngine {
             switch effect {
             case .deliver(let id, let record, let attempt, let failures):
                 let handle = JobHandle(
-                    id, record: record, attempt: attempt, failures: failures,
-                    isCompleted: configuration.deliveryGuarantee == .atMostOnce, engine: self)
+                    id, record: record, fireTime: record.isForeign ? clock.read().wall : record.fireTime,
+                    attempt: attempt, failures: failures,
+                    isCompleted: configuration.deliveryGuarantee == .atMostOnce, owner: self)
                 states[id] = handle.state
                 jobs.append(Job(handle: handle))
             case .recall:

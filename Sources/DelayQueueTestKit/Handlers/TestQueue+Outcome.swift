@@ -1,0 +1,25 @@
+public import DelayQueue
+public import DelayQueueJobs
+
+extension TestQueue {
+    /// Runs a worker's handler for one job, with its middleware, time-out and retry policy, and tells what they make of it.
+    ///
+    /// ```swift
+    /// #expect(try await test.outcome(of: .test(SendInvoice(number: 1), failures: 2), by: worker) == .retried(after: .seconds(4)))
+    /// ```
+    ///
+    /// Nothing is scheduled or claimed. The clock moves while the handler sleeps on it, and may be a second further on when this
+    /// returns. Cancellation cancels the handler, and its job is then given back.
+    ///
+    /// - Parameters:
+    ///   - job: made by `Job.test`.
+    ///   - worker: one of this queue.
+    /// - Throws: ``TestKitError`` with `notATestJob`.
+    public func outcome(of job: Job, by worker: Worker) async throws -> TestRun.Outcome {
+        guard job.testOutcome != nil else {
+            throw TestKitError(.notATestJob, "job \(job.id) was claimed by a consumer; make one with Job.test")
+        }
+        await whileTimePasses(step: .seconds(1)) { await worker.run(job) }
+        return job.testOutcome ?? .running
+    }
+}
