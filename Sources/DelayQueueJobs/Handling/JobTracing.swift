@@ -1,5 +1,6 @@
 import DelayQueue
 import Instrumentation
+import ServiceContextModule
 import Tracing
 
 /// Carries the context of a trace in a job's headers.
@@ -21,6 +22,15 @@ struct HeaderCarrier: Injector, Extractor {
     }
 }
 
+extension JobHeaders {
+    /// The span in which the job was scheduled; nil where none came with it.
+    var origin: SpanLink? {
+        var context = ServiceContext.topLevel
+        InstrumentationSystem.instrument.extract(self, into: &context, using: HeaderCarrier())
+        return context.isEmpty ? nil : SpanLink(context: context, attributes: [:])
+    }
+}
+
 /// OpenTelemetry's names for what is done with messages.
 enum MessagingOperation: String {
     case publish
@@ -28,11 +38,22 @@ enum MessagingOperation: String {
 }
 
 extension Span {
-    func describe(_ operation: MessagingOperation, queue: String, jobType: String) {
+    /// - Parameter jobType: nil where jobs of several types are meant, or of none.
+    func describe(_ operation: MessagingOperation, queue: String, jobType: String?) {
         attributes["messaging.system"] = "delayqueue"
         attributes["messaging.destination.name"] = queue
         attributes["messaging.operation.type"] = operation.rawValue
-        attributes["dq.job.type"] = jobType
+        if let jobType { attributes["dq.job.type"] = jobType }
+    }
+
+    /// The first refusal is told in full, and how many there were.
+    func tell(of results: [Result<Receipt, DelayQueueError>]) {
+        let errors = results.compactMap { result in if case .failure(let error) = result { error } else { nil } }
+        guard let first = errors.first else { return }
+        recordError(first)
+        fail(first, as: "\(first.code)")
+        guard results.count > 1 else { return }
+        setStatus(SpanStatus(code: .error, message: "\(errors.count) of \(results.count) were refused: \(first)"))
     }
 
     /// - Parameter code: of few different values, as error types are grouped by it.

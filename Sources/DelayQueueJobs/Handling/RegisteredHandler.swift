@@ -72,18 +72,22 @@ struct RegisteredHandler: Sendable {
         outcome = .completed
     }
 
-    /// Runs the handler in a span that is linked to the one that scheduled the job.
+    /// Runs the handler in a span that is linked to the one that scheduled the job. A tick's was scheduled by whichever worker
+    /// came first, at nobody's request: its span begins a trace.
     private func traced(
         _ job: Job, queue: JobQueue, logger: Logger, started: Uptime
     ) async throws {
-        var origin = ServiceContext.topLevel
-        InstrumentationSystem.instrument.extract(job.headers, into: &origin, using: HeaderCarrier())
-        try await withSpan("\(queue.name) process", context: ServiceContext.current ?? .topLevel, ofKind: .consumer) {
-            span in
+        let schedule = job.headers[TickPlan.header]
+        let outer = schedule == nil ? ServiceContext.current ?? .topLevel : .topLevel
+        try await withSpan("\(queue.name) process", context: outer, ofKind: .consumer) { span in
             span.describe(.process, queue: queue.name, jobType: jobType)
             span.attributes["messaging.message.id"] = "\(job.id)"
             span.attributes["dq.job.attempt"] = job.attempt
-            span.addLink(SpanLink(context: origin, attributes: [:]))
+            if let schedule {
+                span.attributes["dq.schedule"] = schedule
+            } else if let origin = job.headers.origin {
+                span.addLink(origin)
+            }
             let context = JobContext(
                 jobType: jobType, job: job, logger: logger, serviceContext: span.context,
                 deadline: options.timeout.map { started + $0 }, clock: queue.configuration.clock)

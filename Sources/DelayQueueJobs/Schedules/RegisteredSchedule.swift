@@ -35,7 +35,7 @@ struct RegisteredSchedule: Sendable {
         request = { date, options throws(DelayQueueError) in try JobRequest(job, at: date, options: options) }
     }
 
-    /// Writes a tick's job, unless it was written before.
+    /// Writes a tick's job, unless it was written before. No trace goes with it: whoever else writes it has another one.
     func write(_ tick: Date, to producer: Producer) async throws(DelayQueueError) {
         var options = JobOptions(id: plan.id(of: tick))
         options.headers[TickPlan.header] = plan.name
@@ -47,11 +47,11 @@ struct RegisteredSchedule: Sendable {
         }
     }
 
-    /// Schedules the job for now, as no tick's.
+    /// Schedules the job for now, as no tick's, and in the caller's trace.
     func trigger(_ producer: Producer) async throws(DelayQueueError) -> Receipt {
         var options = JobOptions()
         options.pastDates = .runImmediately
-        return try await producer.schedule([try request(producer.now, options)])[0].get()
+        return try await producer.publish([try request(producer.now, options)])[0].get()
     }
 
     /// What becomes of a tick's job that is due. Its successor has been written when this says that it runs.

@@ -23,6 +23,53 @@ extension JobQueue {
     ) async throws(DelayQueueError) -> Receipt {
         try await producer.schedule(job, after: delay, options: options)
     }
+
+    /// Schedules many jobs of a type in few round trips, each for its own instant.
+    ///
+    /// ```swift
+    /// let results = await queue.schedule(invoices.map { (SendInvoice(number: $0.number), $0.date) })
+    /// ```
+    ///
+    /// One span tells of them all, and its trace travels with each. Cancelling the task refuses the jobs that are not accepted
+    /// yet. Jobs of several types, and options for each, are for ``schedule(_:)``.
+    ///
+    /// - Parameter options: of each of the jobs; so leave the id out.
+    /// - Returns: a receipt or an error for each job, in their order: `invalidBody` for a value that does not encode, and what
+    ///   ``schedule(_:at:options:)`` throws. One refused job does not affect the others.
+    public func schedule<J: TypedJob>(
+        _ jobs: some Sequence<(J, Date)>, options: JobOptions = .init()
+    ) async -> [Result<Receipt, DelayQueueError>] {
+        var requests: [JobRequest] = []
+        var results: [Result<Receipt, DelayQueueError>?] = []
+        for (job, date) in jobs {
+            do {
+                requests.append(try JobRequest(job, at: date, options: options))
+                results.append(nil)
+            } catch {
+                results.append(.failure(error))
+            }
+        }
+        var answers = await schedule(requests)[...]
+        return results.map { result in
+            result ?? answers.popFirst() ?? .failure(DelayQueueError(.closed, "the job was not written"))
+        }
+    }
+
+    /// Schedules many jobs of any types in few round trips, as ``DelayQueue/Producer/schedule(_:)`` does, and has the trace of the
+    /// caller travel with each.
+    ///
+    /// ```swift
+    /// let results = await queue.schedule([
+    ///     try JobRequest(SendInvoice(number: 42), at: date), try JobRequest(SendDigest(), after: .seconds(60)),
+    /// ])
+    /// ```
+    ///
+    /// One span tells of them all. Cancelling the task refuses the jobs that are not accepted yet.
+    ///
+    /// - Returns: a receipt or an error for each request, in their order. One refused job does not affect the others.
+    public func schedule(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
+        await producer.publish(requests)
+    }
 }
 
 extension Producer {
@@ -31,7 +78,7 @@ extension Producer {
     public func schedule<J: TypedJob>(
         _ job: J, at date: Date, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> Receipt {
-        try await schedule(JobRequest(job, at: date, options: options), named: J.jobName)
+        try await publish([JobRequest(job, at: date, options: options)])[0].get()
     }
 
     /// Schedules a job for some time from now.
@@ -39,31 +86,35 @@ extension Producer {
     public func schedule<J: TypedJob>(
         _ job: J, after delay: Duration, options: JobOptions = .init()
     ) async throws(DelayQueueError) -> Receipt {
-        try await schedule(JobRequest(job, after: delay, options: options), named: J.jobName)
+        try await publish([JobRequest(job, after: delay, options: options)])[0].get()
     }
 
-    private func schedule(_ request: JobRequest, named name: String) async throws(DelayQueueError) -> Receipt {
-        let result = await withSpan("\(queue) publish", ofKind: .producer) { span in
-            span.describe(.publish, queue: "\(queue)", jobType: name)
-            var request = request
-            InstrumentationSystem.instrument.inject(
-                span.context, into: &request.options.headers, using: HeaderCarrier())
-            let result = await schedule([request])[0]
-            switch result {
-            case .success(let receipt): span.attributes["messaging.message.id"] = "\(receipt.jobID)"
-            case .failure(let error):
-                span.recordError(error)
-                span.fail(error, as: "\(error.code)")
+    /// Schedules jobs in one span, whose context travels with each of them.
+    func publish(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
+        guard let first = requests.first else { return [] }
+        return await withSpan("\(queue) publish", ofKind: .producer) { span in
+            let type = first.options.headers[JobTypeName.header]
+            let isOneType = requests.allSatisfy { $0.options.headers[JobTypeName.header] == type }
+            span.describe(.publish, queue: "\(queue)", jobType: isOneType ? type : nil)
+            if requests.count > 1 { span.attributes["messaging.batch.message_count"] = requests.count }
+            var requests = requests
+            for index in requests.indices where requests[index].options.format == .native {
+                InstrumentationSystem.instrument.inject(
+                    span.context, into: &requests[index].options.headers, using: HeaderCarrier())
             }
-            return result
+            let results = await schedule(requests)
+            if case .success(let receipt) = results[0], results.count == 1 {
+                span.attributes["messaging.message.id"] = "\(receipt.jobID)"
+            }
+            span.tell(of: results)
+            return results
         }
-        return try result.get()
     }
 }
 
 extension JobRequest {
-    /// A typed job for an instant, to be scheduled together with others by ``DelayQueue/Producer/schedule(_:)``. No trace goes
-    /// with it.
+    /// A typed job for an instant, to be scheduled together with others: by ``DelayQueue/JobQueue/schedule(_:)``, or without the
+    /// caller's trace by ``DelayQueue/Producer/schedule(_:)``.
     ///
     /// - Throws: `invalidOption` where the type's name is none, `invalidBody` where the value does not encode.
     public init<J: TypedJob>(_ job: J, at date: Date, options: JobOptions = .init()) throws(DelayQueueError) {
