@@ -141,7 +141,7 @@ let package = Package(
         // Tests, and what they use.
         library(
             "TestSupport", path: "Tests/Support",
-            ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit"] + common + subprocess),
+            ["DelayQueue", "DelayQueueJobs", "DelayQueueTestKit", metrics, metricsTestKit] + common + subprocess),
         program("month", path: "Tests/Month", ["DelayQueue", "DelayQueueJobs", logging] + testing),
         tests("PipelinedTransportTests", ["PipelinedTransport"] + testing + common + nioTLS),
         tests("BeanstalkTests", ["Beanstalk", "PipelinedTransport"] + testing + common),
@@ -155,7 +155,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests(
             "DelayQueueJobsTests", exclude: ["Schedules/ticks.py"], resources: [.copy("Schedules/Ticks.json")],
-            ["DelayQueue", "DelayQueueJobs", inMemoryTracing] + testing + common + tracing),
+            ["DelayQueue", "DelayQueueJobs", inMemoryTracing, metricsTestKit] + testing + common + tracing),
         tests("DelayQueueTestKitTests", ["DelayQueue"] + testing + common),
         tests("CommandSupportTests", ["CommandSupport"] + client + testing),
         tests("dqTests", ["dq", "CommandSupport"] + client + testing + subprocess),

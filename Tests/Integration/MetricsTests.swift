@@ -2,23 +2,17 @@ import DelayQueue
 import DelayQueueTestKit
 import Metrics
 import MetricsTestKit
+import TestSupport
 import Testing
 
 @Suite("Metrics", .serialized, .timeLimit(.minutes(4)))
 struct MetricsTests {
-    /// The process's metrics can be directed once; each test looks at its own queue's.
-    static let metrics: TestMetrics = {
-        let metrics = TestMetrics()
-        MetricsSystem.bootstrap(metrics)
-        return metrics
-    }()
-
     private func count(_ label: String, _ scenario: Scenario) throws -> Int64 {
-        try Self.metrics.expectCounter(label, [("queue", scenario.tube)]).totalValue
+        try processMetrics.expectCounter(label, [("queue", scenario.tube)]).totalValue
     }
 
     @Test func `each fate of a job is counted, under the queue's name`() async throws {
-        _ = Self.metrics
+        _ = processMetrics
         try await Scenario.run { scenario in
             let producer = try scenario.producer(ledger: scenario.ledger)
             let consumer = try scenario.consumer()
@@ -53,10 +47,10 @@ struct MetricsTests {
                     let counted = try count(label, scenario)
                     #expect(counted == expected, "\(label)")
                 }
-                let lateness = try Self.metrics.expectTimer("dq_job_lateness_seconds", [("queue", scenario.tube)])
+                let lateness = try processMetrics.expectTimer("dq_job_lateness_seconds", [("queue", scenario.tube)])
                 #expect(lateness.values.count == 4, "first runs")
                 #expect(lateness.values.allSatisfy { $0 >= 0 })
-                let reruns = try Self.metrics.expectTimer(
+                let reruns = try processMetrics.expectTimer(
                     "dq_job_rerun_lateness_seconds", [("queue", scenario.tube)])
                 #expect(reruns.values.count == 2, "of what was retried, and of what was dropped")
             }

@@ -69,7 +69,7 @@ struct SealingTests {
     }
 
     @Test func `forged copies are buried and counted, and the real job runs once, at its time`() async throws {
-        _ = MetricsTests.metrics
+        _ = processMetrics
         try await Scenario.run { scenario in
             let ring = try Self.ring("k1")
             let capture = LogCapture()
@@ -144,7 +144,8 @@ struct SealingTests {
                     for node in 1...2 { try await scenario.eventually { try await scenario.jobCount(on: node) == 0 } }
                     group.cancelAll()
                 }
-                let counted = try MetricsTests.metrics
+                let counted =
+                    try processMetrics
                     .expectCounter("dq_unverified_jobs_total", [("queue", scenario.tube)]).totalValue
                 #expect(counted == Int64(forged.count))
                 let warnings = capture.lines.filter { $0.contains("could not be verified") }

@@ -35,13 +35,13 @@ struct StrangeServerTests {
     }
 
     @Test func `connections that are cut while they wait are told of once, and then counted`() async throws {
-        _ = MetricsTests.metrics
+        _ = processMetrics
         try await Scenario.run(nodes: 1) { scenario in
             let log = LogCapture()
             try await withFaultProxy(to: scenario.cluster.nodes[0].port) { proxy in
                 let nodes = [try BeanstalkNode(proxy.address, tube: scenario.tube)]
                 let consumer = try Consumer(nodes: nodes, ledger: scenario.ledger, logger: log.logger)
-                let cuts = try MetricsTests.metrics.expectCounter(
+                let cuts = try processMetrics.expectCounter(
                     "dq_connections_cut_total", [("queue", scenario.tube)])
                 try await scenario.closing(nil, consumer) {
                     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -126,6 +126,9 @@ public struct JobQueue: Sendable {
         return consumer
     }
 
+    /// Whether the queue was closed, or is being.
+    package var isClosed: Bool { made.withLockedValue { $0.isClosed } }
+
     /// How the job of an id of your own stands. See ``Producer/status(of:)``.
     public func status(of id: JobID) async throws(DelayQueueError) -> JobStatus { try await producer.status(of: id) }
 

@@ -15,11 +15,11 @@ struct RegisteredHandler: Sendable {
     private let jobType: String
     private let options: JobHandlerOptions
     private let limit: ConcurrencyLimit?
-    private let metrics: JobTypeMetrics
+    let metrics: JobTypeMetrics
     private let handle: @Sendable (JobContext) async throws -> Void
 
     init<J: TypedJob>(
-        _ type: J.Type, queue: String, options: JobHandlerOptions, middleware: [any JobMiddleware],
+        _ type: J.Type, queue: JobQueue, options: JobHandlerOptions, middleware: [any JobMiddleware],
         _ handler: @escaping @Sendable (J, JobContext) async throws -> Void
     ) {
         jobType = J.jobName
@@ -57,9 +57,12 @@ struct RegisteredHandler: Sendable {
         let logger = logger.telling(of: job, type: jobType)
         let clock = queue.configuration.clock
         let started = clock.read().uptime
-        metrics.began(lateness: job.lateness, isFirst: job.attempt == 1)
+        let run = metrics.began(at: started, lateness: job.lateness, isFirst: job.attempt == 1)
         var outcome = JobTypeMetrics.Outcome.returned
-        defer { metrics.ended(after: clock.read().uptime - started, outcome) }
+        defer {
+            let ended = clock.read().uptime
+            metrics.ended(run, at: ended, after: ended - started, outcome)
+        }
         do {
             try await traced(job, queue: queue, logger: logger, started: started)
         } catch {

@@ -52,7 +52,7 @@ public struct Worker: Service {
             throw DelayQueueError(.invalidOption, "concurrency of \(J.jobName) is \(limit); it must be at least 1")
         }
         handlers[J.jobName] = RegisteredHandler(
-            type, queue: queue.name, options: options, middleware: configuration.middleware, handler)
+            type, queue: queue, options: options, middleware: configuration.middleware, handler)
     }
 
     // MARK: Schedules
@@ -167,6 +167,7 @@ public struct Worker: Service {
                 .invalidOption,
                 "schedule \(schedule.plan.name) has jobs \(schedule.jobType), for which this worker has no handler")
         }
+        defer { for handler in handlers.values { handler.metrics.stop() } }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await keepTicks(whenStarted)
@@ -193,7 +194,10 @@ public struct Worker: Service {
     /// Runs the handler for one job that no consumer claimed, and settles it as that ended: for tests of handlers.
     package func run(_ job: Job) async {
         queue.configuration.clock.busyTasksChanged(by: 1)
-        defer { queue.rests() }
+        defer {
+            for handler in handlers.values { handler.metrics.stop() }
+            queue.rests()
+        }
         do {
             try await handle(job)
         } catch {
