@@ -144,6 +144,54 @@ struct WorkerTests {
     @Test func middlewareWrapsHandlersFromTheOutside() async throws {
         struct Note: JobMiddleware {
             let name: String
+    @Test(arguments: [nil, Duration.seconds(600)])
+    func aHandlerThatCancelsItsOwnTaskHasFailed(timeout: Duration?) async throws {
+        try await withTestQueue { test in
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.timeout = timeout
+            options.retryPolicy = JobRetryPolicy { error, failures in
+                failures < 2 ? .retry(after: .seconds(1)) : .bury("\(error)")
+            }
+            try worker.handle(SendInvoice.self, options: options) { _, _ in
+                withUnsafeCurrentTask { $0?.cancel() }
+                try Task.checkCancellation()
+            }
+            try await test.running(worker) { _ in
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+                try await test.advance(by: .seconds(600))
+            }
+            #expect(test.runs.map(\.outcome) == [.retried(after: .seconds(1)), .buried("CancellationError()")])
+        }
+    }
+
+    @Test func aHandlerThatIsCancelledAndCancelsItselfTooHasNotFailed() async throws {
+        try await withTestQueue { test in
+            let (hasBegun, begun) = AsyncStream.makeStream(of: Void.self)
+            var worker = Worker(test.queue)
+            try worker.handle(SendInvoice.self) { _, context in
+                guard context.attempt == 1 else { return }
+                begun.finish()
+                do {
+                    try await test.clock.sleep(for: .seconds(86_400))
+                } catch {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    throw Unlucky()
+                }
+            }
+            let ready = worker
+            // Without graceful shutdown.
+            let run = Task { try await ready.run() }
+            try await test.queue.schedule(SendInvoice(number: 1), after: .zero)
+            try await test.advance(by: .seconds(1))
+            for await _ in hasBegun {}
+            run.cancel()
+            await #expect(throws: CancellationError.self) { try await run.value }
+            try await test.running(ready) { _ in try await test.advance(by: .seconds(60)) }
+            #expect(test.runs.map(\.outcome) == [.givenBack(after: .zero), .completed])
+        }
+    }
+
             let calls: Calls<String>
 
             func handle(_ context: JobContext, next: @Sendable (JobContext) async throws -> Void) async throws {

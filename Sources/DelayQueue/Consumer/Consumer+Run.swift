@@ -45,7 +45,9 @@ extension Consumer {
                     let jobs = Iterator(engine: engine, registration: registration)
                     return try await withUnsafeCurrentTask { task in
                         let watch = LeaseWatch(TaskInUse(task), within: outer)
-                        return try await process(jobs, with: handler, watchedBy: watch)
+                        return try await Self.$watch.withValue(watch) {
+                            try await process(jobs, with: handler, watchedBy: watch)
+                        }
                     }
                 }
                 do {
@@ -57,6 +59,13 @@ extension Consumer {
             }
         }
     }
+
+    /// Watches over the runs of the task, and of none that outlives it.
+    @TaskLocal private static var watch: LeaseWatch?
+
+    /// Whether the run that asks was cancelled by its consumer, which ends, or by the loss of its lease; and not by itself, as a
+    /// handler may cancel the task that it runs in. Asked by the run's own task; outside of a run, whether the task is cancelled.
+    package static var hasCancelledRun: Bool { watch?.hasCancelled ?? Task.isCancelled }
 
     /// - Returns: whether the stream has ended; false where a job lost its lease, and this task is no longer of use.
     private func process(

@@ -66,8 +66,9 @@ struct RegisteredHandler: Sendable {
         do {
             try await traced(job, queue: queue, logger: logger, started: started)
         } catch {
-            // By shutdown or a lost lease: what the handler makes of it is no failure of the job's.
-            if Task.isCancelled || job.isLeaseLost { throw error }
+            // By shutdown or a lost lease: what the handler makes of it is no failure of the job's. One that cancels its own task
+            // has failed.
+            if Consumer.hasCancelledRun || job.isLeaseLost { throw error }
             outcome = try await settle(job, after: error, logger: logger)
             return
         }
@@ -123,7 +124,7 @@ struct RegisteredHandler: Sendable {
         } catch {
             // What it makes of its cancellation does not matter, unless it says how its job is to go on; but where all of the
             // task was cancelled, that comes first.
-            guard deadline.hasPassed, !Task.isCancelled, !(error is JobVerdict) else { throw error }
+            guard deadline.hasPassed, !Consumer.hasCancelledRun, !(error is JobVerdict) else { throw error }
             metrics.timedOut.increment()
             throw JobTimedOut(limit: timeout)
         }
