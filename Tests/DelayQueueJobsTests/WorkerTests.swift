@@ -4,6 +4,7 @@ import DelayQueueTestKit
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import TestSupport
 import Testing
 
 struct SendInvoice: TypedJob, Equatable {
@@ -79,6 +80,32 @@ struct WorkerTests {
         }
     }
 
+    @Test func aFailureIsLoggedAtInfoAndTheEndOfAJobAsAWarning() async throws {
+        try await withTestQueue { test in
+            let capture = LogCapture()
+            var configuration = WorkerConfiguration()
+            configuration.logger = capture.logger
+            var options = JobHandlerOptions()
+            options.retryPolicy = JobRetryPolicy { error, failures in
+                failures < 2 ? .retry(after: .seconds(1)) : .bury("\(error)")
+            }
+            var worker = Worker(test.queue, configuration: configuration)
+            try worker.handle(SendInvoice.self, options: options) { _, _ in throw Unlucky() }
+            let id = try JobID("invoice-1")
+            try await test.running(worker) { _ in
+                try await test.queue.schedule(SendInvoice(number: 1), after: .zero, options: .init(id: id))
+                try await test.advance(by: .seconds(10))
+            }
+            #expect(capture.entries.map(\.level) == [.info, .warning])
+            let failed = try #require(capture.entries.first)
+            #expect(
+                failed.metadata == [
+                    LogKey.job: "invoice-1", LogKey.type: "send-invoice", LogKey.attempt: "1",
+                    LogKey.error: "Unlucky()", LogKey.delay: "1.0 seconds",
+                ])
+        }
+    }
+
     @Test func whatNobodyCanHandleIsBuriedWithTheReason() async throws {
         try await withTestQueue { test in
             var worker = Worker(test.queue)
@@ -117,33 +144,6 @@ struct WorkerTests {
         }
     }
 
-    @Test func aTypeRunsNoMoreHandlersThanItsLimit() async throws {
-        try await withTestQueue { test in
-            let running = NIOLockedValueBox((now: 0, most: 0))
-            var worker = Worker(test.queue)
-            var options = JobHandlerOptions()
-            options.concurrency = 2
-            try worker.handle(SendInvoice.self, options: options) { _, _ in
-                running.withLockedValue { state in
-                    state.now += 1
-                    state.most = max(state.most, state.now)
-                }
-                try await test.clock.sleep(for: .seconds(10))
-                running.withLockedValue { $0.now -= 1 }
-            }
-            try await test.running(worker) { _ in
-                for number in 1...8 { try await test.queue.schedule(SendInvoice(number: number), after: .zero) }
-                try await test.advance(by: .seconds(300))
-            }
-            #expect(running.withLockedValue { $0.most } == 2)
-            #expect(test.runs.count { $0.outcome == .completed } == 8)
-            #expect(test.runs.allSatisfy { $0.outcome == .completed || $0.outcome.isGivenBack })
-        }
-    }
-
-    @Test func middlewareWrapsHandlersFromTheOutside() async throws {
-        struct Note: JobMiddleware {
-            let name: String
     @Test(arguments: [nil, Duration.seconds(600)])
     func aHandlerThatCancelsItsOwnTaskHasFailed(timeout: Duration?) async throws {
         try await withTestQueue { test in
@@ -192,6 +192,33 @@ struct WorkerTests {
         }
     }
 
+    @Test func aTypeRunsNoMoreHandlersThanItsLimit() async throws {
+        try await withTestQueue { test in
+            let running = NIOLockedValueBox((now: 0, most: 0))
+            var worker = Worker(test.queue)
+            var options = JobHandlerOptions()
+            options.concurrency = 2
+            try worker.handle(SendInvoice.self, options: options) { _, _ in
+                running.withLockedValue { state in
+                    state.now += 1
+                    state.most = max(state.most, state.now)
+                }
+                try await test.clock.sleep(for: .seconds(10))
+                running.withLockedValue { $0.now -= 1 }
+            }
+            try await test.running(worker) { _ in
+                for number in 1...8 { try await test.queue.schedule(SendInvoice(number: number), after: .zero) }
+                try await test.advance(by: .seconds(300))
+            }
+            #expect(running.withLockedValue { $0.most } == 2)
+            #expect(test.runs.count { $0.outcome == .completed } == 8)
+            #expect(test.runs.allSatisfy { $0.outcome == .completed || $0.outcome.isGivenBack })
+        }
+    }
+
+    @Test func middlewareWrapsHandlersFromTheOutside() async throws {
+        struct Note: JobMiddleware {
+            let name: String
             let calls: Calls<String>
 
             func handle(_ context: JobContext, next: @Sendable (JobContext) async throws -> Void) async throws {

@@ -37,6 +37,29 @@ private struct Mailer {
         await queue.close()
     }
 
+    private struct Invoice {
+        let number: Int
+        let date: Date
+    }
+
+    @Test func manyJobsAreScheduledTogether() async throws {
+        try await withTestQueue { test in
+            let queue = test.queue
+            let invoices = (1...3).map { Invoice(number: $0, date: test.now.addingTimeInterval(60)) }
+            let results = await queue.schedule(invoices.map { (SendInvoice(number: $0.number), $0.date) })
+            #expect(try results.map { try $0.get().fireDate } == invoices.map(\.date))
+            let mixed = await queue.schedule([
+                try JobRequest(SendInvoice(number: 42), after: .seconds(60)), JobRequest(delay: .seconds(60), "text"),
+            ])
+            #expect(try mixed.map { try $0.get().copies } == [3, 3])
+        }
+    }
+
+    @Test func logsAreLookedThroughByTheirKeys() throws {
+        let context = try JobContext.test(SendInvoice(number: 1), id: JobID("invoice-1"))
+        #expect(context.logger[metadataKey: LogKey.job] == "invoice-1")
+    }
+
     private func sendInvoice(_ job: SendInvoice, _ context: JobContext) async throws {
         try await mailer.sendInvoice(job.number, logger: context.logger)
         if context.failures > 1 { try await context.job.bury(reason: "too often") }

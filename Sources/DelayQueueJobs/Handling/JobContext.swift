@@ -61,9 +61,9 @@ extension Logger {
     /// One that tells of a job in each message.
     package func telling(of job: Job, type: String) -> Logger {
         var logger = self
-        logger[metadataKey: "dq.job"] = "\(job.id)"
-        logger[metadataKey: "dq.type"] = "\(type)"
-        logger[metadataKey: "dq.attempt"] = "\(job.attempt)"
+        logger[metadataKey: LogKey.job] = "\(job.id)"
+        logger[metadataKey: LogKey.type] = "\(type)"
+        logger[metadataKey: LogKey.attempt] = "\(job.attempt)"
         return logger
     }
 }

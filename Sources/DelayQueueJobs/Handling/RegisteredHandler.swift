@@ -141,12 +141,12 @@ struct RegisteredHandler: Sendable {
             }
         switch verdict.value {
         case .bury(let reason):
-            logger.warning("a job is given up; it is dead until it is replayed", metadata: ["dq.error": "\(reason)"])
+            logger.warning("a job is given up; it is dead until it is replayed", metadata: [LogKey.error: "\(reason)"])
             try await job.settling(logger) { () throws(DelayQueueError) in try await job.bury(reason: reason) }
             return .buried
         case .retry(let delay):
-            logger.notice(
-                "a job failed, and runs again", metadata: ["dq.error": "\(error)", "dq.delay": "\(delay)"])
+            logger.info(
+                "a job failed, and runs again", metadata: [LogKey.error: "\(error)", LogKey.delay: "\(delay)"])
             try await job.settling(logger) { () throws(DelayQueueError) in try await job.retry(after: delay) }
             return .retried
         case .giveBack(let delay):

@@ -131,7 +131,7 @@ public struct Worker: Service {
                 if Task.isCancelled { break }
                 configuration.logger.warning(
                     "the next tick of a schedule could not be written; it is tried again",
-                    metadata: ["dq.schedule": "\(schedule.plan.name)", "dq.error": "\(error)"])
+                    metadata: [LogKey.schedule: "\(schedule.plan.name)", LogKey.error: "\(error)"])
             }
         }
         return areWritten
@@ -230,7 +230,7 @@ public struct Worker: Service {
         } catch {
             configuration.logger.warning(
                 "a schedule's next tick could not be written; this one waits until it is",
-                metadata: ["dq.schedule": "\(name)", "dq.job": "\(job.id)", "dq.error": "\(error)"])
+                metadata: [LogKey.schedule: "\(name)", LogKey.job: "\(job.id)", LogKey.error: "\(error)"])
             decision = .giveBack(after: .seconds(1))
         }
         switch decision {
@@ -238,7 +238,7 @@ public struct Worker: Service {
         case .pass(let reason):
             configuration.logger.info(
                 "a tick of a schedule passes without running",
-                metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
+                metadata: [LogKey.job: "\(job.id)", LogKey.reason: "\(reason)"])
             try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.complete() }
         case .giveBack(let delay):
             try await job.settling(configuration.logger) { () throws(DelayQueueError) in
@@ -251,7 +251,7 @@ public struct Worker: Service {
     private func bury(_ job: Job, _ reason: String) async throws {
         configuration.logger.warning(
             "a job is given up; it is dead until it is replayed",
-            metadata: ["dq.job": "\(job.id)", "dq.reason": "\(reason)"])
+            metadata: [LogKey.job: "\(job.id)", LogKey.reason: "\(reason)"])
         try await job.settling(configuration.logger) { () throws(DelayQueueError) in try await job.bury(reason: reason)
         }
     }
@@ -265,7 +265,7 @@ extension Job {
         do {
             try await settle()
         } catch {
-            logger.warning("job could not be settled", metadata: ["dq.job": "\(id)", "dq.error": "\(error)"])
+            logger.warning("job could not be settled", metadata: [LogKey.job: "\(id)", LogKey.error: "\(error)"])
             throw UnsettledRun()
         }
     }
