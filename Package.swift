@@ -20,6 +20,8 @@ let swiftSettings: [SwiftSetting] = [
 // MARK: Products of other packages
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration: Target.Dependency = .product(
+    name: "Configuration", package: "swift-configuration", condition: .when(traits: ["Configuration"]))
 let crypto: Target.Dependency = .product(
     name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Sealing"]))
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -88,16 +90,18 @@ let package = Package(
         .library(name: "DelayQueueTestKit", targets: ["DelayQueueTestKit"]),
         .executable(name: "dq", targets: ["dq"]),
     ],
-    // Each builds a BoringSSL of its own, and both together are most of a first build. What is missing without them is
-    // told in README.md and tried by `./dev traits`.
+    // Those on by default build a BoringSSL of their own each, and both together are most of a first build. What is missing
+    // without them is told in README.md and tried by `./dev traits`.
     traits: [
         .trait(name: "TLS", description: "Connections over TLS to nodes and ledger (rediss://)."),
         .trait(name: "Sealing", description: "Jobs that are signed or encrypted, and keys for them."),
+        .trait(name: "Configuration", description: "Queues that a ConfigReader of swift-configuration tells of."),
         .default(enabledTraits: ["TLS", "Sealing"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -118,7 +122,11 @@ let package = Package(
         library("HiredisClient", ["CHiredis", "PipelinedTransport"] + common),
         library(
             "DelayQueue",
-            ["Beanstalk", "HiredisClient", "PipelinedTransport", crypto, deque, heap, lifecycle, metrics] + common),
+            [
+                "Beanstalk", "HiredisClient", "PipelinedTransport", configuration, crypto, deque, heap, lifecycle,
+                metrics,
+            ]
+                + common),
         library("DelayQueueJobs", ["DelayQueue", "PipelinedTransport", lifecycle, metrics] + common + tracing),
         library(
             "DelayQueueTestKit",

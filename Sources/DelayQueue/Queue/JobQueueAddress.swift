@@ -96,9 +96,9 @@ public struct JobQueueAddress: Sendable, Hashable {
         return value
     }
 
-    private static let durationWords = "a number and ms, s, m, h or d, as 90s"
+    static let durationWords = "a number and ms, s, m, h or d, as 90s"
 
-    private static func duration(_ text: String) -> Duration? {
+    static func duration(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Int64(digits), number <= 1_000_000_000 else { return nil }
         return switch text.dropFirst(digits.count) {

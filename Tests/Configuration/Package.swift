@@ -1,0 +1,22 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// A package of its own, so that the trait `Configuration` is tried as users turn it on, and without what other traits bring.
+let package = Package(
+    name: "ConfigurationTests",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "swift-delay-queue", path: "../..", traits: ["Configuration"]),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+    ],
+    targets: [
+        .testTarget(
+            name: "ConfigurationTests",
+            dependencies: [
+                .product(name: "DelayQueue", package: "swift-delay-queue"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            path: "Tests")
+    ]
+)
