@@ -47,6 +47,25 @@ struct TracingTests {
         #expect(runs.first?.status?.code == .error)
     }
 
+    @Test func aCallThatIsRepeatedInAnotherTraceIsTheSameJob() async throws {
+        _ = Self.tracer
+        try await withTestQueue("repeated") { test in
+            let date = test.now.addingTimeInterval(60)
+            let options = JobOptions(id: try JobID("invoice-1"), headers: ["tenant": "a"])
+            let first = try await test.queue.schedule(SendInvoice(number: 1), at: date, options: options)
+            let again = try await test.queue.schedule(SendInvoice(number: 1), at: date, options: options)
+            #expect(!first.wasScheduledBefore && again.wasScheduledBefore)
+            let waiting = await test.scheduled()
+            #expect(waiting.map { $0.headers["tenant"] } == ["a"])
+            // The trace of the first travels all the same.
+            #expect(waiting.first.map { $0.headers.count > 3 } == true, "\(waiting)")
+            let other = JobOptions(id: options.id, headers: ["tenant": "b"])
+            await #expect(throws: DelayQueueError.self) {
+                try await test.queue.schedule(SendInvoice(number: 1), at: date, options: other)
+            }
+        }
+    }
+
     @Test func aBatchIsOneSpanThatEachOfItsRunsIsLinkedTo() async throws {
         struct Picky: TypedJob {
             static let jobName = "picky"

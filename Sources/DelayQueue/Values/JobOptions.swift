@@ -2,7 +2,7 @@
 public struct JobOptions: Sendable {
     /// The job's id; nil makes a fresh one.
     ///
-    /// With a ledger an id means one job. Scheduling it again with the same date or delay, headers and body is the same
+    /// With a ledger an id means one job. Scheduling it again with the same date or delay, headers (but for those of a trace) and body is the same
     /// job, and adds nothing: so a call that failed, or whose outcome nobody knows, is repeated as it was. Without a ledger each
     /// call adds copies, which consumers tell by the id: the job runs once, with the date and body of whichever comes
     /// first.
@@ -22,6 +22,10 @@ public struct JobOptions: Sendable {
 
     /// Values that travel with the job.
     public var headers: JobHeaders
+
+    /// What tells of the trace in which the job is scheduled. It travels with the headers, and makes no other job of one that
+    /// is scheduled again.
+    package var traceHeaders: JobHeaders = [:]
 
     /// The header `content-type`; nil keeps what `headers` or the body says.
     public var contentType: String?
@@ -126,6 +130,14 @@ extension JobOptions {
         }
         try headers.validate()
         return headers
+    }
+
+    /// The headers with those of the trace; without them where the job could not be written with them.
+    func withTrace(_ headers: JobHeaders) -> JobHeaders {
+        if traceHeaders.isEmpty { return headers }
+        var all = headers
+        for (name, value) in traceHeaders { all[name] = value }
+        return (try? all.validate()) == nil ? headers : all
     }
 
     /// The time to run in whole seconds, as beanstalkd takes it.

@@ -12,7 +12,15 @@ public struct JobContext: Sendable {
     public let job: Job
 
     /// Tells of the job in each message: its id, type and attempt.
-    public var logger: Logger
+    ///
+    /// It is made when it is asked for, since most runs log nothing: what logs a lot keeps it.
+    public var logger: Logger {
+        get { ownLogger ?? workersLogger.telling(of: job, type: jobType) }
+        set { ownLogger = newValue }
+    }
+
+    private let workersLogger: Logger
+    private var ownLogger: Logger?
 
     /// The trace that the run belongs to.
     public var serviceContext: ServiceContext
@@ -22,13 +30,14 @@ public struct JobContext: Sendable {
 
     let clock: any EngineClock
 
+    /// - Parameter logger: tells of no job yet.
     package init(
         jobType: String, job: Job, logger: Logger, serviceContext: ServiceContext, deadline: Uptime?,
         clock: any EngineClock
     ) {
         self.jobType = jobType
         self.job = job
-        self.logger = logger
+        workersLogger = logger
         self.serviceContext = serviceContext
         self.deadline = deadline
         self.clock = clock

@@ -54,7 +54,6 @@ struct RegisteredHandler: Sendable {
             return
         }
         defer { limit?.leave() }
-        let logger = logger.telling(of: job, type: jobType)
         let clock = queue.configuration.clock
         let started = clock.read().uptime
         let run = metrics.began(at: started, lateness: job.lateness, isFirst: job.attempt == 1)
@@ -69,7 +68,7 @@ struct RegisteredHandler: Sendable {
             // By shutdown or a lost lease: what the handler makes of it is no failure of the job's. One that cancels its own task
             // has failed.
             if Consumer.hasCancelledRun || job.isLeaseLost { throw error }
-            outcome = try await settle(job, after: error, logger: logger)
+            outcome = try await settle(job, after: error, logger: logger.telling(of: job, type: jobType))
             return
         }
         try await job.settling(logger) { () throws(DelayQueueError) in try await job.complete() }
@@ -84,14 +83,7 @@ struct RegisteredHandler: Sendable {
         let schedule = job.headers[TickPlan.header]
         let outer = schedule == nil ? ServiceContext.current ?? .topLevel : .topLevel
         try await withSpan("\(queue.name) process", context: outer, ofKind: .consumer) { span in
-            span.describe(.process, queue: queue.name, jobType: jobType)
-            span.attributes["messaging.message.id"] = "\(job.id)"
-            span.attributes["dq.job.attempt"] = job.attempt
-            if let schedule {
-                span.attributes["dq.schedule"] = schedule
-            } else if let origin = job.headers.origin {
-                span.addLink(origin)
-            }
+            if span.isRecording { describe(span, job, queue: queue) }
             let context = JobContext(
                 jobType: jobType, job: job, logger: logger, serviceContext: span.context,
                 deadline: options.timeout.map { started + $0 }, clock: queue.configuration.clock)
@@ -101,6 +93,17 @@ struct RegisteredHandler: Sendable {
                 span.fail(error, as: "\(type(of: error))")
                 throw error
             }
+        }
+    }
+
+    private func describe(_ span: any Span, _ job: Job, queue: JobQueue) {
+        span.describe(.process, queue: queue.name, jobType: jobType)
+        span.attributes["messaging.message.id"] = "\(job.id)"
+        span.attributes["dq.job.attempt"] = job.attempt
+        if let schedule = job.headers[TickPlan.header] {
+            span.attributes["dq.schedule"] = schedule
+        } else if let origin = job.headers.origin {
+            span.addLink(origin)
         }
     }
 

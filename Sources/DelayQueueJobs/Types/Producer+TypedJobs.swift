@@ -93,14 +93,16 @@ extension Producer {
     func publish(_ requests: [JobRequest]) async -> [Result<Receipt, DelayQueueError>] {
         guard let first = requests.first else { return [] }
         return await withSpan("\(queue) publish", ofKind: .producer) { span in
-            let type = first.options.headers[JobTypeName.header]
-            let isOneType = requests.allSatisfy { $0.options.headers[JobTypeName.header] == type }
-            span.describe(.publish, queue: "\(queue)", jobType: isOneType ? type : nil)
-            if requests.count > 1 { span.attributes["messaging.batch.message_count"] = requests.count }
+            if span.isRecording {
+                let type = first.options.headers[JobTypeName.header]
+                let isOneType = requests.allSatisfy { $0.options.headers[JobTypeName.header] == type }
+                span.describe(.publish, queue: "\(queue)", jobType: isOneType ? type : nil)
+                if requests.count > 1 { span.attributes["messaging.batch.message_count"] = requests.count }
+            }
             var requests = requests
             for index in requests.indices where requests[index].options.format == .native {
                 InstrumentationSystem.instrument.inject(
-                    span.context, into: &requests[index].options.headers, using: HeaderCarrier())
+                    span.context, into: &requests[index].options.traceHeaders, using: HeaderCarrier())
             }
             let results = await schedule(requests)
             if case .success(let receipt) = results[0], results.count == 1 {

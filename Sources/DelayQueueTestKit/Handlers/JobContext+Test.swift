@@ -29,7 +29,7 @@ extension JobContext {
             fireDate: fireDate, lateness: lateness, isLeaseLost: isLeaseLost)
         let clock = StoppedClock()
         return JobContext(
-            jobType: J.jobName, job: job, logger: logger.telling(of: job, type: J.jobName),
+            jobType: J.jobName, job: job, logger: logger,
             serviceContext: .current ?? .topLevel,
             deadline: timeRemaining.map { clock.read().uptime + $0 }, clock: clock)
     }

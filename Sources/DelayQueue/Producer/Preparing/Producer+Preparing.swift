@@ -83,16 +83,17 @@ extension Producer {
                 JobContent(date: fireTime, time: request.time, headers: headers, body: body),
                 isReplacing: options.idConflict == .replace)
             : nil
+        let written = options.withTrace(headers)
         let priority = DuePriority.encode(fireTime: fireTime, priority: options.priority)
         let template =
             if let keyRing = configuration.keyRing {
                 try EnvelopeTemplate(
                     id: id, fireTime: fireTime, edition: registration?.edition, timeToRun: timeToRun,
-                    priority: priority, headers: headers, body: body, sealedWith: keyRing, queue: queue)
+                    priority: priority, headers: written, body: body, sealedWith: keyRing, queue: queue)
             } else {
                 EnvelopeTemplate(
                     id: id, fireTime: fireTime, edition: registration?.edition, timeToRun: timeToRun,
-                    priority: priority, headers: headers, body: body)
+                    priority: priority, headers: written, body: body)
             }
         return PreparedJob(
             id: id, isOwnID: options.id != nil, registration: registration, fireTime: fireTime, timeToRun: timeToRun,
