@@ -81,7 +81,7 @@ struct JobTypeMetrics: Sendable {
     /// Under the lock, so that the last values told are the right ones.
     private func tell(_ runs: RunsUnderWay, at time: Uptime) {
         running.record(runs.count)
-        oldestRun.record(runs.oldest(at: time) / .seconds(1))
+        oldestRun.record(Double(runs.oldest(at: time).wholeMicroseconds) / 1_000_000)
     }
 
     /// It is not cancelled as the last run ends, since the next one may begin at once.
