@@ -7,7 +7,7 @@ import ServiceContextModule
 import Tracing
 
 /// A type of jobs, with all that is done for each of them.
-struct RegisteredHandler: Sendable {
+final class RegisteredHandler: Sendable {
     private struct Undecodable: Error {
         let reason: String
     }
@@ -61,8 +61,7 @@ struct RegisteredHandler: Sendable {
         let run = metrics.began(at: started, lateness: job.lateness, isFirst: job.attempt == 1)
         var outcome = JobTypeMetrics.Outcome.returned
         defer {
-            let ended = clock.read().uptime
-            metrics.ended(run, at: ended, after: ended - started, outcome)
+            metrics.ended(run, from: started, to: clock.read().uptime, outcome)
         }
         do {
             try await traced(job, queue: queue, logger: logger, started: started)
@@ -126,7 +125,7 @@ struct RegisteredHandler: Sendable {
                     try await withUnsafeCurrentTask { task in
                         deadline.begin(TaskInUse(task))
                         defer { deadline.end() }
-                        try await handle(context)
+                        try await self.handle(context)
                     }
                 }
                 try await group.next()

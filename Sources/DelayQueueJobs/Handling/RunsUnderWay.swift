@@ -24,8 +24,9 @@ struct RunsUnderWay {
         if low < runs.count, runs[low].number == number { runs.remove(at: low) }
     }
 
-    /// How long the longest of them has been running; zero where none is.
-    func oldest(at time: Uptime) -> Duration {
-        runs.first.map { max(.zero, time - $0.began) } ?? .zero
+    /// How many microseconds the longest of them has been running; 0 where none is. No `Duration`, as a number is what gauges
+    /// take, and is made of one for each run at some cost.
+    func oldest(at time: Uptime) -> Int64 {
+        runs.first.map { max(0, time.microseconds(since: $0.began)) } ?? 0
     }
 }

@@ -57,12 +57,12 @@ struct JobTypeMetrics: Sendable {
         }
     }
 
-    func ended(_ run: UInt64, at time: Uptime, after duration: Duration, _ outcome: Outcome) {
+    func ended(_ run: UInt64, from start: Uptime, to time: Uptime, _ outcome: Outcome) {
         state.withLockedValue { state in
             state.runs.end(run)
             tell(state.runs, at: time)
         }
-        runTime.record(duration: duration)
+        runTime.recordNanoseconds(time.microseconds(since: start) * 1000)
         outcomes[outcome]?.increment()
     }
 
@@ -81,7 +81,7 @@ struct JobTypeMetrics: Sendable {
     /// Under the lock, so that the last values told are the right ones.
     private func tell(_ runs: RunsUnderWay, at time: Uptime) {
         running.record(runs.count)
-        oldestRun.record(Double(runs.oldest(at: time).wholeMicroseconds) / 1_000_000)
+        oldestRun.record(Double(runs.oldest(at: time)) / 1_000_000)
     }
 
     /// It is not cancelled as the last run ends, since the next one may begin at once.
