@@ -34,9 +34,11 @@ struct MonthTests {
             let numbers = try await numbers(of: requests, in: queue)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await worker.run(with: consumer) }
-                await scenario.completion()
-                // What runs is settled before the run ends.
-                await consumer.finish()
+                group.addTask {
+                    await scenario.completion()
+                    // What runs is settled before the run ends.
+                    await consumer.finish()
+                }
                 try await group.waitForAll()
             }
             let deadJobs = try DeadJobs(nodes: queue.nodes, ledger: queue.ledger)

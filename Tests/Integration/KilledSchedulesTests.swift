@@ -48,6 +48,7 @@ struct KilledSchedulesTests {
         /// - Parameter line: "each-second/<fingerprint>@<tick> <attempt>".
         func note(_ line: String, by process: Int) throws {
             let parts = line.split(whereSeparator: { $0 == "@" || $0 == " " })
+            try #require(parts.count == 3, "\(line)")
             let tick = try #require(Int64(parts[1]), "\(line)")
             let run = Run(attempt: try #require(Int(parts[2]), "\(line)"), process: process)
             state.withLockedValue { state in
@@ -64,11 +65,15 @@ struct KilledSchedulesTests {
                 state.waiter = waiter
                 if state.isComplete { waiter.finish() }
             }
+            // Ends where this task is cancelled too.
             for await _ in ticks {}
         }
 
         var ticks: [(tick: Int64, runs: [Run])] {
-            state.withLockedValue { state in state.runs.map { ($0.key, $0.value) } }.sorted { $0.0 < $1.0 }
+            state.withLockedValue { state in
+                // The lines of several processes come in any order.
+                state.runs.map { ($0.key, $0.value.sorted { $0.attempt < $1.attempt }) }
+            }.sorted { $0.0 < $1.0 }
         }
 
         var killed: Set<Int> { state.withLockedValue { $0.killed } }
@@ -93,6 +98,7 @@ struct KilledSchedulesTests {
                 }
                 try await group.waitForAll()
             }
+            try #require(!ledger.ticks.isEmpty, "no tick has run")
             // Those that are left finish what the killed ones have begun.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await run(address, ledger, until: ends) }
@@ -133,7 +139,7 @@ struct KilledSchedulesTests {
         _ address: String, _ ledger: Ledger, until ends: AsyncStream<Void>, with signal: Signal = .terminate
     ) async throws {
         let process = ledger.start()
-        _ = try await Tool("schedule-worker").start([address]) { running in
+        let (_, status) = try await Tool("schedule-worker").start([address]) { running in
             let send = running.signal
             async let isSignalled: Void = {
                 for await _ in ends {}
@@ -143,5 +149,7 @@ struct KilledSchedulesTests {
             while let line = try await running.nextLine() { try ledger.note(line, by: process) }
             try await isSignalled
         }
+        // One that is told to end while it starts ends by the signal.
+        #expect(signal == .kill ? status == .signaled(9) : [.exited(0), .signaled(15)].contains(status))
     }
 }

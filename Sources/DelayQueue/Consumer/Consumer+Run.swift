@@ -45,9 +45,7 @@ extension Consumer {
                     let jobs = Iterator(engine: engine, registration: registration)
                     return try await withUnsafeCurrentTask { task in
                         let watch = LeaseWatch(TaskInUse(task), within: outer)
-                        return try await Self.$watch.withValue(watch) {
-                            try await process(jobs, with: handler, watchedBy: watch)
-                        }
+                        return try await process(jobs, with: handler, watchedBy: watch)
                     }
                 }
                 do {
@@ -60,33 +58,49 @@ extension Consumer {
         }
     }
 
-    /// Watches over the runs of the task, and of none that outlives it.
-    @TaskLocal private static var watch: LeaseWatch?
-
-    /// Whether the run that asks was cancelled by its consumer, which ends, or by the loss of its lease; and not by itself, as a
-    /// handler may cancel the task that it runs in. Asked by the run's own task; outside of a run, whether the task is cancelled.
-    package static var hasCancelledRun: Bool { watch?.hasCancelled ?? Task.isCancelled }
-
     /// - Returns: whether the stream has ended; false where a job lost its lease, and this task is no longer of use.
     private func process(
         _ jobs: Iterator, with handler: @Sendable (Job) async throws -> Void, watchedBy watch: LeaseWatch
     ) async throws -> Bool {
         var jobs = jobs
         while let job = try await jobs.next() {
-            let heldID = job.handle.heldID
-            watch.begin(heldID)
-            job.handle.state.onLeaseLost { watch.lose(heldID) }
-            let failure: (any Error)?
-            do {
-                try await handler(job)
-                failure = nil
-            } catch {
-                failure = error
-            }
-            await settle(job, after: failure, isCancelled: watch.hasCancelled)
+            let end = await Self.run(job, with: handler, watchedBy: watch)
+            await settle(job, after: end.failure, isCancelled: end.isCancelled)
             if watch.end() { return false }
         }
         return true
+    }
+
+    /// - Returns: what the handler threw, and whether it was cancelled, and not by itself.
+    private static func run(
+        _ job: Job, with handler: @Sendable (Job) async throws -> Void, watchedBy watch: LeaseWatch
+    ) async -> (failure: (any Error)?, isCancelled: Bool) {
+        watch.begin(job.handle.heldID)
+        job.handle.state.beginRun(job.handle.heldID, under: watch)
+        defer { job.handle.state.endRun() }
+        do {
+            try await handler(job)
+            return (nil, watch.hasCancelled)
+        } catch {
+            return (error, watch.hasCancelled)
+        }
+    }
+
+    /// Runs a handler for one job that no consumer claimed, in a task of its own, as ``run(concurrency:_:)`` does.
+    ///
+    /// - Returns: what the handler threw.
+    package static func run(
+        unclaimed job: Job, _ handler: @escaping @Sendable (Job) async throws -> Void
+    ) async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
+            let outer = withUnsafeCurrentTask { TaskInUse($0) }
+            group.addTask {
+                await withUnsafeCurrentTask { task in
+                    await run(job, with: handler, watchedBy: LeaseWatch(TaskInUse(task), within: outer)).failure
+                }
+            }
+            return await group.next() ?? nil
+        }
     }
 
     /// - Parameter failure: what the handler threw.

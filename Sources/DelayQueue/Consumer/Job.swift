@@ -52,6 +52,10 @@ public struct Job: Identifiable, Sendable {
     /// settlement.
     package var isCompletedBeforeDelivery: Bool { handle.isCompleted }
 
+    /// Whether the run of the job was cancelled by its consumer, which ends, or by the loss of its lease; and not by itself, as a
+    /// handler may cancel the task that it runs in. Outside of a run, whether the task that asks is cancelled.
+    package var isRunCancelled: Bool { handle.state.isRunCancelled ?? Task.isCancelled }
+
     /// Decodes the body as JSON.
     ///
     /// - Throws: `decodingFailed`; the job stays unsettled.

@@ -68,7 +68,7 @@ final class RegisteredHandler: Sendable {
         } catch {
             // By shutdown or a lost lease: what the handler makes of it is no failure of the job's. One that cancels its own task
             // has failed.
-            if Consumer.hasCancelledRun || job.isLeaseLost { throw error }
+            if job.isRunCancelled || job.isLeaseLost { throw error }
             outcome = try await settle(job, after: error, logger: logger.telling(of: job, type: jobType))
             return
         }
@@ -133,7 +133,7 @@ final class RegisteredHandler: Sendable {
         } catch {
             // What it makes of its cancellation does not matter, unless it says how its job is to go on; but where all of the
             // task was cancelled, that comes first.
-            guard deadline.hasPassed, !Consumer.hasCancelledRun, !(error is JobVerdict) else { throw error }
+            guard deadline.hasPassed, !context.job.isRunCancelled, !(error is JobVerdict) else { throw error }
             metrics.timedOut.increment()
             throw JobTimedOut(limit: timeout)
         }

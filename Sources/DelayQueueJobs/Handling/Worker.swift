@@ -198,12 +198,9 @@ public struct Worker: Service {
             for handler in handlers.values { handler.metrics.stop() }
             queue.rests()
         }
-        do {
-            try await handle(job)
-        } catch {
-            // As a consumer does. Where the handler settled the job itself that counts, and this is refused.
-            try? await job.giveBack()
-        }
+        let failure = await Consumer.run(unclaimed: job) { try await handle($0) }
+        // As a consumer does. Where the handler settled the job itself that counts, and this is refused.
+        if failure != nil { try? await job.giveBack() }
     }
 
     private func handle(_ job: Job) async throws {

@@ -33,7 +33,7 @@ extension JobQueue {
     /// One span tells of them all, and its trace travels with each. Cancelling the task refuses the jobs that are not accepted
     /// yet. Jobs of several types, and options for each, are for ``schedule(_:)``.
     ///
-    /// - Parameter options: of each of the jobs; so leave the id out.
+    /// - Parameter options: of each of the jobs. With an id, which they cannot share, each is refused as `invalidOption`.
     /// - Returns: a receipt or an error for each job, in their order: `invalidBody` for a value that does not encode, and what
     ///   ``schedule(_:at:options:)`` throws. One refused job does not affect the others.
     public func schedule<J: TypedJob>(
@@ -42,7 +42,13 @@ extension JobQueue {
         var requests: [JobRequest] = []
         var results: [Result<Receipt, DelayQueueError>?] = []
         for (job, date) in jobs {
-            do {
+            do throws(DelayQueueError) {
+                guard options.id == nil, options.idConflict == .refuse else {
+                    throw DelayQueueError(
+                        .invalidOption,
+                        "many jobs cannot share an id; leave id and idConflict out, or give each request options of its own"
+                    )
+                }
                 requests.append(try JobRequest(job, at: date, options: options))
                 results.append(nil)
             } catch {

@@ -22,7 +22,7 @@ struct ScheduleWorker {
         logger.logLevel = .error
         var configuration = JobQueueConfiguration()
         // So soon what a killed process held runs elsewhere.
-        configuration.timing.lease = .seconds(2)
+        configuration.timing.lease = .seconds(5)
         let queue = try JobQueue(CommandLine.arguments[1], configuration: configuration, logger: logger)
         var settings = WorkerConfiguration()
         settings.logger = logger

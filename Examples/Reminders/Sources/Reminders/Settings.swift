@@ -17,7 +17,8 @@ public struct Settings: Sendable {
 
     /// - Throws: where `DQ_QUEUE` is missing.
     public init(_ environment: ConfigReader) throws {
-        queue = try environment.requiredString(forKey: "dq.queue")
+        // The ledger may have a password.
+        queue = try environment.requiredString(forKey: "dq.queue", isSecret: true)
         database = environment.string(forKey: "database", default: "reminders.sqlite")
         digests = environment.string(forKey: "digest.crontab", default: "0 8 * * *")
         http = ApplicationConfiguration(reader: environment.scoped(to: "http"))

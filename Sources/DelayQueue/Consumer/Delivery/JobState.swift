@@ -16,7 +16,8 @@ struct JobState: Sendable {
         /// In microseconds.
         var lateness: Int64 = 0
         var isLeaseLost = false
-        var onLeaseLost: (@Sendable () -> Void)?
+        /// Watches over the job's run, for as long as that goes on.
+        var watch: (LeaseWatch, HeldJobID)?
     }
 
     let contents: JobContents
@@ -61,22 +62,32 @@ struct JobState: Sendable {
     ///
     /// Settling stays allowed: the ledger accepts a completion as long as nobody else has taken over.
     func loseLease() {
-        let notify = content.withLockedValue { content -> (@Sendable () -> Void)? in
+        let watch = content.withLockedValue { content in
             content.isLeaseLost = true
-            defer { content.onLeaseLost = nil }
-            return content.onLeaseLost
+            return content.watch
         }
-        notify?()
+        if let (watch, id) = watch { watch.lose(id) }
     }
 
-    /// Calls the closure when the lease is lost; at once if it is.
-    func onLeaseLost(_ notify: @escaping @Sendable () -> Void) {
+    // MARK: Running
+
+    /// The watch is told when the lease is lost; at once if it is.
+    func beginRun(_ id: HeldJobID, under watch: LeaseWatch) {
         let isLost = content.withLockedValue { content in
-            if content.isLeaseLost { return true }
-            content.onLeaseLost = notify
-            return false
+            content.watch = (watch, id)
+            return content.isLeaseLost
         }
-        if isLost { notify() }
+        if isLost { watch.lose(id) }
+    }
+
+    func endRun() {
+        content.withLockedValue { $0.watch = nil }
+    }
+
+    /// Whether the run's handler was cancelled, and not by itself; nil outside of a run.
+    var isRunCancelled: Bool? {
+        // Under the lock, which the run takes to end: until then the watch's tasks exist.
+        content.withLockedValue { $0.watch?.0.hasCancelled }
     }
 
     // MARK: Settling

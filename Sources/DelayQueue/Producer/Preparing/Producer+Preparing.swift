@@ -39,6 +39,12 @@ extension Producer {
         let job = try encode(request, now: now)
         let overhead = job.overhead(copies: configuration.copies, namesStandbys: job.isNative)
         guard job.bodySize + overhead <= configuration.maximumRecordSize else {
+            if !request.options.traceHeaders.isEmpty {
+                // A trace keeps no job from being scheduled.
+                var request = request
+                request.options.traceHeaders = [:]
+                return try prepare(request, now: now)
+            }
             let rest = max(0, configuration.maximumRecordSize - overhead)
             throw DelayQueueError(
                 .bodyTooLarge,
