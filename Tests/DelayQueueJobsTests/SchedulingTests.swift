@@ -106,10 +106,10 @@ struct SchedulingTests {
     @Test(arguments: [
         ("invoices", "begins with dq://"), ("dq://a,b", "the queue's name is missing"),
         ("dq://a,b/x", "the ledger is missing"),
-        ("dq://a,,b/x?ledger=redis://h", "the node \"\" is not host"),
-        ("dq://a,b/x?ledger=redis://h&copies=two", "copies is \"two\""),
-        ("dq://a,b/x?ledger=redis://h&lease=5", "lease is \"5\""),
-        ("dq://a,b/x?ledger=redis://h&leaze=5s", "\"leaze\" is not known"),
+        ("dq://a,,b/x?ledger=redis://h", "the 2nd node is not host"),
+        ("dq://a,b/x?ledger=redis://h&copies=two", "copies is not a whole number"),
+        ("dq://a,b/x?ledger=redis://h&lease=5", "lease is not a number and ms"),
+        ("dq://a,b/x?ledger=redis://h&leaze=5s", "the 2nd parameter is not known"),
         ("dq://a,b/x?ledger=%+5", "badly percent-encoded"), ("dq://a,b/x?ledger=%zz", "badly percent-encoded"),
         ("dq://a/x?ledger=redis://h", "minimumWritten"),
         ("dq://a,b/x y?ledger=redis://h", "must be 1 to 183"),
@@ -122,5 +122,23 @@ struct SchedulingTests {
             #expect(error.code == .invalidConfiguration)
             #expect(error.message.contains(problem), "\(error)")
         }
+    }
+
+    @Test(arguments: [
+        ("dq://a,b/x?ledger=redis://:open&sesame@h", "the 2nd parameter is not known"),
+        ("dq://a,b/x?ledger=redis://:open&lease=sesame@h", "lease is not a number"),
+        ("dq://a,b/x?ledger=redis://:open%sesame@h", "badly percent-encoded"),
+        ("dq://a,b/x?ledger=redis://:sesame@h&copies", "copies has no value"),
+        ("dq://user:sesame@a,b/x?ledger=redis://h", "the 1st node is not host"),
+        ("dq://a,sesame@b/x?ledger=redis://h", "the 2nd node is not host"),
+        ("dq://user:open/sesame@a,b/x?ledger=redis://h", "the queue's name"),
+        ("dq://user:open?sesame@a,b/x?ledger=redis://h", "the 1st parameter is not known"),
+        ("redis://:sesame@h", "begins with dq://"),
+    ])
+    func aPasswordInABadAddressIsInNoMessage(text: String, problem: String) {
+        let error = #expect(throws: DelayQueueError.self) { try JobQueue(text) }
+        let message = error.map { "\($0)" } ?? ""
+        #expect(message.contains(problem), "\(message)")
+        #expect(!message.contains("sesame") && !message.contains("open"), "\(message)")
     }
 }

@@ -29,7 +29,8 @@ public struct JobQueueAddress: Sendable, Hashable {
     private var lease: Duration?
     private var retention: Duration?
 
-    /// - Throws: `invalidConfiguration`, listing every problem.
+    /// - Throws: `invalidConfiguration`, listing every problem. The messages name parts by their position and quote nothing,
+    ///   since a misplaced character can make any part of the text a part of a password.
     public init(_ text: String) throws(DelayQueueError) {
         guard let rest = text.dropping(prefix: "dq://") else {
             throw .invalidConfiguration([
@@ -40,22 +41,35 @@ public struct JobQueueAddress: Sendable, Hashable {
         let place = (halves.first ?? "").split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var problems: [String] = []
         var nodes: [ServerAddress] = []
-        for host in (place.first ?? "").split(separator: ",", omittingEmptySubsequences: false) {
-            if let address = ServerAddress(parsing: host, defaultPort: BeanstalkNode.defaultPort) {
+        let hosts = (place.first ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        for (index, host) in hosts.enumerated() {
+            if let address = Self.node(host) {
                 nodes.append(address)
             } else {
-                problems.append("the node \(String(host).debugDescription) is not host, host:port or [IPv6]:port")
+                problems.append("the \(Self.ordinal(index)) node is not \(Self.nodeWords)")
             }
         }
         name = place.count > 1 ? String(place[1]) : ""
-        if name.isEmpty { problems.append("the queue's name is missing: dq://nodes/name") }
+        if name.isEmpty {
+            problems.append("the queue's name is missing: dq://nodes/name")
+        } else if (try? TubeName(validating: name)) == nil {
+            problems.append(
+                "the queue's name, which is all between the nodes' slash and the ?, must be 1 to 183 of A-Z a-z 0-9 + / ; . "
+                    + "$ _ ( ) -, not starting with -")
+        }
         var ledger: String?
         self.nodes = nodes
-        for item in (halves.count > 1 ? halves[1] : "").split(separator: "&") {
+        for (index, item) in (halves.count > 1 ? halves[1] : "").split(separator: "&").enumerated() {
             let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let key = String(pair[0])
+            guard Self.keys.contains(key) else {
+                problems.append(
+                    "the \(Self.ordinal(index)) parameter is not known: write one of \(Self.keys.joined(separator: ", ")); "
+                        + "an & in the ledger's URL is written %26")
+                continue
+            }
             guard pair.count == 2, let value = RedisURL.percentDecoded(pair[1]) else {
-                problems.append("\(key.debugDescription) has no value, or one that is badly percent-encoded")
+                problems.append("\(key) has no value, or one that is badly percent-encoded; a % in it is written %25")
                 continue
             }
             switch key {
@@ -69,10 +83,7 @@ public struct JobQueueAddress: Sendable, Hashable {
                 }
             case "lease": lease = Self.read(value, as: key, Self.durationWords, &problems, Self.duration)
             case "retention": retention = Self.read(value, as: key, Self.durationWords, &problems, Self.duration)
-            default:
-                problems.append(
-                    "\(key.debugDescription) is not known; a queue's address has ledger, copies, minimum-written, "
-                        + "copy-mode, lease and retention")
+            default: break
             }
         }
         self.ledger = ledger ?? ""
@@ -92,8 +103,29 @@ public struct JobQueueAddress: Sendable, Hashable {
         _ text: String, as key: String, _ allowed: String, _ problems: inout [String], _ parse: (String) -> Value?
     ) -> Value? {
         let value = parse(text)
-        if value == nil { problems.append("\(key) is \(text.debugDescription), not \(allowed)") }
+        if value == nil { problems.append("\(key) is not \(allowed)") }
         return value
+    }
+
+    private static let keys = ["ledger", "copies", "minimum-written", "copy-mode", "lease", "retention"]
+
+    static let nodeWords = "host, host:port or [IPv6]:port, without a user or password"
+
+    /// An @ would be taken for a part of the host's name, and shown wherever that is, with the password before it.
+    static func node(_ text: some StringProtocol) -> ServerAddress? {
+        text.contains("@") ? nil : ServerAddress(parsing: text, defaultPort: BeanstalkNode.defaultPort)
+    }
+
+    /// "1st" for the index 0.
+    static func ordinal(_ index: Int) -> String {
+        let number = index + 1
+        let isTeen = (11...13).contains(number % 100)
+        return switch number % 10 {
+        case 1 where !isTeen: "\(number)st"
+        case 2 where !isTeen: "\(number)nd"
+        case 3 where !isTeen: "\(number)rd"
+        default: "\(number)th"
+        }
     }
 
     static let durationWords = "a number and ms, s, m, h or d, as 90s"
