@@ -20,15 +20,17 @@
         /// | `ledgerTimeout` | as in ``RedisLedgerConfiguration`` |
         /// | `copies`, `minimumWritten`, `copyMode`, `maximumRecordSize` | as in ``JobQueueConfiguration`` |
         /// | `timing.lease`, `timing.retention`, `timing.retentionOfUnknownCopies`, `timing.grace`, `timing.timeToRun` | as in ``LedgerTiming`` |
-        /// | `connection.connectTimeout`, `connection.lookupTimeout`, `connection.peerTimeout` | as in ``ConnectionConfiguration``, for nodes and ledger |
+        /// | `connection.connectTimeout`, `connection.lookupTimeout`, `connection.peerTimeout` | as in ``ConnectionConfiguration``, for nodes and ledger; without the key, the ledger's is the default |
         /// | `sealing.keys` | a list of keys, the current one first: each an id, a colon and the secret in base64. A secret |
-        /// | `sealing.mode` | `encrypt`, the default, or `sign` |
+        /// | `sealing.mode` | `encrypt`, the default, or `sign`; without `sealing.keys` it is for the key ring in `configuration`, and refused where there is none |
         ///
         /// Durations are a number and `ms`, `s`, `m`, `h` or `d`. They are read once, as the queue is made.
         ///
         /// - Parameter config: is scoped to the queue.
         /// - Parameter configuration: what no key names is taken from there.
-        /// - Throws: `invalidConfiguration`, listing every problem with its key. Nothing of a secret is told.
+        /// - Throws: `invalidConfiguration`, listing what cannot be read, each with its key below the reader's scope. What only
+        ///   shows as the queue is made (a wrong ledger URL, settings that do not go together) is told once that is mended.
+        ///   Nothing of a secret is told.
         public init(
             config: ConfigReader, configuration: JobQueueConfiguration = .init(),
             logger: Logger = Logger(label: "DelayQueue")
@@ -41,9 +43,20 @@
             guard let place, settings.problems.isEmpty else { throw .invalidConfiguration(settings.problems) }
             ledger.eventLoop = configuration.chooseEventLoop()
             try self.init(
-                place.name, nodes: place.nodes,
-                ledger: RedisLedger(place.ledger, configuration: ledger, logger: logger), ownsLedger: true,
+                place.name, nodes: place.nodes, ledger: Self.ledger(place.ledger, ledger, logger), ownsLedger: true,
                 configuration: configuration, logger: logger)
+        }
+
+        private static func ledger(
+            _ url: String, _ configuration: RedisLedgerConfiguration, _ logger: Logger
+        ) throws(DelayQueueError) -> RedisLedger {
+            do {
+                return try RedisLedger(url, configuration: configuration, logger: logger)
+            } catch {
+                var error = error
+                error.message = "ledger: \(error.message)"
+                throw error
+            }
         }
     }
 #endif
