@@ -8,6 +8,12 @@ import Testing
 /// Jobs and contexts that a test makes for a handler.
 @Suite(.timeLimit(.minutes(1)))
 struct HandlerUnitTests {
+    @Test(arguments: [Duration.seconds(Int64.max), .seconds(Int64.min)])
+    func whateverTimeRemainsIsNoMoreThanAClockShows(_ time: Duration) throws {
+        let context = try JobContext.test(SendInvoice(number: 1), timeRemaining: time)
+        #expect(context.timeRemaining.map { $0 >= .zero && $0 <= .seconds(36_525 * 86_400) } == true)
+    }
+
     @Test func aContextSaysWhatTheTestWants() throws {
         let date = Date(timeIntervalSince1970: 1_767_225_600)
         let context = try JobContext.test(

@@ -262,6 +262,17 @@ struct WorkerTests {
         }
     }
 
+    @Test(arguments: [Duration.zero, .seconds(-1), .seconds(Int64.max), .seconds(1000 * 366 * 86_400)])
+    func aTimeoutThatCannotBeReckonedWithIsRefused(_ timeout: Duration) async throws {
+        try await withTestQueue { test in
+            let error = #expect(throws: DelayQueueError.self) {
+                var worker = Worker(test.queue)
+                try worker.handle(SendInvoice.self, options: JobHandlerOptions(timeout: timeout)) { _, _ in }
+            }
+            #expect(error?.code == .invalidOption && error?.message.contains("timeout of send-invoice") == true)
+        }
+    }
+
     @Test func aWorkerRefusesAtMostOnce() async throws {
         try await withTestQueue { test in
             var configuration = WorkerConfiguration()

@@ -28,6 +28,7 @@ public struct Job: Identifiable, Sendable {
     /// The number of this run, from 1: every claim granted counts, also those that ended unrun.
     ///
     /// It rises with every claim, so a store that remembers the highest it has seen can refuse a stale run (fencing).
+    /// Where the ledger lost its records it begins at 1 again.
     public var attempt: Int { handle.attempt }
 
     /// How many runs ended in a retry, as their handlers threw.

@@ -46,7 +46,7 @@ public struct JobContext: Sendable {
     public var id: JobID { job.id }
 
     /// The number of this run, from 1. It rises with every claim, so a store that remembers the highest it has seen can
-    /// refuse a stale run (fencing).
+    /// refuse a stale run (fencing). Where the ledger lost its records it begins at 1 again.
     public var attempt: Int { job.attempt }
 
     /// How many runs failed before this one.

@@ -1,7 +1,7 @@
 /// How jobs of one type are handled.
 public struct JobHandlerOptions: Sendable {
     /// What becomes of a job whose handler threw: waits that grow, and 25 failures, by default.
-    public var retryPolicy: JobRetryPolicy = .backoff()
+    public var retryPolicy: JobRetryPolicy
 
     /// How long a handler may take before it is cancelled; nil, the default, for as long as it likes. What it throws then,
     /// unless it is a ``JobVerdict``, counts as ``JobTimedOut``, a failure. One that ignores its cancellation is waited for,
@@ -15,7 +15,18 @@ public struct JobHandlerOptions: Sendable {
     public var concurrency: Int?
 
     /// Wraps the type's handler, inside of the worker's own middleware; the first is the outermost.
-    public var middleware: [any JobMiddleware] = []
+    public var middleware: [any JobMiddleware]
 
-    public init() {}
+    /// A century: clocks can be reckoned with for so long.
+    package static let longestTimeout = Duration.seconds(36_525 * 86_400)
+
+    public init(
+        retryPolicy: JobRetryPolicy = .backoff(), timeout: Duration? = nil, concurrency: Int? = nil,
+        middleware: [any JobMiddleware] = []
+    ) {
+        self.retryPolicy = retryPolicy
+        self.timeout = timeout
+        self.concurrency = concurrency
+        self.middleware = middleware
+    }
 }

@@ -45,8 +45,11 @@ public struct Worker: Service {
         guard handlers[J.jobName] == nil else {
             throw DelayQueueError(.invalidOption, "jobs \(J.jobName) have a handler already; give each type one")
         }
-        if let timeout = options.timeout, timeout <= .zero {
-            throw DelayQueueError(.invalidOption, "timeout of \(J.jobName) is \(timeout); it must be more than zero")
+        if let timeout = options.timeout, timeout <= .zero || timeout > JobHandlerOptions.longestTimeout {
+            throw DelayQueueError(
+                .invalidOption,
+                "timeout of \(J.jobName) is \(timeout); it must be more than zero and at most a century, or nil for none"
+            )
         }
         if let limit = options.concurrency, limit < 1 {
             throw DelayQueueError(.invalidOption, "concurrency of \(J.jobName) is \(limit); it must be at least 1")

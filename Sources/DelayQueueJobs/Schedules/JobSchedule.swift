@@ -35,14 +35,14 @@ public struct JobSchedule<J: TypedJob>: Sendable {
 public struct JobScheduleOptions: Sendable, Hashable {
     /// What becomes of ticks that nobody ran at their time, as no worker was there; the last of them runs late by
     /// default.
-    public var missedTicks: MissedTickPolicy = .runOnce
+    public var missedTicks: MissedTickPolicy
 
     /// What becomes of a tick while an earlier one still runs; it runs beside it by default.
-    public var overlap: OverlapPolicy = .allow
+    public var overlap: OverlapPolicy
 
     /// The longest that a tick's run is put off by chance, so that schedules of the same time do not all begin
     /// together. Nothing by default.
-    public var jitter: Duration = .zero
+    public var jitter: Duration
 
     /// No tick before this.
     public var start: Date?
@@ -51,9 +51,19 @@ public struct JobScheduleOptions: Sendable, Hashable {
     public var end: Date?
 
     /// Ticks pass without running.
-    public var isPaused = false
+    public var isPaused: Bool
 
-    public init() {}
+    public init(
+        missedTicks: MissedTickPolicy = .runOnce, overlap: OverlapPolicy = .allow, jitter: Duration = .zero,
+        start: Date? = nil, end: Date? = nil, isPaused: Bool = false
+    ) {
+        self.missedTicks = missedTicks
+        self.overlap = overlap
+        self.jitter = jitter
+        self.start = start
+        self.end = end
+        self.isPaused = isPaused
+    }
 
     /// What becomes of ticks that nobody ran at their time.
     public struct MissedTickPolicy: Hashable, Sendable, CustomStringConvertible {
@@ -89,12 +99,21 @@ public struct JobScheduleOptions: Sendable, Hashable {
         public var description: String { value.rawValue }
     }
 
+    /// Seconds since 1970; `Date.distantPast` and `Date.distantFuture` are among them.
+    private static let dates = -95_617_584_000.0...95_617_584_000
+
     /// - Throws: `invalidOption`.
     func validate(_ name: String) throws(DelayQueueError) {
         func refuse(_ problem: String) -> DelayQueueError {
             DelayQueueError(.invalidOption, "schedule \(name): \(problem)")
         }
         if jitter < .zero || jitter > .seconds(86_400) { throw refuse("jitter is \(jitter), not within 0 s to a day") }
+        for (name, date) in [("start", start), ("end", end)] {
+            // What no calendar has, a number that is none among it, cannot be counted in microseconds.
+            if let date, !Self.dates.contains(date.timeIntervalSince1970) {
+                throw refuse("its \(name) is no date of the years up to 5000; leave it out where there is none")
+            }
+        }
         if let start, let end, start >= end { throw refuse("its end is not after its start") }
     }
 }

@@ -16,7 +16,7 @@ extension JobContext {
     /// of ``DelayQueue/Job``, and:
     ///
     /// - Parameters:
-    ///   - timeRemaining: how long the handler may take, at whatever time it asks; nil for as long as it likes.
+    ///   - timeRemaining: how long the handler may take, at whatever time it asks, a century at most; nil for as long as it likes.
     ///   - logger: gets the job's id, type and attempt, as a worker's does.
     /// - Throws: `invalidOption` where the type's name is none; `invalidBody`, `invalidHeader`, `dateTooFar`.
     public static func test<J: TypedJob>(
@@ -31,7 +31,8 @@ extension JobContext {
         return JobContext(
             jobType: J.jobName, job: job, logger: logger,
             serviceContext: .current ?? .topLevel,
-            deadline: timeRemaining.map { clock.read().uptime + $0 }, clock: clock)
+            deadline: timeRemaining.map { clock.read().uptime + max(.zero, min($0, JobHandlerOptions.longestTimeout)) },
+            clock: clock)
     }
 }
 

@@ -209,6 +209,25 @@ struct JobScheduleTests {
         }
     }
 
+    @Test(arguments: [1e13, -1e13, .infinity, .nan])
+    func aDateThatCannotBeCountedIsRefused(_ seconds: Double) async throws {
+        try await withTestQueue { test in
+            let date = Date(timeIntervalSince1970: seconds)
+            for options in [JobScheduleOptions(start: date), JobScheduleOptions(end: date)] {
+                let error = #expect(throws: DelayQueueError.self) {
+                    var worker = Worker(test.queue)
+                    try worker.schedule(JobSchedule("digest", .crontab("@daily"), Digest(), options: options))
+                }
+                let field = options.start == nil ? "its end" : "its start"
+                #expect(error?.code == .invalidOption && error?.message.contains(field) == true)
+            }
+            var worker = Worker(test.queue)
+            let always = JobScheduleOptions(start: .distantPast, end: .distantFuture)
+            try worker.schedule(JobSchedule("digest", .crontab("@daily"), Digest(), options: always))
+            #expect(worker.schedules.first?.next != nil)
+        }
+    }
+
     @Test func aScheduleWithoutAHandlerIsRefused() async throws {
         try await withTestQueue { test in
             var worker = Worker(test.queue)
