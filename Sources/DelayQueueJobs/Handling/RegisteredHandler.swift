@@ -88,7 +88,7 @@ final class RegisteredHandler: Sendable {
                     deadline: options.timeout.map { started + $0 }, clock: queue.configuration.clock),
                 on: queue.eventLoop)
         }
-        let outer = job.headers[TickPlan.header] == nil ? ServiceContext.current ?? .topLevel : .topLevel
+        let outer = TickPlan.schedule(of: job) == nil ? ServiceContext.current ?? .topLevel : .topLevel
         // A span that nobody is told of would be a twentieth of what a job costs (`./dev bench --check`).
         if InstrumentationSystem.instrument is NoOpInstrument { return try await run(in: outer) }
         try await withSpan(spanName, context: outer, ofKind: .consumer) { span in
@@ -106,7 +106,7 @@ final class RegisteredHandler: Sendable {
         span.describe(.process, queue: queue.name, jobType: jobType)
         span.attributes["messaging.message.id"] = "\(job.id)"
         span.attributes["dq.job.attempt"] = job.attempt
-        if let schedule = job.headers[TickPlan.header] {
+        if let schedule = TickPlan.schedule(of: job) {
             span.attributes["dq.schedule"] = schedule
         } else if let origin = job.headers.origin {
             span.addLink(origin)

@@ -208,7 +208,7 @@ public struct Worker: Service {
 
     private func handle(_ job: Job) async throws {
         // First, as a tick whose type has no handler here may be known to another worker.
-        if let schedule = job.headers[TickPlan.header], try await !mayRun(job, of: schedule) { return }
+        if let schedule = TickPlan.schedule(of: job), try await !mayRun(job, of: schedule) { return }
         guard let name = job.headers[JobTypeName.header] else {
             try await bury(job, "it has no type: its header \(JobTypeName.header) is missing")
             return

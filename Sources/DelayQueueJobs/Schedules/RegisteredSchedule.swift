@@ -15,8 +15,9 @@ struct RegisteredSchedule: Sendable {
 
     /// So often a tick of a schedule, or of a form of it, that workers do not know goes back to the queue: while services
     /// are replaced, another worker may know it. After waits that grow to five minutes that is half an hour from when one
-    /// of them first met it.
-    private static let patience = 12
+    /// of them first met it. What else gives a tick back, as the limit of its type, cannot be told from that here; so it is
+    /// that late as well before it ends.
+    private static let patience = (meetings: 12, lateness: Duration.seconds(1800))
 
     let plan: TickPlan
     let jobType: String
@@ -61,7 +62,7 @@ struct RegisteredSchedule: Sendable {
         }
         // Given back, it is decided about again; once it failed, or its lease ended, it has been begun.
         let isNew = job.failures == 0 && job.endedLeases == 0
-        let memory = job.attempt == 1 ? nil : queue.configuration.timing.retentionOfUnknownCopies
+        let memory = isNew ? nil : queue.configuration.timing.retentionOfUnknownCopies
         if let next = plan.successor(of: tick, now: now, memory: memory) { try await write(next, to: queue.producer) }
         if plan.options.isPaused { return .pass("the schedule \(plan.name) is paused") }
         if isNew, plan.options.missedTicks == .skip, plan.isMissed(tick, now: now) {
@@ -80,8 +81,10 @@ struct RegisteredSchedule: Sendable {
     }
 
     private static func wait(for job: Job, orPass reason: String) -> Decision {
-        guard job.attempt <= patience else { return .pass(reason) }
-        return .giveBack(after: min(.seconds(5) * (1 << min(job.attempt - 1, 6)), .seconds(300)))
+        // What failed, or ended with its lease, was begun by a worker that knew it.
+        let meetings = max(1, job.attempt - job.failures - job.endedLeases)
+        guard meetings <= patience.meetings || job.lateness < patience.lateness else { return .pass(reason) }
+        return .giveBack(after: min(.seconds(5) * (1 << min(meetings - 1, 6)), .seconds(300)))
     }
 }
 

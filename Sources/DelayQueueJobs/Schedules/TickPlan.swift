@@ -90,6 +90,16 @@ struct TickPlan: Sendable {
         return JobID(unchecked: "\(name)/\(fingerprint)@\(microseconds)")
     }
 
+    /// The schedule whose tick a job is, as it is now or was; nil for other jobs, whatever headers they have.
+    static func schedule(of job: Job) -> String? {
+        guard let name = job.headers[header] else { return nil }
+        let parts = job.id.description.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].hasPrefix("\(name)/"), parts[0].utf8.count == name.utf8.count + 17,
+            Int64(parts[1]) != nil
+        else { return nil }
+        return name
+    }
+
     /// - Returns: nil for the id of anything but a tick of this very schedule, as it is now.
     func tick(of id: JobID) -> Date? {
         let parts = id.description.split(separator: "@")

@@ -261,6 +261,63 @@ struct JobScheduleTests {
         }
     }
 
+    @Test(arguments: ["retries", "limit"])
+    func aTickClaimedOftenIsNotEndedByAWorkerWithoutItsSchedule(claimed: String) async throws {
+        try await withTestQueue { test in
+            var worker = Worker(test.queue)
+            let ran = Calls<JobID>()
+            let other = try JobID("other")
+            let options = JobHandlerOptions(
+                retryPolicy: JobRetryPolicy { _, _ in .retry(after: .seconds(1)) },
+                concurrency: claimed == "limit" ? 1 : nil)
+            try worker.handle(Digest.self, options: options) { _, context in
+                if context.id == other { return try await test.clock.sleep(for: .seconds(40)) }
+                if claimed == "retries", context.failures < 15 { throw Unlucky() }
+                ran.add(context.id)
+            }
+            try worker.schedule(JobSchedule("digest", .crontab("0 1 * * *"), Digest()))
+            let knowing = worker
+            try await test.running(knowing) { _ in
+                try await test.advance(by: Self.hour - .seconds(5))
+                if claimed == "limit" {
+                    try await test.queue.schedule(Digest(), after: .zero, options: JobOptions(id: other))
+                }
+                try await test.advance(by: .seconds(claimed == "limit" ? 33 : 18))
+            }
+            let attempts = test.runs.filter { $0.jobID != other }.map(\.attempt)
+            #expect((attempts.max() ?? 0) > 12, "\(attempts)")
+            try await test.running(Worker(test.queue)) { _ in try await test.advance(by: .seconds(10)) }
+            try await test.running(knowing) { _ in try await test.advance(by: Self.hour) }
+            #expect(ran.all.count == 1)
+        }
+    }
+
+    @Test func missedTicksAllRunThoughAWorkerWithoutTheirScheduleWasThereFirst() async throws {
+        try await withTestQueue { test in
+            let (worker, runs) = try worker(test, .hourly(), options: JobScheduleOptions(missedTicks: .runAll))
+            try await test.running(worker) { _ in try await test.advance(by: Self.hour + .seconds(60)) }
+            try await test.advance(by: Self.hour * 72)
+            try await test.running(Worker(test.queue)) { _ in try await test.advance(by: .seconds(1)) }
+            try await test.running(worker) { _ in try await test.advance(by: Self.hour) }
+            #expect(runs.all.count == 74)
+            #expect(Set(test.runs.filter { $0.outcome == .completed }.map(\.jobID)).count == 74)
+        }
+    }
+
+    @Test func aJobWithAHeaderOfItsOwnIsNoTick() async throws {
+        try await withTestQueue { test in
+            let (worker, runs) = try worker(test, .crontab("0 1 * * *"))
+            try await test.running(worker) { _ in
+                for name in ["weekly", "digest", ""] {
+                    try await test.queue.schedule(
+                        Digest(), after: .zero, options: JobOptions(headers: ["schedule": name]))
+                }
+                try await test.advance(by: .seconds(1))
+            }
+            #expect(runs.all.count == 3)
+        }
+    }
+
     @Test func aTickThatWasRevokedDoesNotEndItsSchedule() async throws {
         try await withTestQueue { test in
             let (worker, runs) = try worker(test, .crontab("0 * * * *"))
