@@ -41,9 +41,9 @@ struct MonthTests {
                 }
                 try await group.waitForAll()
             }
-            let deadJobs = try DeadJobs(nodes: queue.nodes, ledger: queue.ledger)
-            let dead = try await deadJobs.list().compactMap { numbers[$0.id] }
-            await deadJobs.close()
+            let operations = QueueOperations(queue)
+            let dead = try await operations.deadJobs().compactMap { numbers[$0.id] }
+            await operations.close()
             #expect(ChargeScenario.Outcome(runs: scenario.runs, dead: Set(dead)) == scenario.expected)
             await queue.close()
         }

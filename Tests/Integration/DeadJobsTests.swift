@@ -8,24 +8,24 @@ import Testing
 /// Jobs that were given up, on real servers.
 @Suite("Dead jobs", .timeLimit(.minutes(4)))
 struct DeadJobsTests {
-    private func withDeadJobs(
-        in scenario: Scenario, _ body: (DeadJobs) async throws -> Void
+    private func withOperations(
+        in scenario: Scenario, _ body: (QueueOperations) async throws -> Void
     ) async throws {
-        let dead = try DeadJobs(nodes: scenario.nodes, ledger: scenario.ledger, logger: Scenario.logger)
+        let operations = try QueueOperations(nodes: scenario.nodes, ledger: scenario.ledger, logger: Scenario.logger)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await body(dead))
+            result = .success(try await body(operations))
         } catch {
             result = .failure(error)
         }
-        await dead.close()
+        await operations.close()
         try result.get()
     }
 
     /// Schedules jobs and gives each up, with its body for a reason; returns when all copies lie where they are to lie.
     private func bury(
         _ bodies: [String], as format: RecordFormat = .native, _ producer: Producer, _ consumer: Consumer,
-        _ dead: DeadJobs, in scenario: Scenario
+        _ operations: QueueOperations, in scenario: Scenario
     ) async throws -> [JobID] {
         var options = JobOptions()
         options.format = format
@@ -44,7 +44,7 @@ struct DeadJobsTests {
             try await scenario.eventually {
                 // Those that stand by surface later, are told of, and go back too.
                 for id in ids {
-                    guard try await waits(id, dead, on: scenario) else { return false }
+                    guard try await waits(id, operations, on: scenario) else { return false }
                 }
                 return true
             }
@@ -58,10 +58,10 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
+                try await withOperations(in: scenario) { operations in
                     let before = Date()
-                    let id = try await bury(["no such customer"], producer, consumer, dead, in: scenario)[0]
-                    let job = try #require(try await dead.find(id))
+                    let id = try await bury(["no such customer"], producer, consumer, operations, in: scenario)[0]
+                    let job = try #require(try await operations.deadJob(id))
                     #expect(job.id == id)
                     #expect(job.reason == "no such customer")
                     #expect(job.runs == 1)
@@ -69,9 +69,9 @@ struct DeadJobsTests {
                     #expect(job.consumer.hasSuffix("/\(ProcessInfo.processInfo.processIdentifier)"))
                     #expect(abs(job.diedAt.timeIntervalSince(before)) < 60)
 
-                    #expect(try await dead.replay(id) == 3)
-                    #expect(try await dead.find(id) == nil)
-                    #expect(try await dead.replay(id) == nil)
+                    #expect(try await operations.replay(id) == 3)
+                    #expect(try await operations.deadJob(id) == nil)
+                    #expect(try await operations.replay(id) == nil)
                     var iterator = consumer.makeAsyncIterator()
                     let again = try #require(try await iterator.next())
                     #expect(again.id == id)
@@ -89,10 +89,10 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
-                    let id = try await bury(["x"], producer, consumer, dead, in: scenario)[0]
+                try await withOperations(in: scenario) { operations in
+                    let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
                     for node in scenario.cluster.nodes.dropFirst() { await node.kill() }
-                    #expect(try await dead.replay(id) == 1)
+                    #expect(try await operations.replay(id) == 1)
                     var iterator = consumer.makeAsyncIterator()
                     let again = try #require(try await iterator.next())
                     try await again.complete()
@@ -106,10 +106,10 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
-                    let id = try await bury(["x"], producer, consumer, dead, in: scenario)[0]
+                try await withOperations(in: scenario) { operations in
+                    let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
                     let copy = try #require(
-                        try await dead.find(id)?.copies.first { $0.address == scenario.nodes[0].address })
+                        try await operations.deadJob(id)?.copies.first { $0.address == scenario.nodes[0].address })
                     try await scenario.cluster.nodes[0].restart()
                     let stranger = try await scenario.withConnection(to: 0) { connection in
                         var last = BeanstalkJobID(0)
@@ -120,7 +120,7 @@ struct DeadJobsTests {
                         return last
                     }
                     #expect(stranger == copy.id)
-                    #expect(try await dead.replay(id) == 2)
+                    #expect(try await operations.replay(id) == 2)
                     let statistics = try await scenario.withConnection(to: 0) { try await $0.statsJob(stranger) }
                     #expect(statistics.state == .delayed)
                     #expect(statistics.reserves == 0)
@@ -138,11 +138,11 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
-                    let ids = try await bury(["a", "b"], producer, consumer, dead, in: scenario)
-                    #expect(try await dead.drop(ids[0]))
-                    #expect(try await dead.list().map(\.id) == [ids[1]])
-                    #expect(try await dead.drop(ids[0]) == false)
+                try await withOperations(in: scenario) { operations in
+                    let ids = try await bury(["a", "b"], producer, consumer, operations, in: scenario)
+                    #expect(try await operations.drop(ids[0]))
+                    #expect(try await operations.deadJobs().map(\.id) == [ids[1]])
+                    #expect(try await operations.drop(ids[0]) == false)
                     // A day in a moment: whoever has the copy ready asks the ledger, and deletes it.
                     for node in scenario.nodes.indices {
                         try await scenario.kick(on: node)
@@ -155,7 +155,7 @@ struct DeadJobsTests {
                             for node in scenario.nodes.indices {
                                 guard try await scenario.jobCount(on: node) == 1 else { return false }
                             }
-                            return try await waits(ids[1], dead, on: scenario)
+                            return try await waits(ids[1], operations, on: scenario)
                         }
                         group.cancelAll()
                     }
@@ -165,9 +165,9 @@ struct DeadJobsTests {
     }
 
     /// Whether all copies of a dead job wait.
-    private func waits(_ id: JobID, _ dead: DeadJobs, on scenario: Scenario) async throws -> Bool {
-        guard let job = try await dead.find(id) else { return false }
-        let copies = await dead.copies(of: [job])
+    private func waits(_ id: JobID, _ operations: QueueOperations, on scenario: Scenario) async throws -> Bool {
+        guard let job = try await operations.deadJob(id) else { return false }
+        let copies = await operations.copies(of: [job])
         return scenario.nodes.allSatisfy { copies[$0.address]?.values.reduce(0, +) == 1 }
     }
 
@@ -176,10 +176,10 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
-                    let id = try await bury(["x"], producer, consumer, dead, in: scenario)[0]
-                    let job = try #require(try await dead.find(id))
-                    let counts = await dead.copies(of: [job])
+                try await withOperations(in: scenario) { operations in
+                    let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
+                    let job = try #require(try await operations.deadJob(id))
+                    let counts = await operations.copies(of: [job])
                     #expect(counts.values.reduce(0) { $0 + ($1[.main] ?? 0) } == 1)
                     #expect(counts.values.reduce(0) { $0 + ($1[.standby] ?? 0) } == 2)
                 }
@@ -213,8 +213,8 @@ struct DeadJobsTests {
                 )
             }
             for (key, report) in ofGoQueue { try await give(key, report) }
-            try await withDeadJobs(in: scenario) { dead in
-                let ids = try await dead.list().map(\.id.description)
+            try await withOperations(in: scenario) { operations in
+                let ids = try await operations.deadJobs().map(\.id.description)
                 let expected = ["0123456789abcdef0123456789abcde1"] + (0..<20).reversed().map { "dead:\($0)" }
                 #expect(ids == expected)
             }
@@ -226,10 +226,10 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withDeadJobs(in: scenario) { dead in
-                    let id = try await bury(["x"], as: .goQueue, producer, consumer, dead, in: scenario)[0]
-                    #expect(try await dead.list().map(\.id) == [id])
-                    #expect(try await dead.replay(id) == 3)
+                try await withOperations(in: scenario) { operations in
+                    let id = try await bury(["x"], as: .goQueue, producer, consumer, operations, in: scenario)[0]
+                    #expect(try await operations.deadJobs().map(\.id) == [id])
+                    #expect(try await operations.replay(id) == 3)
                     var iterator = consumer.makeAsyncIterator()
                     let again = try #require(try await iterator.next())
                     try await again.complete()

@@ -111,19 +111,19 @@ private func invoices() throws -> [BeanstalkNode] {
     // MARK: Dead jobs
 
     @Test func `dead jobs are listed, replayed and dropped`() async throws {
-        let dead = try DeadJobs(nodes: try invoices(), ledger: InMemoryLedger())
-        for job in try await dead.list() where job.reason.contains("smtp") && job.runs > job.failures {
-            let ready: Int? = try await dead.replay(job.id)
+        let operations = try QueueOperations(nodes: try invoices(), ledger: InMemoryLedger())
+        for job in try await operations.deadJobs() where job.reason.contains("smtp") && job.runs > job.failures {
+            let ready: Int? = try await operations.replay(job.id)
             let isPoison = job.endedLeases > 0 && job.endedAlone >= 3
             Issue.record(
                 "\(job.id) of \(job.consumer) (\(isPoison)), dead since \(job.diedAt), is on \(job.copies.map(\.address)): \(ready ?? 0)"
             )
         }
         let id = try JobID("invoice:42")
-        #expect(try await dead.find(id) == nil)
-        #expect(try await dead.replay(id) == nil)
-        #expect(try await dead.drop(id) == false)
-        await dead.close()
+        #expect(try await operations.deadJob(id) == nil)
+        #expect(try await operations.replay(id) == nil)
+        #expect(try await operations.drop(id) == false)
+        await operations.close()
     }
 
     // MARK: Consuming

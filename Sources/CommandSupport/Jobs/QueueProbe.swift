@@ -14,13 +14,13 @@ package struct QueueProbe: Sendable {
 
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
     /// Nil where all copies count, those of dead jobs too.
-    private let dead: DeadJobs?
+    private let operations: QueueOperations?
 
-    /// - Parameter dead: copies of these jobs are left out; closed with the probe.
+    /// - Parameter operations: finds dead jobs, whose copies are left out; closed with the probe.
     package init(
-        nodes: [BeanstalkNode], dead: DeadJobs? = nil, connection: ConnectionConfiguration, logger: Logger
+        nodes: [BeanstalkNode], operations: QueueOperations? = nil, connection: ConnectionConfiguration, logger: Logger
     ) {
-        self.dead = dead
+        self.operations = operations
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.nodes = nodes.map {
             (
@@ -77,9 +77,9 @@ package struct QueueProbe: Sendable {
 
     /// Whether all that waits are copies of dead jobs.
     private func areDeadOnly() async throws -> Bool {
-        guard let dead else { return false }
+        guard let operations else { return false }
         do throws(DelayQueueError) {
-            let copies = await dead.copies(of: try await dead.list())
+            let copies = await operations.copies(of: try await operations.deadJobs())
             // Looked at last: a job that came meanwhile counts.
             let left = await jobsLeft()
             return left.isDelayedOnly
@@ -101,7 +101,7 @@ package struct QueueProbe: Sendable {
     }
 
     package func close() async {
-        await dead?.close()
+        await operations?.close()
         for node in nodes { await node.connection.close(drainingFor: .zero) }
     }
 

@@ -191,6 +191,23 @@ package struct ClusterOptions: ParsableArguments {
         return configuration
     }
 
+    /// What a person does with the queue, over connections as the options ask for.
+    ///
+    /// - Parameter ledger: is not closed with it.
+    /// - Throws: `ValidationError`.
+    package func operations(ledger: RedisLedger) throws -> QueueOperations {
+        var configuration = JobQueueConfiguration()
+        #if Sealing
+            configuration.keyRing = try security.keyRing()
+        #endif
+        configuration.connection = try security.nodeConnection()
+        if let size = try resolvedMaxRecord() { configuration.maximumRecordSize = size }
+        configuration.eventLoop = Self.eventLoop
+        return try QueueOperations(
+            nodes: try resolvedNodes(), ledger: ledger, configuration: configuration,
+            logger: logger(label: "dq.operations"))
+    }
+
     package func logger(label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
         // What is back is told to whom it was told that it is away.

@@ -125,9 +125,7 @@ struct ConsumeCommand: AsyncParsableCommand {
                 }, isJSON: json, printsTimestamps: timestamps))
         let probe = QueueProbe(
             nodes: nodes,
-            dead: try DeadJobs(
-                nodes: nodes, ledger: ledger, connection: configuration.connection,
-                logger: cluster.logger(label: "dq.dead")),
+            operations: try cluster.operations(ledger: ledger),
             connection: configuration.connection, logger: cluster.logger(label: "dq.probe"))
         let check = ReachCheck(probe: probe, ledger: ledger, tube: nodes.first?.tube ?? .default)
         let untilEmpty = untilEmpty

@@ -37,8 +37,8 @@ struct DeadCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (limit, json) = (limit, json)
-            try await DeadCommand.withDeadJobs(cluster) { dead in
-                let jobs = try await dead.list()
+            try await DeadCommand.withOperations(cluster) { operations in
+                let jobs = try await operations.deadJobs()
                 for job in jobs.prefix(limit) {
                     try await StandardStream.output.write(json ? DeadJobText(job).json : DeadJobText(job).line)
                 }
@@ -64,8 +64,10 @@ struct DeadCommand: AsyncParsableCommand {
         func validate() throws { try DeadCommand.validate(cluster) }
 
         func run() async throws {
-            try await DeadCommand.each(ids, cluster) { dead, id in
-                try await dead.replay(id).map { $0 > 0 ? "replayed" : "replayed; it runs once a node brings a copy" }
+            try await DeadCommand.each(ids, cluster) { operations, id in
+                try await operations.replay(id).map {
+                    $0 > 0 ? "replayed" : "replayed; it runs once a node brings a copy"
+                }
             }
         }
     }
@@ -87,7 +89,8 @@ struct DeadCommand: AsyncParsableCommand {
         func validate() throws { try DeadCommand.validate(cluster) }
 
         func run() async throws {
-            try await DeadCommand.each(ids, cluster) { dead, id in try await dead.drop(id) ? "dropped" : nil }
+            try await DeadCommand.each(ids, cluster) { operations, id in try await operations.drop(id) ? "dropped" : nil
+            }
         }
     }
 
@@ -100,12 +103,13 @@ struct DeadCommand: AsyncParsableCommand {
 
     /// - Parameter work: says what was done with a job; nil where it is not dead.
     private static func each(
-        _ ids: [JobID], _ cluster: ClusterOptions, _ work: @escaping @Sendable (DeadJobs, JobID) async throws -> String?
+        _ ids: [JobID], _ cluster: ClusterOptions,
+        _ work: @escaping @Sendable (QueueOperations, JobID) async throws -> String?
     ) async throws {
-        try await withDeadJobs(cluster) { dead in
+        try await withOperations(cluster) { operations in
             var areDead = true
             for id in ids {
-                let outcome = try await work(dead, id)
+                let outcome = try await work(operations, id)
                 if outcome == nil { areDead = false }
                 let line = "\(id) \(outcome ?? "is not dead")"
                 do {
@@ -120,23 +124,21 @@ struct DeadCommand: AsyncParsableCommand {
         }
     }
 
-    private static func withDeadJobs(
-        _ cluster: ClusterOptions, _ work: @escaping @Sendable (DeadJobs) async throws -> Void
+    private static func withOperations(
+        _ cluster: ClusterOptions, _ work: @escaping @Sendable (QueueOperations) async throws -> Void
     ) async throws {
         let ledger = try cluster.requiredLedger()
         cluster.security.warn()
-        let dead = try DeadJobs(
-            nodes: try cluster.resolvedNodes(), ledger: ledger, connection: try cluster.security.nodeConnection(),
-            logger: cluster.logger(label: "dq.dead"))
+        let operations = try cluster.operations(ledger: ledger)
         try await Interruption.run {
             let result: Result<Void, any Error>
             do {
-                try await work(dead)
+                try await work(operations)
                 result = .success(())
             } catch {
                 result = .failure(error)
             }
-            await dead.close()
+            await operations.close()
             await ledger.close()
             try result.get()
         }

@@ -10,7 +10,7 @@ struct StatusProbe: Sendable {
     private let tube: String
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
     private let ledger: RedisClient?
-    private let dead: (jobs: DeadJobs, ledger: RedisLedger)?
+    private let dead: (operations: QueueOperations, ledger: RedisLedger)?
 
     /// - Throws: `RedisError` where the ledger's URL cannot be used.
     init(
@@ -36,7 +36,11 @@ struct StatusProbe: Sendable {
             configuration.connection = ledgerConnection
             configuration.timeout = .seconds(2)
             let ledger = try RedisLedger(url, configuration: configuration, logger: logger)
-            return (try DeadJobs(nodes: nodes, ledger: ledger, connection: connection, logger: logger), ledger)
+            var settings = JobQueueConfiguration()
+            settings.connection = connection
+            return (
+                try QueueOperations(nodes: nodes, ledger: ledger, configuration: settings, logger: logger), ledger
+            )
         }
     }
 
@@ -69,7 +73,7 @@ struct StatusProbe: Sendable {
     private func askForDeadCopies() async -> Result<[ServerAddress: [CopyTube: Int]], DelayQueueError>? {
         guard let dead else { return nil }
         do throws(DelayQueueError) {
-            return .success(await dead.jobs.copies(of: try await dead.jobs.list()))
+            return .success(await dead.operations.copies(of: try await dead.operations.deadJobs()))
         } catch {
             return .failure(error)
         }
@@ -83,7 +87,7 @@ struct StatusProbe: Sendable {
     func close() async {
         for node in nodes { await node.connection.close(drainingFor: .zero) }
         await ledger?.close()
-        await dead?.jobs.close()
+        await dead?.operations.close()
         await dead?.ledger.close()
     }
 }

@@ -110,12 +110,14 @@ struct LedgerPermissionTests {
             ] {
                 _ = try await ledger.perform(LedgerRequest(key: key, operation: operation))
             }
-            let dead = try DeadJobs(nodes: [BeanstalkNode("127.0.0.1:1")], ledger: ledger)
-            #expect(try await dead.list().map(\.id.description) == ["a"])
-            for id in ["b", "eed9ca1b2163fe2e61f74cd7c1475c7a"] { #expect(try await dead.find(JobID(id)) == nil) }
-            #expect(try await dead.replay(JobID("a")) == 0)
-            #expect(try await dead.list().isEmpty)
-            await dead.close()
+            let operations = try QueueOperations(nodes: [BeanstalkNode("127.0.0.1:1")], ledger: ledger)
+            #expect(try await operations.deadJobs().map(\.id.description) == ["a"])
+            for id in ["b", "eed9ca1b2163fe2e61f74cd7c1475c7a"] {
+                #expect(try await operations.deadJob(JobID(id)) == nil)
+            }
+            #expect(try await operations.replay(JobID("a")) == 0)
+            #expect(try await operations.deadJobs().isEmpty)
+            await operations.close()
             await ledger.close()
         }
     }

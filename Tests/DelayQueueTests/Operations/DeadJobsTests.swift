@@ -59,18 +59,18 @@ struct DeadJobsInTheLedgerTests {
 
     @Test func `the record of a dropped job lasts as long as that of any other`() async throws {
         let ledger = InMemoryLedger(clock: { [clock] in clock.now })
-        let dead = try DeadJobs(nodes: nodes, ledger: ledger)
+        let operations = try QueueOperations(nodes: nodes, ledger: ledger)
         let id = try JobID("a")
         let key = LedgerKey(queue: .default, id: id)
         try await die(key, in: ledger)
-        #expect(try await dead.drop(id))
+        #expect(try await operations.drop(id))
         clock.advance(by: day * 6)
         #expect(
             try await ledger.perform(LedgerRequest(key: key, operation: .claim(.random()))) == .finished(.revoked))
 
-        var timing = LedgerTiming()
-        timing.retentionOfUnknownCopies = day * 30
-        let patient = try DeadJobs(nodes: nodes, ledger: ledger, timing: timing)
+        var configuration = JobQueueConfiguration()
+        configuration.timing.retentionOfUnknownCopies = day * 30
+        let patient = try QueueOperations(nodes: nodes, ledger: ledger, configuration: configuration)
         let other = LedgerKey(queue: .default, id: try JobID("b"))
         try await die(other, in: ledger)
         #expect(try await patient.drop(JobID("b")))
@@ -81,48 +81,48 @@ struct DeadJobsInTheLedgerTests {
     @Test(arguments: [0, 1, 3])
     func `a replay whose answer is lost is asked for again`(losses: Int) async throws {
         let ledger = InMemoryLedger()
-        let dead = try DeadJobs(nodes: nodes, ledger: LosingLedger(ledger, losses: losses))
+        let operations = try QueueOperations(nodes: nodes, ledger: LosingLedger(ledger, losses: losses))
         let id = try JobID("a")
         try await die(LedgerKey(queue: .default, id: id), in: ledger)
-        #expect(try await dead.replay(id) == 0)
-        #expect(try await dead.replay(id) == nil)
+        #expect(try await operations.replay(id) == 0)
+        #expect(try await operations.replay(id) == nil)
     }
 
     @Test func `a job of another queue is not found`() async throws {
         let ledger = InMemoryLedger()
-        let dead = try DeadJobs(nodes: nodes, ledger: ledger)
+        let operations = try QueueOperations(nodes: nodes, ledger: ledger)
         let queue = try TubeName(validating: "other")
         try await die(LedgerKey(queue: queue, id: try JobID("a")), in: ledger)
         let md5 = try JobID("eed9ca1b2163fe2e61f74cd7c1475c7a")
         try await die(LedgerKey(goQueue: md5), in: ledger, queue: queue)
         for id in ["a", "dq:other:a", md5.description] {
-            #expect(try await dead.find(JobID(id)) == nil)
-            #expect(try await dead.drop(JobID(id)) == false)
+            #expect(try await operations.deadJob(JobID(id)) == nil)
+            #expect(try await operations.drop(JobID(id)) == false)
         }
-        #expect(try await dead.list().isEmpty)
-        let others = try DeadJobs(nodes: nodes, ledger: ledger, queue: "other")
-        #expect(try await Set(others.list().map(\.id.description)) == ["a", md5.description])
+        #expect(try await operations.deadJobs().isEmpty)
+        let others = try QueueOperations(nodes: nodes, ledger: ledger, queue: "other")
+        #expect(try await Set(others.deadJobs().map(\.id.description)) == ["a", md5.description])
     }
 
     @Test func `nodes under other names than the consumers' are refused before anything is changed`() async throws {
         let ledger = InMemoryLedger()
-        let dead = try DeadJobs(nodes: nodes, ledger: ledger)
+        let operations = try QueueOperations(nodes: nodes, ledger: ledger)
         let id = try JobID("a")
         let key = LedgerKey(queue: .default, id: id)
         try await die(key, in: ledger)
         let place = StoredCopy(try BeanstalkNode("localhost:1").address, BeanstalkJobID(1))
         _ = try await ledger.perform(LedgerRequest(key: key, operation: .noteCopies([place])))
-        let error = await #expect(throws: DelayQueueError.self) { try await dead.replay(id) }
+        let error = await #expect(throws: DelayQueueError.self) { try await operations.replay(id) }
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.message.contains("localhost:1") == true && error?.message.contains("127.0.0.1:1") == true)
-        #expect(try await dead.find(id) != nil)
+        #expect(try await operations.deadJob(id) != nil)
     }
 
     @Test func `what is wrong with the settings is told`() throws {
-        var timing = LedgerTiming()
-        timing.lease = .zero
+        var configuration = JobQueueConfiguration()
+        configuration.timing.lease = .zero
         let error = #expect(throws: DelayQueueError.self) {
-            try DeadJobs(nodes: nodes + nodes, ledger: InMemoryLedger(), timing: timing)
+            try QueueOperations(nodes: nodes + nodes, ledger: InMemoryLedger(), configuration: configuration)
         }
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.message.contains("more than once") == true && error?.message.contains("lease") == true)

@@ -51,7 +51,7 @@ import Testing
                 _ = try Consumer(nodes: nodes, ledger: InMemoryLedger(), configuration: consumer)
             },
             #expect(throws: DelayQueueError.self) {
-                _ = try DeadJobs(nodes: nodes, ledger: InMemoryLedger(), queue: queue)
+                _ = try QueueOperations(nodes: nodes, ledger: InMemoryLedger(), queue: queue)
             },
         ]
         for error in errors {

@@ -1,74 +1,24 @@
 import Beanstalk
-public import Logging
-import NIOPosix
-public import PipelinedTransport
+import PipelinedTransport
 
-/// A queue's dead jobs: what was given up, to be looked at, replayed or dropped.
-///
-/// ```swift
-/// let dead = try DeadJobs(nodes: nodes, ledger: ledger)
-/// for job in try await dead.list() where job.reason.contains("smtp") { try await dead.replay(job.id) }
-/// await dead.close()
-/// ```
-///
-/// However often the value is passed on, it has one connection for each node, made when it is first needed; all nodes
-/// are asked at the same time. Calls fail with `ledgerUnavailable`, `ledgerMisconfigured`, `ledgerRecordUnreadable`,
-/// `cancelled` or `closed`, as the ledger does. A node that is away makes no call fail: once it is back, consumers ask
-/// the ledger about the copies it has.
-public struct DeadJobs: Sendable {
-    private let ledger: any LedgerCarrier
-    private let queue: TubeName
-    private let timing: LedgerTiming
-    private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
-
-    /// - Parameters:
-    ///   - nodes: every node of the queue.
-    ///   - ledger: the consumers' ledger, which ``close()`` does not close.
-    ///   - queue: the queue's name, where producers and consumers were told one.
-    ///   - timing: the same as that of the consumers.
-    /// - Throws: `invalidConfiguration`, listing every problem.
-    public init(
-        nodes: [BeanstalkNode],
-        ledger: any JobLedger,
-        queue: String? = nil,
-        timing: LedgerTiming = .init(),
-        connection: ConnectionConfiguration = .init(),
-        logger: Logger = Logger(label: "DelayQueue.DeadJobs")
-    ) throws(DelayQueueError) {
-        let problems = QueueName.problems(nodes: nodes, queue: queue) + timing.problems
-        guard problems.isEmpty else { throw DelayQueueError.invalidConfiguration(problems) }
-        self.ledger = ledger.access.carrier
-        self.queue = QueueName.resolve(nodes: nodes, queue: queue)
-        self.timing = timing
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        self.nodes = nodes.map { node in
-            (
-                node,
-                .beanstalk(
-                    node.address, identifiesServer: true, configuration: connection, eventLoop: eventLoop,
-                    logger: logger)
-            )
-        }
-    }
-
-    // MARK: Looking
-
+// A queue's dead jobs: what was given up, to be looked at, replayed or dropped.
+extension QueueOperations {
     /// The queue's dead jobs; the one that was given up last comes first.
     ///
     /// Looks through all records of the ledger's server, a thousand at a time, while the server goes on serving others.
     ///
     /// - Throws: `ledgerUnavailable` where the ledger goes away meanwhile; nothing is told of jobs found before that.
-    public func list() async throws(DelayQueueError) -> [DeadJob] {
-        try await ledger.deadRecords(of: queue)
+    public func deadJobs() async throws(DelayQueueError) -> [DeadJob] {
+        try await carrier.deadRecords(of: queueName)
             .compactMap { DeadJob($0.key, $0.record) }
             .sorted { ($1.diedAt, $0.id.description) < ($0.diedAt, $1.id.description) }
     }
 
     /// A dead job; nil where no job of this id is dead.
-    public func find(_ id: JobID) async throws(DelayQueueError) -> DeadJob? {
-        let keys = LedgerKey.all(of: id, in: queue)
-        for (key, value) in zip(keys, try await ledger.read(keys)) {
-            if let dead = value?.deadRecord(in: queue, key) { return DeadJob(dead.key, dead.record) }
+    public func deadJob(_ id: JobID) async throws(DelayQueueError) -> DeadJob? {
+        let keys = LedgerKey.all(of: id, in: queueName)
+        for (key, value) in zip(keys, try await carrier.read(keys)) {
+            if let dead = value?.deadRecord(in: queueName, key) { return DeadJob(dead.key, dead.record) }
         }
         return nil
     }
@@ -77,25 +27,25 @@ public struct DeadJobs: Sendable {
     /// whose node answers.
     package func copies(of jobs: [DeadJob]) async -> [ServerAddress: [CopyTube: Int]] {
         await withTaskGroup(of: (ServerAddress, [CopyTube: Int]).self) { group in
-            for (node, connection) in nodes {
+            for place in places {
                 // A node that lost its data gives the same numbers again, so the records of two jobs may name one
                 // number.
-                let ids = Set(jobs.lazy.flatMap(\.copies).filter { $0.address == node.address }.map(\.id))
-                group.addTask { (node.address, await Self.count(ids, on: node, connection)) }
+                let ids = Set(jobs.lazy.flatMap(\.copies).filter { $0.address == place.node.address }.map(\.id))
+                group.addTask { (place.node.address, await Self.count(ids, on: place)) }
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
     }
 
     private static func count(
-        _ ids: Set<BeanstalkJobID>, on node: BeanstalkNode, _ connection: BeanstalkConnection
+        _ ids: Set<BeanstalkJobID>, on place: Place
     ) async -> [CopyTube: Int] {
-        let replies = await connection.execute(ids.map { .statsJob($0) }, timeout: .seconds(2)).replies
+        let replies = await place.connection.execute(ids.map { .statsJob($0) }, timeout: .seconds(2)).replies
         var counts: [CopyTube: Int] = [:]
         for case .ok(let text) in replies {
             // A number may mean another job by now, but only copies of dead jobs wait with this priority.
             guard let statistics = try? JobStatistics(parsing: text), statistics.state == .delayed,
-                statistics.priority == DuePriority.dead, let tube = node.copyTube(named: statistics.tube)
+                statistics.priority == DuePriority.dead, let tube = place.node.copyTube(named: statistics.tube)
             else { continue }
             counts[tube, default: 0] += 1
         }
@@ -121,14 +71,14 @@ public struct DeadJobs: Sendable {
     /// - Throws: also `invalidConfiguration`, where all its copies lie on servers that are none of the nodes.
     @discardableResult
     public func replay(_ id: JobID) async throws(DelayQueueError) -> Int? {
-        guard let job = try await find(id) else { return nil }
+        guard let job = try await deadJob(id) else { return nil }
         try checkPlaces(of: job)
         // All tries have one owner, so that after a lost answer the ledger answers the next try in the same way.
-        let request = LedgerRequest(key: job.key, operation: .replay(.random()), timing: timing)
-        var result = await Self.ask(request, ledger)
+        let request = LedgerRequest(key: job.key, operation: .replay(.random()), timing: configuration.timing)
+        var result = await Self.ask(request, carrier)
         for wait in Self.waits {
             guard case .failure(let error) = result, error.isRetriable, await Self.sleep(wait) else { break }
-            result = await Self.ask(request, ledger)
+            result = await Self.ask(request, carrier)
         }
         if case .success(let reply) = result, reply != .replayed { return nil }
         let ready = await bringForward(job)
@@ -145,12 +95,12 @@ public struct DeadJobs: Sendable {
     /// - Returns: false where the job is not dead.
     @discardableResult
     public func drop(_ id: JobID) async throws(DelayQueueError) -> Bool {
-        guard let job = try await find(id) else { return false }
+        guard let job = try await deadJob(id) else { return false }
         // How many copies it has is not known here; the record must outlast them all, counted or not.
-        let copies = timing.retention(ofCopies: 0) > timing.retention(ofCopies: 1) ? 0 : 1
+        let copies = configuration.timing.retention(ofCopies: 0) > configuration.timing.retention(ofCopies: 1) ? 0 : 1
         let request = LedgerRequest(
-            key: job.key, operation: .revoke(fireDate: job.diedAt, copies: copies), timing: timing)
-        guard try await ledger.perform(request) == .revoked else { return false }
+            key: job.key, operation: .revoke(fireDate: job.diedAt, copies: copies), timing: configuration.timing)
+        guard try await carrier.perform(request) == .revoked else { return false }
         await bringForward(job)
         return true
     }
@@ -158,7 +108,7 @@ public struct DeadJobs: Sendable {
     /// Refuses a job whose copies all lie on servers that are none of the nodes. The ledger knows servers by the names
     /// that consumers use; if other names are used here, no copy is found, and the job waits for up to a day.
     private func checkPlaces(of job: DeadJob) throws(DelayQueueError) {
-        let known = nodes.map(\.node.address)
+        let known = places.map(\.node.address)
         guard !job.copies.isEmpty, job.copies.allSatisfy({ !known.contains($0.address) }) else { return }
         let places = Set(job.copies.map(\.address.description)).sorted().joined(separator: ", ")
         throw DelayQueueError(
@@ -170,10 +120,10 @@ public struct DeadJobs: Sendable {
     private static let waits: [Duration] = [.milliseconds(100), .milliseconds(400), .seconds(1), .seconds(2)]
 
     private static func ask(
-        _ request: LedgerRequest, _ ledger: any LedgerCarrier
+        _ request: LedgerRequest, _ carrier: any LedgerCarrier
     ) async -> Result<LedgerReply, DelayQueueError> {
         do throws(DelayQueueError) {
-            return .success(try await ledger.perform(request))
+            return .success(try await carrier.perform(request))
         } catch {
             return .failure(error)
         }
@@ -211,21 +161,14 @@ public struct DeadJobs: Sendable {
     }
 
     private func bringForward(_ copy: DeadJob.Copy, of key: LedgerKey) async -> CopyAdvance.Outcome {
-        guard let (node, connection) = nodes.first(where: { $0.node.address == copy.address }) else {
+        guard let place = place(copy.address) else {
             return .notFound
         }
-        let advance = CopyAdvance(copy.id, of: key, queue: queue, on: node)
-        let look = await connection.execute(advance.look, timeout: .seconds(2))
+        let advance = CopyAdvance(copy.id, of: key, queue: queueName, on: place.node)
+        let look = await place.connection.execute(advance.look, timeout: .seconds(2))
         let commands = advance.commands(after: look.replies)
         guard !commands.isEmpty else { return .notFound }
-        let outcome = await connection.execute(commands, generation: look.generation, timeout: .seconds(2))
+        let outcome = await place.connection.execute(commands, generation: look.generation, timeout: .seconds(2))
         return advance.outcome(of: outcome.replies)
-    }
-
-    /// Closes the connections to the nodes.
-    ///
-    /// Not interrupted by cancellation.
-    public func close() async {
-        for (_, connection) in nodes { await connection.close() }
     }
 }
