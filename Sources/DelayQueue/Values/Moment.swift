@@ -14,7 +14,9 @@ package struct Uptime: Hashable, Comparable, Sendable {
     package static func < (a: Uptime, b: Uptime) -> Bool { a.microseconds < b.microseconds }
 
     package static func + (a: Uptime, b: Duration) -> Uptime {
-        Uptime(microseconds: a.microseconds + b.wholeMicroseconds)
+        // A wait that somebody set to the longest there is ends never, and not the process.
+        let (sum, overflow) = a.microseconds.addingReportingOverflow(b.wholeMicroseconds)
+        return overflow ? .distantFuture : Uptime(microseconds: sum)
     }
 
     package static func - (a: Uptime, b: Uptime) -> Duration {

@@ -41,7 +41,7 @@ public struct JobScheduleOptions: Sendable, Hashable {
     public var overlap: OverlapPolicy
 
     /// The longest that a tick's run is put off by chance, so that schedules of the same time do not all begin
-    /// together. Nothing by default.
+    /// together; no run is put off beyond the next tick. Nothing by default, a day at most.
     public var jitter: Duration
 
     /// No tick before this.

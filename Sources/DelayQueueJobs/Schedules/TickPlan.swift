@@ -109,10 +109,13 @@ struct TickPlan: Sendable {
         return Date(timeIntervalSince1970: TimeInterval(microseconds) / 1_000_000)
     }
 
-    /// When a tick's job is due: chance puts it off, and is the same for everybody.
+    /// When a tick's job is due: chance puts it off, not beyond the next tick, and is the same for everybody.
     func date(of tick: Date) -> Date {
         guard options.jitter > .zero else { return tick }
         let share = Double(Self.hash(Array(id(of: tick).description.utf8)) >> 11) / Double(1 << 53)
-        return tick.addingTimeInterval((options.jitter / .seconds(1) * share * 1000).rounded(.down) / 1000)
+        // A tick is written when the one before it runs, so one that was put off for longer would leave others out.
+        let interval = next(after: tick)?.timeIntervalSince(tick) ?? .infinity
+        let longest = min(options.jitter / .seconds(1), interval)
+        return tick.addingTimeInterval((longest * share * 1000).rounded(.down) / 1000)
     }
 }
