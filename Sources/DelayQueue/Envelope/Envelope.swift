@@ -8,7 +8,7 @@ package struct Envelope: Sendable, Hashable {
     /// Nil in the records of generated ids, and of a producer without a ledger.
     package var edition: JobEdition?
 
-    /// This copy's index; below `copies` unless that is 0.
+    /// This copy's index; of an added copy, which was written in place of another one, not below `copies`.
     package var copy: Int
 
     /// How many copies the producer planned; 0 where they cannot be counted.

@@ -8,7 +8,7 @@ package struct EnvelopeLine: Sendable, Hashable {
     /// Nil in the records of generated ids, and of a producer without a ledger.
     package var edition: JobEdition?
 
-    /// This copy's index; below `copies` unless that is 0.
+    /// This copy's index; of an added copy, which was written in place of another one, not below `copies`.
     package var copy: Int
 
     /// How many copies the producer planned; 0 where they cannot be counted.
@@ -32,7 +32,7 @@ extension EnvelopeLine {
             case let roleStart = CopyRole.start(in: counts), slash < roleStart,
             let copy = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[..<slash])), copy < CopySet.maximumCount,
             let copies = Int(decimal: UnsafeRawBufferPointer(rebasing: counts[(slash + 1)..<roleStart])),
-            copies <= CopySet.maximumCount, copies == 0 || copy < copies,
+            copies <= CopySet.maximumCount,
             let role = CopyRole(UnsafeRawBufferPointer(rebasing: counts[roleStart...]), copy: copy, copies: copies),
             let timeToRun = fields.next().flatMap({ UInt32(decimal: $0) }), timeToRun >= 1,
             let priority = fields.next().flatMap({ UInt32(decimal: $0) })

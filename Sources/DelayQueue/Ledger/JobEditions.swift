@@ -102,6 +102,11 @@ extension JobEditions {
             case .recorded(let record): return (LedgerRecord.state(of: record, now: now), nil)
             }
             return (.withdrawn, live)
+        case .record:
+            // An id of one's own has a record as long as it has copies, but where the ledger lost it.
+            var request = request
+            request.operation = .status
+            return perform(request, now: now)
         case .status:
             if let index = index(of: edition), entries[index].state == .scheduled {
                 return (.scheduled(entries[index].date), nil)

@@ -223,6 +223,18 @@ extension LedgerRecord {
         }
     }
 
+    static func makeRecord(
+        _ owner: ClaimOwner, _ due: Timestamp, _ record: LedgerRecord?, _ timing: LedgerTiming, _ now: Timestamp
+    ) -> Transition? {
+        guard record == nil, bounded(due) + timing.latestWithoutRecord(ofCopies: 1) > now else { return nil }
+        // The date is what a claim tells, as of a job without a record.
+        let waiting = LedgerRecord.waiting(owner, attempt: 0, failures: 0, notBefore: Timestamp(microseconds: 0))
+        return Transition(
+            record: waiting,
+            expiresIn: max(now.duration(to: bounded(due)), .zero) + timing.retentionOfLiveRecords,
+            reply: state(of: waiting, now: now))
+    }
+
     private static func lifetime(
         ofRevokedAt fireTime: Timestamp, _ deleted: CopySet, of copies: Int, _ timing: LedgerTiming, _ now: Timestamp
     ) -> Duration {
@@ -238,9 +250,16 @@ extension LedgerRecord {
 
     /// A job that never ran does not begin to before its date.
     static func early(_ due: Timestamp?, _ record: LedgerRecord?, _ now: Timestamp) -> Transition? {
-        guard record == nil, let due else { return nil }
+        guard let due, hasNotRun(record) else { return nil }
         let rest = now.duration(to: bounded(due))
-        return rest > earliness ? Transition(record: nil, expiresIn: nil, reply: .early(for: rest)) : nil
+        return rest > earliness ? Transition(record: record, expiresIn: nil, reply: .early(for: rest)) : nil
+    }
+
+    private static func hasNotRun(_ record: LedgerRecord?) -> Bool {
+        switch record {
+        case nil, .waiting(_, attempt: 0, _, _): true
+        default: false
+        }
     }
 
     /// The nearest time that a record can hold.

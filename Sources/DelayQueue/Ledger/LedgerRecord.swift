@@ -11,7 +11,7 @@ package enum LedgerRecord: Hashable, Sendable {
     case claimed(ClaimOwner, attempt: Int, failures: JobFailures, leaseEnd: Timestamp, isAlone: Bool = false)
 
     /// The job failed, its lease ended, or it was given back; the last owner is kept so that a repeated request is
-    /// answered alike.
+    /// answered alike. Attempt 0 is that of a job which never ran.
     case waiting(ClaimOwner, attempt: Int, failures: JobFailures, notBefore: Timestamp)
 
     /// The job ran, and these copies are known to be deleted.
@@ -73,6 +73,8 @@ package enum LedgerRecord: Hashable, Sendable {
                     fireDate.map { (try? Timestamp($0)) ?? .latest }, copies, record, request.timing, now)
             case .forget(let deleted, let copies):
                 forget(deleted, of: copies, record, request.timing, now)
+            case .record(let owner, let due):
+                makeRecord(owner, due, record, request.timing, now)
             case .status, .intend, .confirm, .withdraw:
                 // Those of editions are JobEditions' to carry out.
                 nil as Transition?

@@ -2,7 +2,7 @@ extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
         case claim, endLease, takeTurn, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget,
-            intend, confirm, withdraw, status, time
+            intend, confirm, withdraw, record, status, time
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
@@ -20,14 +20,14 @@ extension LedgerRequest.Operation {
             case .withdrawn: self == .withdraw
             case .same, .taken: self == .intend || self == .confirm
             case .full: self == .intend
-            case .scheduled: self == .status || self == .withdraw
+            case .scheduled: self == .status || self == .withdraw || self == .record
             case .settled: self == .complete || self == .retry || self == .release || self == .bury
             case .lost: self == .renew || self == .complete || self == .retry || self == .release || self == .bury
             // The state of the record, where the operation does not apply.
             case .absent, .held, .waiting, .finished:
                 self == .claim || self == .endLease || self == .takeTurn || self == .noteCopies || self == .replay
                     || self == .forget || self == .revoke && reply == .absent || self == .intend || self == .confirm
-                    || self == .withdraw || self == .status
+                    || self == .withdraw || self == .record || self == .status
             }
         }
     }
@@ -49,6 +49,7 @@ extension LedgerRequest.Operation {
         case .intend: .intend
         case .confirm: .confirm
         case .withdraw: .withdraw
+        case .record: .record
         case .status: .status
         case .time: .time
         }

@@ -104,6 +104,14 @@ package struct LedgerRequest: Sendable, Hashable {
         /// - Parameter isGone: no copy of it was ever stored. Then its name may be forgotten.
         case withdraw(isGone: Bool)
 
+        /// Makes a record, as of a job that waits and never ran, where there is none; it lasts until the retention after
+        /// the date. The state of the record; `absent` where none was made, since the job is so late that a record of it
+        /// may have run out.
+        ///
+        /// Copies that were written in place of others run by such a record only, or by one of the job's other copies: a
+        /// job without any may have run, and be forgotten.
+        case record(ClaimOwner, due: Timestamp)
+
         /// Reads the state and changes nothing: that of a record, or `scheduled`.
         case status
 

@@ -36,6 +36,13 @@ public struct LedgerTiming: Sendable, Hashable {
         max(copies == 0 ? retentionOfUnknownCopies : retention, effectiveGrace)
     }
 
+    /// How late a job may be before its record, if it had one, may have run out.
+    package func latestWithoutRecord(ofCopies copies: Int) -> Duration {
+        let retention = retention(ofCopies: copies)
+        // Somewhat early, since the ledger's clock, which ends records, may be ahead of the one that is asked.
+        return retention - min(effectiveGrace, retention / 10)
+    }
+
     /// How long the record of a dead job lasts: as long as a record can, because only a person's decision (replay, drop
     /// or revoke) is to end it.
     package static let retentionOfDeadJobs = Duration.microseconds(Timestamp.latest.microseconds)

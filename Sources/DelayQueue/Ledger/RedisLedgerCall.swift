@@ -120,6 +120,12 @@ enum RedisLedgerCall {
             begin(.withdraw)
             batch.append(isGone ? 1 : 0)
             batch.append(timing.retention)
+        case .record(let owner, let due):
+            begin(.record)
+            batch.append(owner.description)
+            batch.append(LedgerRecord.bounded(due).microseconds)
+            batch.append(LedgerTimingWords.microseconds(request.timing.latestWithoutRecord(ofCopies: 1)))
+            batch.append(LedgerTimingWords.milliseconds(request.timing.retentionOfLiveRecords))
         case .status:
             begin(.status)
         case .time:

@@ -7,8 +7,7 @@
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
     case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, intend,
-        confirm,
-        withdraw, status, time
+        confirm, withdraw, record, status, time
 
     /// How many arguments it has before those that any script may have: the edition, and the time in tests.
     var arguments: Int {
@@ -16,7 +15,7 @@ enum RedisLedgerScript: Int, CaseIterable {
         case .status, .time: 0
         case .replay, .withdraw: 2
         case .takeTurn, .complete, .noteCopies: 3
-        case .endLease, .bury, .revoke, .forget, .confirm: 4
+        case .endLease, .bury, .revoke, .forget, .confirm, .record: 4
         case .claim, .renew, .postpone: 5
         case .intend: 6
         }
@@ -60,6 +59,7 @@ enum RedisLedgerScript: Int, CaseIterable {
         case .intend: read + time + Self.refusing + Self.intending + writing
         case .confirm: read + time + Self.refusing + Self.confirming + writing
         case .withdraw: read + time + Self.withdrawing + writing + Self.describing
+        case .record: timed + Self.recording + writing + Self.tellingSchedule + Self.describing
         case .status: timed + Self.tellingSchedule + Self.describing
         case .time: "local now\n" + time + Self.tellingTime
         }
@@ -203,10 +203,12 @@ enum RedisLedgerScript: Int, CaseIterable {
     /// ms.
     private static let claiming = """
         local failed
-        if record then
-        elseif not kind then
+        if not record and (not kind or attempt == 0 and kind == 'waiting') then
           local rest = ARGV[3] - now
           if rest > 100000 then return 'early ' .. string.format('%.0f', rest) end
+        end
+        if record then
+        elseif not kind then
           if ARGV[2] == '1' or isKnown then attempt, failed = '1', '0' end
         elseif kind == 'claimed' then
           if owner == ARGV[1] then
@@ -227,6 +229,16 @@ enum RedisLedgerScript: Int, CaseIterable {
           record = ((isAlone or ended >= 2 and ARGV[2] == '2') and '1 alone ' or '1 claimed ') .. ARGV[1] .. ' '
             .. numbers .. ' ' .. till
           ms, reply = ARGV[5], 'granted ' .. numbers
+        end
+
+        """
+
+    /// Arguments: owner, date in µs, how late it may be in µs, retention in ms.
+    private static let recording = """
+        if not kind and not entries and ARGV[2] + ARGV[3] > now then
+          record = '1 waiting ' .. ARGV[1] .. ' 0 0 0'
+          ms = string.format('%.0f', math.ceil(math.max(ARGV[2] - now, 0) / 1000) + ARGV[4])
+          reply = 'waiting 0'
         end
 
         """

@@ -102,6 +102,58 @@ import Testing
     }
 
     @Test(arguments: LedgerKind.allCases)
+    func aRecordCanBeMadeOfAJobThatNeverRan(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            let due = job.clock.now + .seconds(3600)
+            #expect(try await job.ask(.record(job.a, due: due)) == .waiting(for: .zero))
+            #expect(try await job.lasts(day * 7 + .seconds(3600)))
+            #expect(try await job.ask(.record(job.b, due: due)) == .waiting(for: .zero), "there is one")
+            #expect(
+                try await job.record()
+                    == .waiting(job.a, attempt: 0, failures: 0, notBefore: Timestamp(microseconds: 0)))
+            // Its date counts, as of a job without a record.
+            #expect(try await job.ask(.claim(job.b, due: due)) == .early(for: .seconds(3600)))
+            job.clock.advance(by: .seconds(3600))
+            #expect(try await job.ask(.claim(job.b, .existing, due: due)) == .granted(attempt: 1, failures: 0))
+            #expect(try await job.ask(.record(job.a, due: due)) == .held(for: .seconds(30)))
+            _ = try await job.ask(.complete(job.b, attempt: 1, copies: 3))
+            #expect(try await job.ask(.record(job.a, due: due)) == .finished(.done))
+            #expect(try await job.lasts(day * 7))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
+    func noRecordIsMadeOfAJobThatMayHaveHadOne(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            let due = job.clock.now
+            // Records last for a week, and are thought to end five minutes before.
+            job.clock.advance(by: day * 7 - .seconds(300))
+            #expect(try await job.ask(.record(job.a, due: due)) == .absent)
+            #expect(try await job.record() == nil)
+            #expect(try await job.ask(.record(job.a, due: due + .microseconds(1))) == .waiting(for: .zero))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
+    func noRecordIsMadeAmongEditions(_ kind: LedgerKind) async throws {
+        try await LedgerFixture.run(kind) { job async throws in
+            let content = JobContent(
+                date: job.clock.now + .seconds(60), digest: String(repeating: "0a", count: 16))
+            var key = job.key
+            key.edition = JobEdition(1)
+            func ask(_ operation: LedgerRequest.Operation, _ key: LedgerKey) async throws -> LedgerReply {
+                try await job.ledger.perform(LedgerRequest(key: key, operation: operation))
+            }
+            _ = try await ask(.intend(content, isReplacing: false, wait: .seconds(10)), key)
+            _ = try await ask(.confirm(content, isReplacing: false), key)
+            #expect(try await ask(.record(job.a, due: content.date), key) == .scheduled(content.date))
+            key.edition = JobEdition(2)
+            #expect(try await ask(.record(job.a, due: content.date), key) == .absent)
+            #expect(try await ask(.record(job.a, due: content.date), job.key) == .scheduled(content.date))
+        }
+    }
+
+    @Test(arguments: LedgerKind.allCases)
     func oneAtATimeHasTheTurn(_ kind: LedgerKind) async throws {
         try await LedgerFixture.run(kind) { turn async throws in
             #expect(try await turn.ask(.takeTurn(turn.a)) == .granted(attempt: 1, failures: 0))

@@ -48,13 +48,13 @@ import Testing
                     case .intended = entry.state, let digest = entry.digest
                 {
                     operation =
-                        chance(5)
+                        chance(3)
                         ? .withdraw(isGone: chance(2))
                         : .confirm(JobContent(date: entry.date, digest: digest), isReplacing: chance(3))
                 }
                 return LedgerRequest(key: key, operation: operation, timing: timing)
             }
-            switch Int.random(in: 0..<24, using: &generator) {
+            switch Int.random(in: 0..<27, using: &generator) {
             case 0...4:
                 let kind: LedgerRequest.ClaimKind = chance(8) ? .existing : chance(3) ? .alone : .creating
                 let due =
@@ -87,6 +87,9 @@ import Testing
                 operation = .endLease(
                     pick(owners), attempt: attempt, delay: .microseconds(number(-10...9_000_000)))
             case 22: operation = .takeTurn(chance(2) ? owner : pick(owners))
+            case 23:
+                operation = .record(
+                    pick(owners), due: now + .microseconds(number(-100_000_000...900_000_000)))
             case 16...17: operation = .noteCopies(someCopies())
             case 18: operation = .time
             default: operation = .status

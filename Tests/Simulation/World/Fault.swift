@@ -4,7 +4,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case producerCrash, producerPause, producerClose, callCancelled, gathering, lateAnswer
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, ledgerLoss, ledgerClockStep, replyLost
-    case kick, replay, drop, revocation
+    case kick, replay, drop, repair, copyAdded, revocation
     case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
     case idRefused, idReplaced, idSame, idRevoked
     case leadLost, deleteByName, fetch, fetchAhead

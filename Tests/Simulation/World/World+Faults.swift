@@ -5,7 +5,7 @@ extension World {
         let kinds: [Fault] = [
             .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
             .producerPause, .producerClose, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway,
-            .ledgerHang, .kick, .replay, .drop, .fleetKill, .cutOff,
+            .ledgerHang, .kick, .replay, .drop, .repair, .repair, .fleetKill, .cutOff,
         ]
         for _ in 0..<options.faults {
             let kind = kinds[random.below(kinds.count)]
@@ -102,8 +102,10 @@ extension World {
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
+        case .repair: repair(which)
         case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
-            .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison, .endedLease,
+            .copyAdded, .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison,
+            .endedLease,
             .suspect, .endedAlone, .oversized, .noRoom:
             break
         }

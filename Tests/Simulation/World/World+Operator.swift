@@ -64,9 +64,10 @@ extension World {
         }
     }
 
-    private func perform(_ command: BeanstalkCommand, on server: SimulatedNode, connection: Int) -> BeanstalkReply {
+    func perform(_ command: BeanstalkCommand, on server: SimulatedNode, connection: Int) -> BeanstalkReply {
         switch command {
         case .peek(let id): server.find(id).map { .found(id, $0.bytes) } ?? .notFound
+        case .use(let tube): .using(tube)
         case .statsJob(let id):
             server.statistics(of: id, now: now)
         case .reserveJob(let id): server.reserve(id, by: connection, now: now)

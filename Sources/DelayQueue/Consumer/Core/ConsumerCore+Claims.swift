@@ -24,8 +24,8 @@ extension ConsumerCore {
             touchAll(of: id)
             return
         }
-        let createsRecord = job.mayRunWithoutRecord || !isLateBeyondRetention(job.shared, now: now)
-        claim(id, createsRecord ? .creating : .existing)
+        let mayHaveRun = job.isOfAddedCopies || isLateBeyondRetention(job.shared, now: now)
+        claim(id, mayHaveRun && !job.mayRunWithoutRecord ? .existing : .creating)
     }
 
     mutating func claim(_ id: HeldJobID, _ kind: LedgerRequest.ClaimKind) {

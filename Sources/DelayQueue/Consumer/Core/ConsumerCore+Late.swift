@@ -1,29 +1,33 @@
 import Beanstalk
 
 // A late job is one whose ledger record, if it ever had one, may have run out by now, so that nobody can tell whether
-// it ran before.
+// it ran before. So is one of which only added copies came, and no record: theirs was made before they were written.
 extension ConsumerCore {
     /// Whether the record of this job may have run out since it was done: both this machine's clock and the fleet's say
     /// so, as one of them may be wrong by any time.
     func isLateBeyondRetention(_ record: JobContents, now: Moment) -> Bool {
-        let limit = record.copies == 0 ? latestOfUnknownCopies : latestOfKnownCopies
+        isLate(record, by: record.copies == 0 ? latestOfUnknownCopies : latestOfKnownCopies, now: now)
+    }
+
+    private func isLate(_ record: JobContents, by limit: Int64, now: Moment) -> Bool {
         let (lateness, overflow) = min(now.wall, clock.time(now)).microseconds
             .subtractingReportingOverflow(record.fireTime.microseconds)
         return overflow || lateness > limit
     }
 
-    /// How many microseconds a job may be late before its record may have run out.
-    static func latest(ofCopies copies: Int, _ timing: LedgerTiming) -> Int64 {
-        let retention = timing.retention(ofCopies: copies)
-        // Somewhat early, since the ledger's clock, which ends records, may be ahead of this one.
-        return (retention - min(timing.effectiveGrace, retention / 10)).wholeMicroseconds
-    }
+    /// How long, in seconds, an added copy goes back for where the ledger has no record of its job.
+    static let addedCopyWait: UInt32 = 30
 
     /// Applies the policy for late jobs where the ledger has no record of the job, and was told to make none.
     mutating func metNoRecord(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id], let copy = job.copies.first(where: { $0.isFresh(now.uptime) }) ?? job.copies.first
         else { return }
-        guard clock.hasEstimate, isLateBeyondRetention(job.shared, now: now) else {
+        if job.isOfAddedCopies, !isLate(job.shared, by: settings.timing.effectiveGrace.wholeMicroseconds, now: now) {
+            // The ledger may have lost its records, and then another copy of the job runs it, and makes one.
+            releaseAll(id, delay: Self.addedCopyWait)
+            return
+        }
+        guard clock.hasEstimate, job.isOfAddedCopies || isLateBeyondRetention(job.shared, now: now) else {
             // The ledger has not told its time yet, or has since the claim, and this machine's clock was wrong.
             park(id, for: .milliseconds(clock.hasEstimate ? 0 : 500), now: now)
             return

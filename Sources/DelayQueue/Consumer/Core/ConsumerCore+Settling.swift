@@ -101,7 +101,7 @@ extension ConsumerCore {
                 let isAnswering = (try? result.get()) != nil
                 if !isAnswering { timeNotTold(now: now) }
                 ledgerProbed(isAnswering: isAnswering, now: now)
-            case .forget, .noteCopies, .replay, .revoke, .intend, .confirm, .withdraw, .status:
+            case .forget, .noteCopies, .replay, .revoke, .intend, .confirm, .withdraw, .record, .status:
                 // Nothing is done about failures here. A failed forget only keeps a record for longer, and the ledger
                 // is told where a dead job's copy lies when that copy comes back the next time.
                 break

@@ -194,8 +194,8 @@ package struct ConsumerCore: ~Copyable {
         self.jobs = HeldJobs(nodes: settings.nodes.count)
         self.pace = GatheringPace(threshold: settings.briskSteps)
         self.renewalInterval = settings.lease / 3
-        self.latestOfKnownCopies = Self.latest(ofCopies: 1, settings.timing)
-        self.latestOfUnknownCopies = Self.latest(ofCopies: 0, settings.timing)
+        self.latestOfKnownCopies = settings.timing.latestWithoutRecord(ofCopies: 1).wholeMicroseconds
+        self.latestOfUnknownCopies = settings.timing.latestWithoutRecord(ofCopies: 0).wholeMicroseconds
         self.longestDeadDelay = Self.longestDeadDelay(settings.timing)
     }
 

@@ -54,6 +54,10 @@ extension Judge {
         jobs[job].isKicked = true
     }
 
+    package mutating func added(_ job: Int) {
+        jobs[job].hasAddedCopy = true
+    }
+
     // MARK: The end
 
     /// Whether nothing more can be asked for this job.

@@ -83,7 +83,7 @@ extension Judge {
             let isUndeleted = known.undeletedAt.map { now > $0 + grace } ?? false
             // Later than records last, a person's word counts, or the policy that asks for a second run.
             let isLate =
-                now > known.lastWord + retention
+                now > known.lastWord + (known.hasAddedCopy ? grace * 4 / 5 : retention)
                 && (known.isKicked || latePolicy == .deliver || mayMissLateness)
             if isUndeleted || isLate {
                 jobs[job].isForgottenByLedger = true

@@ -68,6 +68,8 @@ package struct JudgedJob {
     var wasDead = false
     /// A copy that was put aside, as it was later than records last, was kicked.
     var isKicked = false
+    /// An operator wrote one more copy of it, which makes no record, and so may be put aside soon.
+    var hasAddedCopy = false
     /// Policy put it away: it was later than records last.
     var wasDiscarded = false
 }

@@ -163,7 +163,8 @@ final class SimulatedNode {
         }
         return .ok(
             ByteBuffer(
-                string: "---\nid: \(id)\ntube: \(tube)\nstate: \(state)\npri: 1\nage: 1\ndelay: 0\nttr: 10\n"
+                string:
+                    "---\nid: \(id)\ntube: \(tube)\nstate: \(state)\npri: 1\nage: \((now - job.putAt) / 1_000_000)\ndelay: 0\nttr: 10\n"
                     + "time-left: \(left)\nfile: 0\nreserves: 1\ntimeouts: 0\nreleases: 0\nburies: 0\n"
                     + "kicks: \(job.kicks)\n"))
     }
