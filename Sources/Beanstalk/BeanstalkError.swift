@@ -67,7 +67,7 @@ public struct BeanstalkError: Error, Sendable {
     /// What was wrong, in words: for people, not for programs. Foreign bytes in it are escaped and cut short.
     public var detail: String?
 
-    init(
+    package init(
         _ code: Code,
         address: ServerAddress? = nil,
         mayHaveBeenSent: Bool = false,

@@ -26,6 +26,7 @@ public struct QueueOperations: Sendable {
     let queueName: TubeName
     let configuration: JobQueueConfiguration
     let places: [Place]
+    let logger: Logger
 
     /// - Parameters:
     ///   - queue: is not closed with this value, nor does it close it.
@@ -63,6 +64,7 @@ public struct QueueOperations: Sendable {
         self.carrier = ledger.access.carrier
         self.queueName = queueName
         self.configuration = configuration
+        self.logger = logger
         let eventLoop = configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         self.places = nodes.map { node in
             Place(

@@ -1,0 +1,153 @@
+import Beanstalk
+import DelayQueue
+import DelayQueueTestKit
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+/// Going through all jobs of real nodes.
+@Suite("Sweeping nodes", .timeLimit(.minutes(4)))
+struct SweepTests {
+    private func withOperations<R>(
+        in scenario: Scenario, _ configuration: JobQueueConfiguration = .init(),
+        _ body: (QueueOperations) async throws -> R
+    ) async throws -> R {
+        let operations = try QueueOperations(
+            nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: Scenario.logger)
+        let result: Result<R, any Error>
+        do {
+            result = .success(try await body(operations))
+        } catch {
+            result = .failure(error)
+        }
+        await operations.close()
+        return try result.get()
+    }
+
+    private func sweep(
+        _ operations: QueueOperations, after earlier: [NodeSweep] = []
+    ) async throws -> (copies: [FoundCopy], nodes: [NodeSweep]) {
+        let copies = NIOLockedValueBox<[FoundCopy]>([])
+        let nodes = try await operations.sweep(after: earlier) { found in
+            copies.withLockedValue { $0 += found }
+            return true
+        }
+        return (copies.withLockedValue { $0 }, nodes)
+    }
+
+    @Test func `copies in every state are found on every node, and no other queue's`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                var ids: Set<JobID> = []
+                for index in 0..<20 {
+                    ids.insert(try await producer.delay(.seconds(index < 10 ? 3000 : 0), "x").jobID)
+                }
+                try await scenario.withConnection(to: 0) { connection in
+                    try await connection.use(TubeName(validating: "another-queue"))
+                    _ = try await connection.put(ByteBuffer(string: "a"), priority: 1, delay: 0, timeToRun: 10)
+                    // Held by this very connection while they are looked at.
+                    let held = try await connection.reserve(timeout: .seconds(10))
+                    let aside = try await connection.reserve(timeout: .seconds(10))
+                    try await connection.bury(aside.id, priority: 1)
+                    try await withOperations(in: scenario) { operations in
+                        let (copies, nodes) = try await sweep(operations)
+                        #expect(copies.count == 60)
+                        #expect(Set(copies.compactMap(\.record?.id)) == ids)
+                        let own = copies.filter { $0.node == scenario.nodes[0] }
+                        #expect(own.first { $0.id == held.id }?.statistics.state == .reserved)
+                        #expect(own.first { $0.id == aside.id }?.statistics.state == .buried)
+                        #expect(copies.contains { $0.tube == .standby && $0.statistics.state == .delayed })
+                        #expect(nodes.map(\.isComplete) == [true, true, true])
+                        #expect(nodes.map(\.matches) == [20, 20, 20])
+                        #expect(Set(nodes.map(\.server)).count == 3 && !nodes.map(\.server).contains(nil))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a second pass is about what came since, also where a node was started anew with its log`() async throws
+    {
+        try await Scenario.run(binlog: true) { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                for _ in 0..<5 { _ = try await producer.delay(.seconds(3000), "x") }
+                try await withOperations(in: scenario) { operations in
+                    let first = try await sweep(operations)
+                    #expect(first.copies.count == 15)
+                    let later = try await producer.delay(.seconds(3000), "y").jobID
+                    let second = try await sweep(operations, after: first.nodes)
+                    #expect(second.copies.map(\.record?.id) == [later, later, later])
+                    #expect(second.nodes.map(\.isComplete) == [true, true, true])
+
+                    try await scenario.cluster.nodes[1].restart()
+                    let third = try await sweep(operations, after: second.nodes)
+                    #expect(third.copies.count == 6)
+                    #expect(third.copies.allSatisfy { $0.node == scenario.nodes[1] })
+                    #expect(third.nodes.map(\.isComplete) == [true, true, true])
+                }
+            }
+        }
+    }
+
+    @Test func `a node that is away is told of, and the others are gone through`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                _ = try await producer.delay(.seconds(3000), "x")
+                await scenario.cluster.nodes[2].kill()
+                try await withOperations(in: scenario) { operations in
+                    let (copies, nodes) = try await sweep(operations)
+                    #expect(copies.count == 2)
+                    #expect(nodes.map { $0.failure == nil } == [true, true, false])
+                    #expect(nodes.map(\.isComplete) == [true, true, false])
+                }
+            }
+        }
+    }
+
+    @Test func `records for which there is no room together are read one by one, and ones too large not at all`()
+        async throws
+    {
+        try await Scenario.run(nodes: 1, maxJobSize: 3 << 20) { scenario in
+            try await scenario.withConnection(to: 0) { connection in
+                for size in [1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 2 << 20] {
+                    _ = try await connection.put(
+                        ByteBuffer(repeating: 0x61, count: size), priority: 1, delay: 0, timeToRun: 10)
+                }
+            }
+            try await withOperations(in: scenario) { operations in
+                let (copies, nodes) = try await sweep(operations)
+                #expect(copies.map(\.size).sorted() == Array(repeating: 1 << 20, count: 6) + [2 << 20])
+                #expect(copies.filter { $0.record == nil }.map(\.size) == [2 << 20])
+                #expect(nodes.map(\.isComplete) == [true])
+            }
+        }
+    }
+
+    @Test func `whoever has seen enough ends it, and so does a cancellation`() async throws {
+        try await Scenario.run { scenario in
+            let producer = try scenario.producer()
+            try await scenario.closing(producer) {
+                _ = await producer.schedule((0..<300).map { _ in JobRequest(delay: .seconds(3000), "x") })
+                try await withOperations(in: scenario) { operations in
+                    let calls = NIOLockedValueBox(0)
+                    let nodes = try await operations.sweep { _ in
+                        calls.withLockedValue { $0 += 1 }
+                        return false
+                    }
+                    #expect(calls.withLockedValue { $0 } <= 3)
+                    #expect(nodes.contains { !$0.isComplete } || calls.withLockedValue { $0 } == 3)
+                    await #expect(throws: CancellationError.self) {
+                        try await withThrowingTaskGroup(of: Void.self) { group in
+                            group.addTask { _ = try await operations.sweep { _ in true } }
+                            group.cancelAll()
+                            try await group.waitForAll()
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
