@@ -70,8 +70,8 @@ public struct QueueOperations: Sendable {
             Place(
                 node: node,
                 connection: .beanstalk(
-                    node.address, identifiesServer: true, configuration: configuration.connection,
-                    eventLoop: eventLoop, logger: logger))
+                    node.address, identifiesServer: true, maximumBodySize: configuration.maximumRecordSize,
+                    configuration: configuration.connection, eventLoop: eventLoop, logger: logger))
         }
     }
 

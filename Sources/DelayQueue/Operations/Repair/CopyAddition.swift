@@ -54,7 +54,7 @@ package struct CopyAddition: Sendable {
 
     /// How old a copy is at least, in seconds, of whose job copies are added. The call that writes a younger one may be
     /// under way: it may write the rest, or take back what it wrote.
-    package static let minimumAge: Int = 60
+    package static let minimumAge = 60
 
     /// What the source's node is asked then, in one go.
     package var look: [BeanstalkCommand] { [.peek(source.id), .statsJob(source.id)] }
