@@ -73,8 +73,8 @@ package enum LedgerRecord: Hashable, Sendable {
                     fireDate.map { (try? Timestamp($0)) ?? .latest }, copies, record, request.timing, now)
             case .forget(let deleted, let copies):
                 forget(deleted, of: copies, record, request.timing, now)
-            case .status, .intend, .confirm, .withdraw:
-                // Those of editions are JobEditions' to carry out.
+            case .status, .intend, .confirm, .withdraw, .board:
+                // Those of editions are JobEditions' to carry out, those of a queue QueueBoard's.
                 nil as Transition?
             case .time:
                 Transition(record: record, expiresIn: nil, reply: .time(bounded(now)))
