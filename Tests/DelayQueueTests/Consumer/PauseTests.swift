@@ -260,6 +260,21 @@ struct PauseTests {
         #expect(world.timeUntilTick == .seconds(1))
     }
 
+    @Test func `a board that cannot be read stops nobody, and is told of once`() throws {
+        let world = try CoreWorld()
+        world.core.resume(now: world.now)
+        for _ in 0..<3 {
+            let calls = world.takeLedgerCalls()
+            #expect(calls.count == 1)
+            let error = DelayQueueError(.ledgerRecordUnreadable, "x")
+            world.core.ledgerAnswered(calls, calls.map { _ in .failure(error) }, sentAt: world.now, now: world.now)
+            #expect(world.unmetDemand == 10)
+            world.advance(by: .seconds(1))
+            world.tick()
+        }
+        #expect(world.warnings == [.checkInRefused])
+    }
+
     @Test func `a failed check-in is not put off by further calls that fail`() throws {
         let world = try started()
         try reserve("a", 1, in: world)

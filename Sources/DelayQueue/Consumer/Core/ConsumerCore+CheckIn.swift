@@ -75,8 +75,12 @@ extension ConsumerCore {
             if !error.isRetriable {
                 // A board that nobody can read does not stop the queue.
                 isAwaitingWord = false
-                if !isCheckInRefused { effects.append(.warning(.checkInRefused, nil, node: nil, error)) }
-                isCheckInRefused = true
+                // Of a misconfigured ledger the stream tells, and whoever cancels or closes knows that.
+                let isToldOtherwise = [.cancelled, .closed, .ledgerMisconfigured].contains(error.code)
+                if !isCheckInRefused, !isToldOtherwise {
+                    isCheckInRefused = true
+                    effects.append(.warning(.checkInRefused, nil, node: nil, error))
+                }
             }
         }
         let next =
