@@ -1,9 +1,10 @@
 import ArgumentParser
 import CommandSupport
+import DelayQueue
 
 @main
 struct DQ: AsyncParsableCommand {
-    static let version = "0.1.0"
+    static let version = PackageVersion.current
 
     static let configuration = CommandConfiguration(
         commandName: "dq",
@@ -19,7 +20,7 @@ struct DQ: AsyncParsableCommand {
     private static var subcommands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [
             AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self, JobCommand.self,
-            StatusCommand.self, DeadCommand.self,
+            StatusCommand.self, ConsumersCommand.self, PauseCommand.self, ResumeCommand.self, DeadCommand.self,
         ]
         #if Sealing
             commands.append(KeyCommand.self)

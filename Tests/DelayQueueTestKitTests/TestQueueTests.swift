@@ -37,6 +37,39 @@ struct TestQueueTests {
         }
     }
 
+    @Test func aPausedQueueBeginsNothingAndGoesOnAtOnce() async throws {
+        try await withTestQueue { test in
+            let operations = QueueOperations(test.queue)
+            try await test.running(handler: { _ in }) { _ in
+                try await operations.pause(why: "stocktaking")
+                try await test.queue.producer.delay(.seconds(60), "x")
+                try await test.advance(by: Self.day * 3)
+                #expect(test.runs.isEmpty)
+                try await operations.resume()
+                try await test.settle()
+                #expect(test.runs.map(\.outcome) == [.completed])
+
+                try await operations.pause(for: Self.day, why: "and again")
+                let end = test.now.addingTimeInterval(86_400)
+                try await test.queue.producer.delay(.seconds(1), "y")
+                try await test.advance(by: Self.day * 2)
+                #expect(test.runs.last?.claimed == end)
+
+                try await operations.pause(why: "forgotten by a ledger that comes back empty")
+                try await test.queue.producer.delay(.seconds(1), "z")
+                try await test.advance(by: .seconds(10))
+                #expect(test.runs.count == 2)
+                test.startLedger(isEmpty: true)
+                try await test.settle()
+                #expect(test.runs.count == 3)
+                #expect(try await operations.consumers().map(\.activity) == [.taking])
+            }
+            try await test.settle()
+            #expect(try await operations.consumers().isEmpty)
+            await operations.close()
+        }
+    }
+
     @Test func failuresBackOffOnTheClockOfTheTest() async throws {
         struct Unlucky: Error {}
         try await withTestQueue { test in

@@ -108,6 +108,31 @@ private func invoices() throws -> [BeanstalkNode] {
         await producer.close()
     }
 
+    // MARK: Pausing
+
+    @Test func `a queue is paused and resumed, and its consumers are told of`() async throws {
+        let operations = try QueueOperations(nodes: try invoices(), ledger: InMemoryLedger())
+        try await operations.pause(for: .seconds(600), why: "the mail server is being replaced", by: "anna")
+        let pause: QueuePause = try #require(try await operations.pauseState())
+        let end = try #require(pause.until)
+        #expect(pause.by == "anna" && pause.why.hasSuffix("replaced") && end > pause.since)
+        try await operations.pause(why: "longer than was thought")
+        #expect(try await operations.pauseState()?.until == nil)
+        #expect(try await operations.resume())
+        #expect(try await operations.resume() == false)
+        #expect(try await operations.pauseState() == nil)
+        let error = await #expect(throws: DelayQueueError.self) { try await operations.pause(for: .zero, why: "") }
+        #expect(error?.code == .invalidOption)
+        for consumer: SeenConsumer in try await operations.consumers() where consumer.isSilent {
+            let age = consumer.lastSeen.timeIntervalSince(consumer.startedAt)
+            Issue.record(
+                "\(consumer.id) \(consumer.process) \(consumer.version): \(consumer.busy) of \(consumer.limit), \(age)")
+            #expect(consumer.activity == .taking && consumer.completed > consumer.completedPerMinute)
+            #expect(consumer.clockSkew == nil)
+        }
+        await operations.close()
+    }
+
     // MARK: Dead jobs
 
     @Test func `dead jobs are listed, replayed and dropped`() async throws {

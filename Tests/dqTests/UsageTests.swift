@@ -64,6 +64,10 @@ import Testing
         (["revoke", "dqr2,x"] + nodes, "receipt"),
         (["revoke", ""] + nodes, "receipt"),
         (["status"], "--nodes"),
+        (["pause", "--for", "10"] + nodes, "has no unit"),
+        (["pause"] + nodes, "No ledger"),
+        (["resume"], "--nodes"),
+        (["consumers"] + nodes, "No ledger"),
         (["status", "--interval", "0"] + nodes, "--interval"),
         (["load"] + nodes, "<file.jsonl>"),
         (["frobnicate"], "frobnicate"),
@@ -93,7 +97,7 @@ import Testing
         let version = try await Tool().run("--version")
         #expect(version.status == .exited(0))
         #expect(version.output.hasPrefix("dq "))
-        for command in ["at", "in", "load", "consume", "revoke", "status", "key"] {
+        for command in ["at", "in", "load", "consume", "revoke", "status", "consumers", "pause", "resume", "key"] {
             let help = try await Tool().run(command, "--help")
             #expect(help.status == .exited(0))
             #expect(help.output.contains("USAGE: dq \(command)"))

@@ -77,6 +77,9 @@ public struct ConsumerConfiguration: Sendable {
     /// alive.
     package var idleBlock: UInt32 = 60
 
+    /// How often the consumer checks in with the ledger, and with that is told of pauses where nobody else does.
+    package var checkInInterval: Duration = .seconds(1)
+
     public init() {}
 
     /// Everything that is wrong with the configuration, in words.

@@ -41,7 +41,7 @@ extension LedgerReply {
                         ? fields.number().map { .early(for: .microseconds($0)) }
                         : word.isText("taken") ? fields.time().map { .taken(until: $0) } : nil
             }
-        case 6: reply = word.isText("absent") ? .absent : nil
+        case 6: reply = word.isText("absent") ? .absent : word.isText("paused") ? .paused : nil
         case 7:
             if word.isText("settled") {
                 reply = .settled
@@ -56,6 +56,8 @@ extension LedgerReply {
                 reply = .renewed
             } else if word.isText("revoked") {
                 reply = .revoked
+            } else if word.isText("resumed") {
+                reply = .resumed
             } else {
                 reply = word.isText("running") ? .running : nil
             }
@@ -64,6 +66,14 @@ extension LedgerReply {
                 word.isText("finished")
                 ? fields.next().flatMap { Finish(rawValue: String(decoding: $0, as: UTF8.self)) }.map { .finished($0) }
                 : word.isText("replayed") ? .replayed : word.isText("intended") ? .intended : nil
+        case 9 where word.isText("checkedIn"):
+            guard let time = fields.time(), let end = fields.next() else { return nil }
+            if end.isText("-") {
+                reply = .checkedIn(at: time, pausedUntil: nil)
+            } else {
+                guard let end = Int64(decimal: end), end <= Timestamp.latest.microseconds else { return nil }
+                reply = .checkedIn(at: time, pausedUntil: Timestamp(microseconds: end))
+            }
         case 9:
             reply =
                 word.isText("forgotten")
@@ -72,6 +82,7 @@ extension LedgerReply {
                     ? .confirmed
                     : word.isText("withdrawn")
                         ? .withdrawn : word.isText("scheduled") ? fields.time().map { .scheduled($0) } : nil
+        case 10: reply = word.isText("checkedOut") ? .checkedOut : nil
         case 11: reply = word.isText("alreadyDone") ? .alreadyDone : nil
         default: reply = nil
         }

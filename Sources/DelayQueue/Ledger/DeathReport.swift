@@ -36,7 +36,7 @@ package struct DeathReport: Sendable, Hashable {
     }
 
     /// The beginning of a text, cut between Unicode scalars so that what remains is text.
-    private static func shortened(_ text: String) -> String {
+    static func shortened(_ text: String) -> String {
         guard text.utf8.count > maximumReasonLength else { return text }
         var length = 0
         return String(
@@ -70,11 +70,11 @@ extension DeathReport {
         copies = words[3].split(separator: ",").suffix(Self.maximumCopies).compactMap { StoredCopy(parsing: $0) }
     }
 
-    private static func word(_ text: String) -> String {
+    static func word(_ text: String) -> String {
         text.isEmpty ? "%" : PercentText.encode(text)
     }
 
-    private static func text(_ word: String) -> String {
+    static func text(_ word: String) -> String {
         word == "%" ? "" : PercentText.decode(word) ?? word
     }
 }

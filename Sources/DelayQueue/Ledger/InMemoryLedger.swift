@@ -13,15 +13,23 @@ public final class InMemoryLedger: JobLedger, LedgerCarrier {
         var expiry: Timestamp
     }
 
+    fileprivate struct Board {
+        var board: QueueBoard
+        var expiry: Timestamp
+    }
+
     fileprivate struct State {
         /// By keys that name no edition.
         var entries: [LedgerKey: Entry] = [:]
+        /// By their keys.
+        var boards: [LedgerKey: Board] = [:]
         var sizeToSweepAt = 1024
         var isClosed = false
     }
 
     private let clock: @Sendable () -> Timestamp
     private let state = NIOLockedValueBox(State())
+    private let watchers = BoardWatchers()
 
     public convenience init() {
         self.init(clock: { .now() })
@@ -35,11 +43,24 @@ public final class InMemoryLedger: JobLedger, LedgerCarrier {
     public var access: LedgerAccess { LedgerAccess(self) }
 
     package func perform(_ requests: [LedgerRequest]) -> [Result<LedgerReply, DelayQueueError>] {
-        state.withLockedValue { state in
+        let results: [Result<LedgerReply, DelayQueueError>] = state.withLockedValue { state in
             guard !state.isClosed else { return requests.map { _ in .failure(.ledgerClosed) } }
             let now = clock()
             return requests.map { .success(state.perform($0, now: now)) }
         }
+        watchers.tell(of: requests)
+        return results
+    }
+
+    package func board(of queue: TubeName) throws(DelayQueueError) -> (board: QueueBoard, now: Timestamp) {
+        let now = clock()
+        let (isClosed, known) = state.withLockedValue { ($0.isClosed, $0.boards[LedgerKey(boardOf: queue)]) }
+        guard !isClosed else { throw .ledgerClosed }
+        return (known.flatMap { $0.expiry > now ? $0.board : nil } ?? QueueBoard(), now)
+    }
+
+    package func watchBoard(of queue: TubeName, _ tell: @escaping @Sendable () -> Void) -> BoardWatch? {
+        watchers.watch(queue, tell)
     }
 
     package func read(_ keys: [LedgerKey]) throws(DelayQueueError) -> [LedgerValue?] {
@@ -63,6 +84,7 @@ public final class InMemoryLedger: JobLedger, LedgerCarrier {
         state.withLockedValue { state in
             state.isClosed = true
             state.entries = [:]
+            state.boards = [:]
         }
     }
 
@@ -81,6 +103,13 @@ public final class InMemoryLedger: JobLedger, LedgerCarrier {
         return entry(of: key, at: now).map { now.duration(to: $0.expiry) }
     }
 
+    /// How long a queue's board lasts from now; nil where there is none.
+    package func lifetime(ofBoardOf queue: TubeName) -> Duration? {
+        let now = clock()
+        let known = state.withLockedValue { $0.boards[LedgerKey(boardOf: queue)] }
+        return known.flatMap { $0.expiry > now ? now.duration(to: $0.expiry) : nil }
+    }
+
     private func entry(of key: LedgerKey, at now: Timestamp) -> Entry? {
         state.withLockedValue { $0.entries[key.ofAnyEdition] }.flatMap { $0.expiry > now ? $0 : nil }
     }
@@ -88,12 +117,22 @@ public final class InMemoryLedger: JobLedger, LedgerCarrier {
 
 extension InMemoryLedger.State {
     fileprivate mutating func perform(_ request: LedgerRequest, now: Timestamp) -> LedgerReply {
+        if case .board(let operation) = request.operation { return perform(operation, on: request.key, now: now) }
         let key = request.key.ofAnyEdition
         let before = entries[key].flatMap { $0.expiry > now ? $0.value : nil }
         let transition = LedgerValue.apply(request, to: before, now: now)
         if let value = transition.value, let lifetime = transition.expiresIn {
             entries[key] = InMemoryLedger.Entry(value: value, expiry: now + lifetime)
             if entries.count >= sizeToSweepAt { sweep(now) }
+        }
+        return transition.reply
+    }
+
+    private mutating func perform(_ operation: BoardOperation, on key: LedgerKey, now: Timestamp) -> LedgerReply {
+        let before = boards[key].flatMap { $0.expiry > now ? $0 : nil }
+        let transition = QueueBoard.apply(operation, to: before?.board, now: now)
+        boards[key] = transition.board.map { board in
+            InMemoryLedger.Board(board: board, expiry: transition.expiresIn.map { now + $0 } ?? before?.expiry ?? now)
         }
         return transition.reply
     }

@@ -21,6 +21,14 @@ package protocol LedgerCarrier: Sendable {
     /// - Throws: the codes of ``perform(_:)-([LedgerRequest])``.
     func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?]
 
+    /// A queue's board, empty where there is nothing on it, and the ledger's time.
+    ///
+    /// - Throws: as ``read(_:)``.
+    func board(of queue: TubeName) async throws(DelayQueueError) -> (board: QueueBoard, now: Timestamp)
+
+    /// Has somebody told when the pause of a queue has changed; nil where the ledger is to be asked.
+    func watchBoard(of queue: TubeName, _ tell: @escaping @Sendable () -> Void) -> BoardWatch?
+
     /// The records of a queue's dead jobs, in any order, with keys that name the edition. Of jobs that die, are replayed or dropped meanwhile, some may
     /// be among them and others not.
     ///
@@ -31,6 +39,8 @@ package protocol LedgerCarrier: Sendable {
 }
 
 extension LedgerCarrier {
+    package func watchBoard(of queue: TubeName, _ tell: @escaping @Sendable () -> Void) -> BoardWatch? { nil }
+
     /// Performs one request.
     ///
     /// - Throws: see ``perform(_:)-([LedgerRequest])``.

@@ -28,6 +28,12 @@ package struct LedgerKey: Hashable, Sendable, CustomStringConvertible {
         description = "\(Self.prefix)\(queue.rawValue):"
     }
 
+    /// What is kept of a queue as a whole: `dq:<queue>: board`. No job has that key, as no id has a space; and whoever may
+    /// use the keys of one queue only may use it.
+    package init(boardOf queue: TubeName) {
+        description = "\(Self.prefix)\(queue.rawValue): board"
+    }
+
     /// A record of go-queue: the bare MD5, which is the key that library's consumers lock.
     package init(goQueue id: JobID) {
         description = id.description

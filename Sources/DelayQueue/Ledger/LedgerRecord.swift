@@ -75,8 +75,8 @@ package enum LedgerRecord: Hashable, Sendable {
                 forget(deleted, of: copies, record, request.timing, now)
             case .record(let owner, let due):
                 makeRecord(owner, due, record, request.timing, now)
-            case .status, .intend, .confirm, .withdraw:
-                // Those of editions are JobEditions' to carry out.
+            case .status, .intend, .confirm, .withdraw, .board:
+                // Those of editions are JobEditions' to carry out, those of a queue QueueBoard's.
                 nil as Transition?
             case .time:
                 Transition(record: record, expiresIn: nil, reply: .time(bounded(now)))

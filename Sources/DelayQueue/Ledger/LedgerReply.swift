@@ -85,6 +85,22 @@ package enum LedgerReply: Sendable, Hashable {
     /// The ledger's clock shows this.
     case time(Timestamp)
 
+    /// The consumer is on the board.
+    ///
+    /// - Parameters:
+    ///   - at: what the ledger's clock shows.
+    ///   - pausedUntil: the end of the queue's pause, ``Timestamp/latest`` where it has none; nil where it is not paused.
+    case checkedIn(at: Timestamp, pausedUntil: Timestamp?)
+
+    /// The consumer is on the board no more.
+    case checkedOut
+
+    /// The queue is paused.
+    case paused
+
+    /// The queue is paused no more.
+    case resumed
+
     /// Why a job will not run.
     package enum Finish: String, Sendable, Hashable, CustomStringConvertible {
         /// It ran to its end.
@@ -128,6 +144,11 @@ extension LedgerReply: CustomStringConvertible {
         case .full: "full"
         case .scheduled(let date): "scheduled \(date.microseconds)"
         case .time(let time): "time \(time.microseconds)"
+        case .checkedIn(let time, let end):
+            "checkedIn \(time.microseconds) \(end.map { "\($0.microseconds)" } ?? "-")"
+        case .checkedOut: "checkedOut"
+        case .paused: "paused"
+        case .resumed: "resumed"
         }
     }
 }

@@ -2,7 +2,7 @@ extension LedgerRequest.Operation {
     /// What is asked for, without saying by whom or about what.
     enum Kind: UInt8, Sendable, Hashable {
         case claim, endLease, takeTurn, renew, complete, retry, release, bury, noteCopies, replay, revoke, forget,
-            intend, confirm, withdraw, record, status, time
+            intend, confirm, withdraw, record, status, time, checkIn, checkOut, pause, resume
 
         /// Whether a ledger can answer so.
         func allows(_ reply: LedgerReply) -> Bool {
@@ -15,6 +15,10 @@ extension LedgerRequest.Operation {
             case .noted: self == .noteCopies
             case .replayed: self == .replay
             case .time: self == .time
+            case .checkedIn: self == .checkIn
+            case .checkedOut: self == .checkOut
+            case .paused: self == .pause
+            case .resumed: self == .resume
             case .intended: self == .intend
             case .confirmed: self == .confirm
             case .withdrawn: self == .withdraw
@@ -26,8 +30,8 @@ extension LedgerRequest.Operation {
             // The state of the record, where the operation does not apply.
             case .absent, .held, .waiting, .finished:
                 self == .claim || self == .endLease || self == .takeTurn || self == .noteCopies || self == .replay
-                    || self == .forget || self == .revoke && reply == .absent || self == .intend || self == .confirm
-                    || self == .withdraw || self == .record || self == .status
+                    || self == .forget || (self == .revoke || self == .resume) && reply == .absent || self == .intend
+                    || self == .confirm || self == .withdraw || self == .record || self == .status
             }
         }
     }
@@ -52,6 +56,10 @@ extension LedgerRequest.Operation {
         case .record: .record
         case .status: .status
         case .time: .time
+        case .board(.checkIn): .checkIn
+        case .board(.checkOut): .checkOut
+        case .board(.pause): .pause
+        case .board(.resume): .resume
         }
     }
 }

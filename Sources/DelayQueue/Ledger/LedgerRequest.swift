@@ -115,6 +115,9 @@ package struct LedgerRequest: Sendable, Hashable {
         /// Reads the state and changes nothing: that of a record, or `scheduled`.
         case status
 
+        /// Something to be done to a queue's board.
+        indirect case board(BoardOperation)
+
         /// Asks for the ledger's time: `time`, whatever the key.
         case time
     }

@@ -1,3 +1,4 @@
+package import Beanstalk
 import HiredisClient
 
 // Records are read without scripts, so that looking through a million of them does not hold up those who claim jobs.
@@ -9,6 +10,31 @@ extension RedisLedger {
             try found.append(text.map { text throws(DelayQueueError) in try LedgerValue(parsing: text, key: key) })
         }
         return found
+    }
+
+    package func board(of queue: TubeName) async throws(DelayQueueError) -> (board: QueueBoard, now: Timestamp) {
+        let key = LedgerKey(boardOf: queue)
+        let replies = await client.send(reserving: 2, timeout: timeout) { batch in
+            batch.command("HGETALL", .text(key.description))
+            batch.command("TIME")
+        }
+        for index in 0..<2 {
+            guard let error = replies.failures[index] else { continue }
+            throw error.serverPrefix == "WRONGTYPE" ? .unreadableRecord(key) : DelayQueueError(ledger: error)
+        }
+        guard case .array(let words) = replies.values[0], words.count.isMultiple(of: 2),
+            case .array(let time) = replies.values[1], time.count == 2, let seconds = time[0].int,
+            let rest = time[1].int, (0..<1 << 33).contains(seconds), (0..<1_000_000).contains(rest)
+        else {
+            throw DelayQueueError(
+                .ledgerUnavailable, "the ledger's server did not answer HGETALL and TIME", isRetriable: true)
+        }
+        var fields: [String: String] = [:]
+        for index in stride(from: 0, to: words.count, by: 2) {
+            if let field = words[index].string, let value = words[index + 1].string { fields[field] = value }
+        }
+        let now = fixedTime?() ?? Timestamp(microseconds: seconds * 1_000_000 + rest)
+        return (try QueueBoard(parsing: fields, key: key), now)
     }
 
     package func deadRecords(

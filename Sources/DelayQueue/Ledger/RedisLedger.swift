@@ -19,7 +19,7 @@ public struct RedisLedger: JobLedger, LedgerCarrier {
     package let client: RedisClient
     let timeout: Duration
     private let timingWords = LedgerTimingWords.Cache()
-    private let fixedTime: (@Sendable () -> Timestamp)?
+    let fixedTime: (@Sendable () -> Timestamp)?
 
     /// - Parameter url: `redis://` or, with TLS, `rediss://`, then `[user[:password]@]host[:port][/database]`; or
     ///   `unix:///path`.

@@ -4,6 +4,7 @@ import NIOCore
 /// Requests as calls of ``RedisLedgerScript``, and what answers them.
 enum RedisLedgerCall {
     private static let expiry = EncodedWords(["PEXPIRE"])
+    private static let memoryOfBoards = LedgerTimingWords.milliseconds(QueueBoard.memory)
     private static let retentionOfDeadJobs = LedgerTimingWords.milliseconds(LedgerTiming.retentionOfDeadJobs)
 
     /// The tag of a `PEXPIRE`. Calls of scripts are tagged with the raw value of their request's kind, which is never
@@ -130,6 +131,28 @@ enum RedisLedgerCall {
             begin(.status)
         case .time:
             begin(.time)
+        case .board(.checkIn(let presence, let isFirst)):
+            begin(.checkIn)
+            batch.append(presence.id)
+            batch.append(presence.text)
+            batch.append(isFirst ? 1 : 0)
+            batch.append(memoryOfBoards)
+        case .board(.checkOut(let id)):
+            begin(.checkOut)
+            batch.append(id)
+        case .board(.pause(let duration, let by, let why)):
+            begin(.pause)
+            if let duration {
+                batch.append(LedgerTimingWords.microseconds(duration))
+            } else {
+                batch.append("-")
+            }
+            batch.append(DeathReport.word(by))
+            batch.append(DeathReport.word(why))
+            batch.append(memoryOfBoards)
+        case .board(.resume):
+            begin(.resume)
+            batch.append(memoryOfBoards)
         }
         if let edition = request.key.edition { batch.append(edition.description) }
         if let time { batch.append(time.microseconds) }

@@ -7,15 +7,16 @@
 /// `+ 0` does as well; closures over local variables.
 enum RedisLedgerScript: Int, CaseIterable {
     case claim, endLease, takeTurn, renew, complete, postpone, bury, noteCopies, replay, revoke, forget, intend,
-        confirm, withdraw, record, status, time
+        confirm, withdraw, record, status, time, checkIn, checkOut, pause, resume
 
     /// How many arguments it has before those that any script may have: the edition, and the time in tests.
     var arguments: Int {
         switch self {
         case .status, .time: 0
+        case .checkOut, .resume: 1
         case .replay, .withdraw: 2
         case .takeTurn, .complete, .noteCopies: 3
-        case .endLease, .bury, .revoke, .forget, .confirm, .record: 4
+        case .endLease, .bury, .revoke, .forget, .confirm, .record, .checkIn, .pause: 4
         case .claim, .renew, .postpone: 5
         case .intend: 6
         }
@@ -62,6 +63,10 @@ enum RedisLedgerScript: Int, CaseIterable {
         case .record: timed + Self.recording + writing + Self.tellingSchedule + Self.describing
         case .status: timed + Self.tellingSchedule + Self.describing
         case .time: "local now\n" + time + Self.tellingTime
+        case .checkIn: Self.openingBoard + time + Self.checkingIn
+        case .checkOut: Self.openingBoard + Self.checkingOut
+        case .pause: Self.openingBoard + time + Self.pausing
+        case .resume: Self.openingBoard + time + Self.resuming
         }
     }
 

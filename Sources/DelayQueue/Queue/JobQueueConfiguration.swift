@@ -41,6 +41,9 @@ public struct JobQueueConfiguration: Sendable {
     /// See ``ConsumerConfiguration/idleBlock``.
     package var idleBlock: UInt32 = ConsumerConfiguration().idleBlock
 
+    /// See ``ConsumerConfiguration/checkInInterval``.
+    package var checkInInterval: Duration = ConsumerConfiguration().checkInInterval
+
     public init() {}
 
     /// One loop for all that is made for the queue: then nobody waits for another one's thread.
@@ -78,6 +81,7 @@ public struct JobQueueConfiguration: Sendable {
         result.eventLoop = eventLoop
         result.clock = clock
         result.idleBlock = idleBlock
+        result.checkInInterval = checkInInterval
         return result
     }
 }

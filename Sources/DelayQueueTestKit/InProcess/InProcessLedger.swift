@@ -27,6 +27,7 @@ struct InProcessLedger: JobLedger, LedgerCarrier {
 
     private let clock: TestClock
     private let state: NIOLockedValueBox<State>
+    private let watchers = BoardWatchers()
 
     init(clock: TestClock) {
         self.clock = clock
@@ -47,6 +48,7 @@ struct InProcessLedger: JobLedger, LedgerCarrier {
     /// Loses every record.
     func wipe() {
         state.withLockedValue { $0.records = Self.emptyRecords(clock) }
+        watchers.tellAll()
     }
 
     var runs: [TestRun] { state.withLockedValue { $0.runs } }
@@ -66,6 +68,7 @@ struct InProcessLedger: JobLedger, LedgerCarrier {
                     if case .success(let reply) = result { state.note(request, reply, at: clock.date) }
                 }
             }
+            watchers.tell(of: requests)
             return results
         } catch {
             return requests.map { _ in .failure(error) }
@@ -74,6 +77,14 @@ struct InProcessLedger: JobLedger, LedgerCarrier {
 
     func read(_ keys: [LedgerKey]) async throws(DelayQueueError) -> [LedgerValue?] {
         try await reach().read(keys)
+    }
+
+    func board(of queue: TubeName) async throws(DelayQueueError) -> (board: QueueBoard, now: Timestamp) {
+        try await reach().board(of: queue)
+    }
+
+    func watchBoard(of queue: TubeName, _ tell: @escaping @Sendable () -> Void) -> BoardWatch? {
+        watchers.watch(queue, tell)
     }
 
     func deadRecords(

@@ -48,6 +48,8 @@ public struct TestQueue: Sendable {
         configuration.connection.localServers = nodes
         // A quiet node shows once a day that it is alive, or a year would be half a million such signs.
         configuration.idleBlock = 86_400
+        // So does a consumer; the ledger here tells of pauses by itself.
+        configuration.checkInInterval = .seconds(86_400)
         do {
             queue = try JobQueue(
                 name, nodes: nodes.addresses, ledger: ledger, configuration: configuration, logger: logger)

@@ -21,7 +21,7 @@ struct StatusCommand: AsyncParsableCommand {
         transform: { text throws(InvalidText) in try DurationText.parseSeconds(text) })
     var interval: Duration = .seconds(2)
 
-    @Flag(help: "Print JSON, an object a look: time, tube, nodes, ledger, warnings.")
+    @Flag(help: "Print JSON, an object a look: time, tube, nodes, ledger, pause, consumers, warnings.")
     var json = false
 
     @OptionGroup var cluster: ClusterOptions

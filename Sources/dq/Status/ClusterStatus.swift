@@ -11,6 +11,10 @@ struct ClusterStatus: Sendable {
     var ledger: LedgerStatus?
     /// Why the ledger did not tell which jobs are dead.
     var deadProblem: String?
+    /// Nil where there is no ledger, or it did not tell.
+    var board: BoardStatus?
+    /// Why it did not.
+    var boardProblem: String?
 
     var json: String {
         var object = JSONObject()
@@ -18,6 +22,8 @@ struct ClusterStatus: Sendable {
         object.add("tube", tube)
         object.add("nodes", nodes.map(\.json))
         object.add("ledger", ledger?.json)
+        object.add("pause", board?.pauseJSON)
+        object.add("consumers", board?.consumers.map { ConsumerText($0).json })
         object.add("warnings", warnings)
         return object.line
     }
@@ -25,7 +31,7 @@ struct ClusterStatus: Sendable {
     // MARK: Warnings
 
     /// What weakens the queue, in words.
-    var warnings: [String] { nodes.flatMap(Self.warnings) + clusterWarnings + ledgerWarnings }
+    var warnings: [String] { nodes.flatMap(Self.warnings) + clusterWarnings + ledgerWarnings + (board?.warnings ?? []) }
 
     private static func warnings(of status: NodeStatus) -> [String] {
         let name = "node \(status.node.address)"
@@ -81,6 +87,10 @@ struct ClusterStatus: Sendable {
         if let deadProblem {
             warnings.append(
                 "the ledger does not tell which jobs are dead, so delayed and standby count them too: \(deadProblem)")
+        }
+        if let boardProblem {
+            warnings.append(
+                "the ledger does not tell whether the queue is paused, nor which consumers it has: \(boardProblem)")
         }
         if let policy = answer.evictionPolicy, policy != "noeviction" {
             warnings.append(

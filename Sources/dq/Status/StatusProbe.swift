@@ -10,7 +10,7 @@ struct StatusProbe: Sendable {
     private let tube: String
     private let nodes: [(node: BeanstalkNode, connection: BeanstalkConnection)]
     private let ledger: RedisClient?
-    private let dead: (operations: QueueOperations, ledger: RedisLedger)?
+    private let queue: (operations: QueueOperations, ledger: RedisLedger)?
 
     /// - Throws: `RedisError` where the ledger's URL cannot be used.
     init(
@@ -31,7 +31,7 @@ struct StatusProbe: Sendable {
             try RedisClient(
                 url: try RedisURL(parsing: $0.url), configuration: $0.connection, eventLoop: eventLoop, logger: logger)
         }
-        self.dead = try ledger.map { url, ledgerConnection in
+        self.queue = try ledger.map { url, ledgerConnection in
             var configuration = RedisLedgerConfiguration()
             configuration.connection = ledgerConnection
             configuration.timeout = .seconds(2)
@@ -47,6 +47,7 @@ struct StatusProbe: Sendable {
     func ask() async -> ClusterStatus {
         async let ledgerStatus = askLedger()
         async let deadCopies = askForDeadCopies()
+        async let boardAnswer = askForBoard()
         let statuses = await withTaskGroup(of: (Int, NodeStatus).self) { group in
             for (index, node) in nodes.enumerated() {
                 group.addTask { (index, await NodeStatus.ask(node.node, over: node.connection)) }
@@ -65,15 +66,32 @@ struct StatusProbe: Sendable {
             status.answer?.deadCopies = copies?[status.node.address, default: [:]]
             return status
         }
-        return ClusterStatus(
+        var status = ClusterStatus(
             time: .now(), tube: tube, nodes: marked, ledger: await ledgerStatus, deadProblem: problem)
+        switch await boardAnswer {
+        case .success(let board)?: status.board = board
+        case .failure(let error)?: status.boardProblem = error.message
+        case nil: break
+        }
+        return status
     }
 
     /// Nil where there is no ledger.
     private func askForDeadCopies() async -> Result<[ServerAddress: [CopyTube: Int]], DelayQueueError>? {
-        guard let dead else { return nil }
+        guard let queue else { return nil }
         do throws(DelayQueueError) {
-            return .success(await dead.operations.copies(of: try await dead.operations.deadJobs()))
+            return .success(await queue.operations.copies(of: try await queue.operations.deadJobs()))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Nil where there is no ledger.
+    private func askForBoard() async -> Result<BoardStatus, DelayQueueError>? {
+        guard let queue else { return nil }
+        do throws(DelayQueueError) {
+            let board = try await queue.operations.board()
+            return .success(BoardStatus(pause: board.pause, consumers: board.consumers))
         } catch {
             return .failure(error)
         }
@@ -87,7 +105,7 @@ struct StatusProbe: Sendable {
     func close() async {
         for node in nodes { await node.connection.close(drainingFor: .zero) }
         await ledger?.close()
-        await dead?.operations.close()
-        await dead?.ledger.close()
+        await queue?.operations.close()
+        await queue?.ledger.close()
     }
 }

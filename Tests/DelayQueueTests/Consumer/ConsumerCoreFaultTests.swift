@@ -60,6 +60,9 @@ struct ConsumerCoreFaultTests {
         world.answerAll()
         world.core.resume(now: world.now)
         world.core.setDemand(10, now: world.now)
+        #expect(!world.hasWork(for: 0), "the ledger has not told yet whether the queue is paused")
+        world.isLedgerAway = false
+        world.answerLedger()
         #expect(world.hasWork(for: 0))
     }
 

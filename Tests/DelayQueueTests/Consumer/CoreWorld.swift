@@ -11,6 +11,7 @@ final class CoreWorld {
     var core: ConsumerCore
     var now = Moment(wall: CoreWorld.start, uptime: Uptime(microseconds: 1_000_000_000))
     var records: [LedgerKey: LedgerRecord] = [:]
+    var board: QueueBoard?
     var isLedgerAway = false
     private(set) var effects: [ConsumerCore.Effect] = []
     /// Every command sent, by link: a node's number is that of its main link.
@@ -29,9 +30,8 @@ final class CoreWorld {
         configure(&settings)
         core = ConsumerCore(settings: settings)
         core.setDemand(demand, now: now)
-        // It was told by the ledger that its clock is right, and does not ask again.
+        // It was told by the ledger that its clock is right, and checks in only where a test has it do so.
         core.clock.learn(now.wall, sentAt: now.uptime, now: now.uptime)
-        core.timeAskedAt = Uptime(microseconds: .max / 2)
         sent = Array(repeating: [], count: nodes * 2)
         for node in addresses.indices { connect(node) }
     }
@@ -48,6 +48,9 @@ final class CoreWorld {
     var queuedJobs: Int { core.queuedJobs }
     var unmetDemand: Int { core.unmetDemand }
     var hasLedgerCalls: Bool { core.hasLedgerCalls }
+    var isPaused: Bool { core.pauseEnd != nil }
+    var isRunningAlone: Bool { core.isRunningAlone }
+    var hasSuspect: Bool { core.solo != nil }
     var timeUntilTick: Duration? { core.timeUntilTick(now: now) }
 
     func hasWork(for node: Int) -> Bool { core.hasWork(for: node, now: now) }
@@ -218,6 +221,11 @@ final class CoreWorld {
     func perform(
         _ operation: LedgerRequest.Operation, on key: LedgerKey, skew: Duration = .zero
     ) -> LedgerReply {
+        if case .board(let operation) = operation {
+            let outcome = QueueBoard.apply(operation, to: board, now: now.wall + skew)
+            board = outcome.board
+            return outcome.reply
+        }
         var timing = LedgerTiming()
         timing.lease = core.settings.lease
         let outcome = LedgerRecord.apply(

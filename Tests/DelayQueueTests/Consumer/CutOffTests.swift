@@ -64,8 +64,8 @@ struct CutOffTests {
             world.core.ledgerAnswered(
                 calls,
                 calls.map {
-                    $0.operation == .time
-                        ? .success(.time(world.now.wall))
+                    $0.key == LedgerKey(boardOf: .default)
+                        ? .success(.checkedIn(at: world.now.wall, pausedUntil: nil))
                         : .failure(DelayQueueError(.ledgerUnavailable, "full", isRetriable: true))
                 }, sentAt: world.now, now: world.now)
         }

@@ -8,7 +8,9 @@ import Testing
 @Suite(
     "Permissions of the ledger's user", .enabled(if: RedisProgram.isAtLeast(6)), .serialized, .timeLimit(.minutes(1)))
 struct LedgerPermissionTests {
-    private static let commands = ["+script|load", "+eval", "+evalsha", "+time", "+get", "+set", "+pexpire"]
+    private static let commands = [
+        "+script|load", "+eval", "+evalsha", "+time", "+get", "+set", "+pexpire", "+hget", "+hset", "+hdel", "+hgetall",
+    ]
     private static let nativeKeys = "~dq:default:*"
     private static let goQueueKeys = "~????????????????????????????????"
 
@@ -37,7 +39,15 @@ struct LedgerPermissionTests {
             .claim(owner), .complete(owner, attempt: 4, copies: 3), .forget([0, 1, 2], of: 3),
             .revoke(fireDate: fireDate, copies: 3),
         ]
-        return operations.map { LedgerRequest(key: key, operation: $0) }
+        let presence = ConsumerPresence(id: "a", process: "h/1", version: "1", interval: .seconds(1))
+        let onBoard: [BoardOperation] = [
+            .pause(for: nil, by: "b", why: "w"), .checkIn(presence, isFirst: true), .resume, .checkOut("a"),
+        ]
+        let requests = operations.map { LedgerRequest(key: key, operation: $0) }
+        guard key.description.hasPrefix("dq:") else { return requests }
+        let queue = try TubeName(validating: String(key.description.split(separator: ":")[1]))
+        return requests
+            + onBoard.map { LedgerRequest(key: LedgerKey(boardOf: queue), operation: .board($0)) }
     }
 
     private func results(
@@ -56,15 +66,15 @@ struct LedgerPermissionTests {
         LedgerKey(goQueue: try JobID("eed9ca1b2163fe2e61f74cd7c1475c7a"))
     }
 
-    @Test func `seven commands and two patterns of keys are enough`() async throws {
+    @Test func `eleven commands and two patterns of keys are enough`() async throws {
         try await withRedis(
             options: Self.server(commands: Self.commands, keys: [Self.nativeKeys, Self.goQueueKeys])
         ) { server in
             for key in [Self.native, try Self.goQueue()] {
                 let results = try await results(server, on: key)
                 let replies = try results.map { try $0.get() }
-                #expect(replies.last == .alreadyDone)
-                #expect(replies.count == 14)
+                #expect(replies[13] == .alreadyDone)
+                #expect(replies.count == (key == Self.native ? 18 : 14))
             }
         }
     }
@@ -86,7 +96,7 @@ struct LedgerPermissionTests {
     @Test func `a queue's own pattern keeps other keys out of reach`() async throws {
         try await withRedis(options: Self.server(commands: Self.commands, keys: [Self.nativeKeys])) { server in
             let native = try await results(server, on: Self.native)
-            #expect(try native.map { try $0.get() }.count == 14)
+            #expect(try native.map { try $0.get() }.count == 18)
             let queue = try TubeName(validating: "other")
             let other = try await results(server, on: LedgerKey(queue: queue, id: JobID.random()))
             let goQueue = try await results(server, on: try Self.goQueue()) + other

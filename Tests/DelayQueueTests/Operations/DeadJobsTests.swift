@@ -33,6 +33,10 @@ struct DeadJobsInTheLedgerTests {
             try ledger.read(keys)
         }
 
+        func board(of queue: TubeName) async throws(DelayQueueError) -> (board: QueueBoard, now: Timestamp) {
+            try ledger.board(of: queue)
+        }
+
         func deadRecords(
             of queue: TubeName
         ) async throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {

@@ -459,4 +459,40 @@ struct JudgeTests {
         deliver(at: 13)
         #expect(judge.violation != nil)
     }
+
+    // MARK: Pauses
+
+    mutating func board(_ operation: BoardOperation, _ reply: LedgerReply, at second: Int64) {
+        judge.answeredOnBoard(operation, reply, now: second * Self.second)
+    }
+
+    @Test mutating func `a run that begins after its consumer was told of a pause is a breach, and only then`() {
+        board(.pause(for: .seconds(5), by: "", why: ""), .paused, at: 9)
+        judge.told(consumer: 1, at: 8 * Self.second)
+        claim(a, at: 10)
+        deliver(at: 10)
+        #expect(judge.violation == nil, "it had not been told yet")
+        judge.told(consumer: 1, at: 10 * Self.second)
+        var other = self
+        other.deliver(at: 11)
+        #expect(other.judge.violation?.description.contains("into a pause") == true)
+        other = self
+        other.deliver(at: 14)
+        #expect(other.judge.violation == nil, "it is over")
+        other = self
+        other.board(.resume, .resumed, at: 11)
+        other.deliver(at: 11)
+        #expect(other.judge.violation == nil, "it was ended")
+        other = self
+        other.judge.forgotPause()
+        other.deliver(at: 11)
+        #expect(other.judge.violation == nil, "the ledger has lost it")
+    }
+
+    @Test mutating func `a run in a consumer that was never told is a breach while the queue is paused`() {
+        board(.pause(for: nil, by: "", why: ""), .paused, at: 5)
+        claim(a, at: 10)
+        deliver(at: 10)
+        #expect(judge.violation?.description.contains("did not yet know") == true)
+    }
 }

@@ -5,6 +5,7 @@ package enum Fault: Int, CaseIterable, Sendable {
     case nodeCrash, nodeHang, cut
     case ledgerAway, ledgerHang, ledgerWipe, ledgerLoss, ledgerClockStep, replyLost
     case kick, replay, drop, repair, copyAdded, revocation
+    case queuePause, queueResume, operatorKilled, heldByPause
     case poison, fleetKill, cutOff, endedLease, suspect, endedAlone
     case idRefused, idReplaced, idSame, idRevoked
     case leadLost, deleteByName, fetch, fetchAhead

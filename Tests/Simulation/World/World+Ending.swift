@@ -8,6 +8,7 @@ extension World {
         ledgerIsBack()
         for gate in gates { gate.recover() }
         for index in failuresLeft.indices { failuresLeft[index] = 0 }
+        resumeQueue()
         lookAfterJobs()
         callersWaiting += 1
         after(6_000_000) { [unowned self] in
@@ -42,6 +43,11 @@ extension World {
         }
         for consumer in consumers where !consumer.isAtRest {
             judge.fail("consumer \(consumer.index) holds \(consumer.core.heldCopies) copies of jobs that are all done")
+        }
+        let onBoard = ledger.consumersOnBoard
+        for consumer in consumers
+        where consumer.isAlive && consumer.isGoneForGood && onBoard.contains(consumer.core.settings.id) {
+            judge.fail("consumer \(consumer.index) has ended in order, and is still on the queue's board")
         }
         // Of revoked jobs they last from the date on, by the ledger's clock.
         let lag = max(0, now - ledger.clock.time(now)) + (options.clocks.isLedgerWrong ? 200_000_000 : 0)

@@ -5,7 +5,7 @@ extension World {
         let kinds: [Fault] = [
             .consumerCrash, .consumerCrash, .consumerPause, .consumerPause, .consumerStop, .clockJump, .producerCrash,
             .producerPause, .producerClose, .nodeCrash, .nodeCrash, .nodeHang, .nodeHang, .cut, .cut, .ledgerAway,
-            .ledgerHang, .kick, .replay, .drop, .repair, .repair, .fleetKill, .cutOff,
+            .ledgerHang, .kick, .replay, .drop, .repair, .repair, .fleetKill, .cutOff, .queuePause, .queuePause,
         ]
         for _ in 0..<options.faults {
             let kind = kinds[random.below(kinds.count)]
@@ -86,27 +86,30 @@ extension World {
             note("ledger is back, empty")
             for job in ledger.wipe(now: now) { judge.wiped(job) }
             judge.wipedTurn(now: now)
+            judge.forgotPause()
         case .ledgerLoss:
             count(.ledgerLoss)
             note("another ledger takes over, without the latest writes")
             for job in ledger.loseWrites(since: now - duration % 2_000_000) { judge.wiped(job) }
             judge.wipedTurn(now: now)
+            judge.forgotPause()
         case .ledgerClockStep:
             count(.ledgerClockStep)
             let step = random.time(200_000_000) - 100_000_000
             note("the ledger's clock is set by \(step) µs")
             for job in ledger.stepClock(by: step, now: now) { judge.ledgerClockStepped(job) }
             judge.wipedTurn(now: now)
+            judge.forgotPause()
         case .kick:
             count(.kick)
             kickAll()
         case .replay: replayAll()
         case .drop: drop(which)
         case .repair: repair(which)
+        case .queuePause: pauseQueue(for: duration, isEndless: which % 2 == 0)
         case .clockDisagreement, .callCancelled, .gathering, .lateAnswer, .revocation, .replyLost, .leadLost,
             .copyAdded, .idRefused, .idReplaced, .idSame, .idRevoked, .deleteByName, .fetch, .fetchAhead, .poison,
-            .endedLease,
-            .suspect, .endedAlone, .oversized, .noRoom:
+            .endedLease, .suspect, .endedAlone, .oversized, .noRoom, .queueResume, .operatorKilled, .heldByPause:
             break
         }
     }

@@ -37,6 +37,34 @@ extension World {
         for copy in report.copies { bringForward(copy, of: key) }
     }
 
+    /// The queue is paused, with an end or until it is resumed; and what a person forgets who is killed meanwhile, others
+    /// see to when all is well.
+    func pauseQueue(for duration: Int64, isEndless: Bool) {
+        count(.queuePause)
+        let end = isEndless ? nil : Duration.microseconds(max(duration, 1))
+        askOperator(.pause(for: end, by: "operator", why: "chance"))
+        guard isEndless else { return }
+        if random.chance(4) {
+            count(.operatorKilled)
+            return
+        }
+        after(duration) { [unowned self] in resumeQueue() }
+    }
+
+    func resumeQueue() {
+        count(.queueResume)
+        askOperator(.resume)
+    }
+
+    /// By a process of its own: what it asks may come late, or never. While the ledger is away it gives up.
+    private func askOperator(_ operation: BoardOperation) {
+        after(latency()) { [unowned self] in
+            guard ledger.isUp, !ledger.isHung else { return }
+            let reply = ledger.perform(operation, now: now, judge: &judge)
+            note("an operator: \(operation): \(reply)")
+        }
+    }
+
     @discardableResult
     private func perform(_ operation: LedgerRequest.Operation, on key: LedgerKey, job: Int) -> LedgerReply {
         let request = LedgerRequest(key: key, operation: operation, timing: WorldOptions.timing)

@@ -128,7 +128,7 @@ extension ConsumerCore {
 
     /// How many more jobs may be brought forward.
     private func wanted(on link: Int) -> Int {
-        guard !isDraining, ledgerFailures == 0, jobs.heldCopies[link] < settings.heldLimit, room(on: link) > 0 else {
+        guard isTaking, ledgerFailures == 0, jobs.heldCopies[link] < settings.heldLimit, room(on: link) > 0 else {
             return 0
         }
         return max(0, unmetDemand - queuedJobs)

@@ -11,7 +11,7 @@ extension ConsumerCore {
         guard readiness != .notNow else { return }
         // The suspect is claimed once nothing else runs here.
         if isRunningAlone, solo?.job == id { return }
-        guard !isDraining, unmetDemand > 0 else {
+        guard unmetDemand > 0 else {
             awaitDemand(id, now: now)
             return
         }
@@ -99,7 +99,7 @@ extension ConsumerCore {
 
     private mutating func granted(_ id: HeldJobID, _ claim: HeldClaim, now: Moment) {
         if claim.attempt == 1 { lookForLead(of: id, now: now) }
-        if isDraining || jobs[id]?.copies.isEmpty ?? true {
+        if !mayBegin || jobs[id]?.copies.isEmpty ?? true {
             giveBack(id, claim, now: now)
             return
         }
@@ -119,7 +119,7 @@ extension ConsumerCore {
             return
         }
         // A grant that was long on its way may be over already; nothing is run on it.
-        if isDraining || now.uptime >= claim.leaseEnd || !mayRun(id, claim.failures, now: now) {
+        if !mayBegin || now.uptime >= claim.leaseEnd || !mayRun(id, claim.failures, now: now) {
             giveBack(id, claim, now: now)
             return
         }
@@ -147,7 +147,7 @@ extension ConsumerCore {
         let isStandbyOnly = !isAnyNodeInDoubt && job.copies.allSatisfy(\.isStandby)
         let remaining = isStandbyOnly ? remaining + .seconds(StandbyDelay.seconds) : remaining
         job.due = clock.time(now) + remaining
-        if isDraining || isRunningAlone || remaining > holdLimit {
+        if !isTaking || remaining > holdLimit {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else {
             dueHeap.insert(DueJob(due: job.due, job: id))
@@ -157,7 +157,7 @@ extension ConsumerCore {
     /// Keeps the copies of a job that must not run now, and asks again later.
     mutating func park(_ id: HeldJobID, for delay: Duration, tries: Int = 0, now: Moment) {
         guard let job = jobs[id] else { return }
-        if isDraining || isCutOff(now) {
+        if !mayBegin || isCutOff(now) {
             releaseAll(id, delay: 0)
             return
         }

@@ -4,26 +4,9 @@ import HeapModule
 // What is due is decided by the fleet's clock. Three clocks tell of a job's date: this machine's, the ledger's, and the
 // node that had its copy ready, which counted from what its producer took for the time. None decides alone.
 extension ConsumerCore {
-    /// How often the ledger is asked for its time, and how soon again where it did not answer.
-    private static let timeInterval = Duration.seconds(5)
-    private static let timeRetry = Duration.seconds(1)
-
     /// For how long a copy goes back, in seconds, that is ready long before its date: where this machine's clock and the
     /// ledger's agree on that, and where they do not.
     static let earlyDelays: (agreed: UInt32, other: UInt32) = (60, 1)
-
-    /// Asks the ledger for its time, if that is a while ago.
-    mutating func askTime(now: Moment) {
-        if let asked = timeAskedAt, now.uptime - asked < Self.timeInterval { return }
-        if isDraining { return }
-        timeAskedAt = now.uptime
-        let key = LedgerKey(queue: settings.queue, id: JobID(unchecked: "-"))
-        ledgerCalls.append(LedgerCall(job: HeldJobID(0), key: key, operation: .time))
-    }
-
-    mutating func timeNotTold(now: Moment) {
-        timeAskedAt = now.uptime + (Self.timeRetry - Self.timeInterval)
-    }
 
     mutating func timeTold(_ time: Timestamp, sentAt: Moment, now: Moment) {
         let before = clock.time(now)
@@ -69,11 +52,8 @@ extension ConsumerCore {
     mutating func waitForDate(_ id: HeldJobID, for remaining: Duration, now: Moment) {
         jobs.enter(.holding, id)
         guard let job = jobs[id] else { return }
-        if isDraining || remaining > holdLimit {
-            // It is to be known soon whether that clock has been set.
-            if let asked = timeAskedAt, now.uptime - asked >= .seconds(1) { timeAskedAt = nil }
-            askTime(now: now)
-            releaseAll(id, delay: isDraining ? 0 : Self.earlyDelays.other)
+        if !mayBegin || remaining > holdLimit {
+            releaseAll(id, delay: !mayBegin ? 0 : Self.earlyDelays.other)
             return
         }
         job.due = clock.time(now) + remaining

@@ -10,6 +10,7 @@ extension ConsumerCore.Settings {
             name: ProcessName.current)
         timing = configuration.timing
         idleBlock = configuration.idleBlock
+        checkInInterval = configuration.checkInInterval
         retryPolicy = configuration.retryPolicy
         seals = SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
         latePolicy = configuration.lateJobs

@@ -19,12 +19,12 @@ extension ConsumerCore {
     }
 
     /// Room for jobs that are due now.
-    var unmetDemand: Int { isRunningAlone ? 0 : max(0, demand - claimsUnderway) }
+    var unmetDemand: Int { isTaking ? max(0, demand - claimsUnderway) : 0 }
 
     /// A due job for which there is no room is kept for as long as the application may be back for it.
     mutating func awaitDemand(_ id: HeldJobID, now: Moment) {
         guard let job = jobs[id], !job.isQueued else { return }
-        guard !isDraining, !isRunningAlone, claimsUnderway + jobsInHand > 0 || hasJustDelivered(now) else {
+        guard isTaking, claimsUnderway + jobsInHand > 0 || hasJustDelivered(now) else {
             // Reserving is exclusive: what the application will not take soon, others may.
             releaseAll(id, delay: 0)
             return

@@ -34,7 +34,7 @@ extension ConsumerCore {
         let look = now.uptime + heartbeatInterval(for: job.copies.first ?? copy)
         nextHeartbeat = min(nextHeartbeat ?? look, look)
         jobs.enter(.holding, id)
-        guard !isDraining, unmetDemand > 0 else {
+        guard unmetDemand > 0 else {
             releaseAll(id, delay: 0)
             return
         }

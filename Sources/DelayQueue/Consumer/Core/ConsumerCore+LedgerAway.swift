@@ -27,7 +27,6 @@ extension ConsumerCore {
         guard ledgerFailures > 0 || isLedgerAnswering else { return }
         ledgerFailures = 0
         ledgerAwaySince = nil
-        ledgerRetryAt = nil
         isLedgerAnswering = false
     }
 
@@ -37,7 +36,8 @@ extension ConsumerCore {
         let since = max(sentAt.uptime, ledgerReachedAt ?? sentAt.uptime)
         ledgerAwaySince = min(ledgerAwaySince ?? since, since)
         ledgerFailures += 1
-        ledgerRetryAt = now.uptime + ledgerRetryDelay
+        // Not put off by each further call that fails.
+        nextCheckIn = min(nextCheckIn ?? .distantFuture, now.uptime + ledgerRetryDelay)
         isLedgerAnswering = false
         if isCutOff(now) { letGo(now: now) }
     }
@@ -51,20 +51,9 @@ extension ConsumerCore {
         }
     }
 
-    /// Asks the ledger something that changes nothing: its time.
-    mutating func askForLedger(now: Moment) {
-        guard !isLedgerProbed else { return }
-        isLedgerProbed = true
-        timeAskedAt = nil
-        askTime(now: now)
-    }
-
     mutating func ledgerProbed(isAnswering: Bool, now: Moment) {
-        isLedgerProbed = false
         guard isAnswering, ledgerFailures > 0 else { return }
         isLedgerAnswering = true
-        // Where it comes to nothing, it is asked again.
-        ledgerRetryAt = now.uptime + ledgerRetryDelay
         let time = clock.time(now)
         guard let next = jobs.first(where: { $0.job.isParked && solo?.job != $0.id && $0.job.due <= time }) else {
             return

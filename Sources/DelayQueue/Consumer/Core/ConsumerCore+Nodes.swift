@@ -105,7 +105,7 @@ extension ConsumerCore {
 
     /// How many copies may be reserved at once.
     private func reserveLimit(on link: Int, now: Moment) -> Int {
-        guard isMain(link), !isDraining, !isRunningAlone, unmetDemand > 0 || links[link].duplicates > 0,
+        guard isMain(link), isTaking, unmetDemand > 0 || links[link].duplicates > 0,
             jobs.heldCopies[link] - jobsInHand < settings.heldLimit
         else { return 0 }
         return min(wantedCopies(on: link, now: now), likelyRecords(on: link))
@@ -154,8 +154,6 @@ extension ConsumerCore {
         if isLost {
             lost(link: link, unanswered: Array(batch.calls.dropFirst(replies.count)), now: now)
         }
-        // A consumer that waits for jobs looks at the clock as well.
-        if batch.block != nil { askTime(now: now) }
         return isRefusedWait(batch, link: link, replies.last, after: now.uptime - sentAt.uptime)
             ? Self.pauseAfterRefusedWait : nil
     }
@@ -238,7 +236,7 @@ extension ConsumerCore {
             attach(copy, to: held, now: now)
             return
         }
-        guard !isDraining, !isRunningAlone else {
+        guard isTaking else {
             send(.release(id, priority: copy.priority, delay: 0), to: link, for: nil)
             return
         }

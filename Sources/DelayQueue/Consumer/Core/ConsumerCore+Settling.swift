@@ -65,10 +65,12 @@ extension ConsumerCore {
         var isAway = false
         for index in 0..<min(calls.count, results.count) {
             switch results[index] {
-            case .success(.time(let time)):
-                // That nothing was changed does not show that something can be.
+            case .success(.checkedIn(let time, let pauseEnd)):
+                // That a board can be written does not show that a record can be made.
                 if ledgerFailures == 0 { isReached = true }
                 timeTold(time, sentAt: sentAt, now: now)
+                told(pausedUntil: pauseEnd, at: time, now: now)
+            case .success(.checkedOut): break
             case .success: isReached = true
             case .failure(let error):
                 let call = calls[index]
@@ -97,11 +99,9 @@ extension ConsumerCore {
                 settleAnswered(call.job, owner: owner, result, now: now)
             case .bury(let owner, _, let report):
                 settleAnswered(call.job, owner: owner, result, knownCopies: report.copies, now: now)
-            case .time:
-                let isAnswering = (try? result.get()) != nil
-                if !isAnswering { timeNotTold(now: now) }
-                ledgerProbed(isAnswering: isAnswering, now: now)
-            case .forget, .noteCopies, .replay, .revoke, .intend, .confirm, .withdraw, .record, .status:
+            case .board(.checkIn): checkInAnswered(result, sentAt: sentAt, now: now)
+            case .board: checkOutAnswered()
+            case .forget, .noteCopies, .replay, .revoke, .intend, .confirm, .withdraw, .record, .status, .time:
                 // Nothing is done about failures here. A failed forget only keeps a record for longer, and the ledger
                 // is told where a dead job's copy lies when that copy comes back the next time.
                 break
@@ -143,6 +143,7 @@ extension ConsumerCore {
     ) {
         switch pending.settlement {
         case .complete:
+            completed += 1
             if pending.deliversOnceSettled, let claim = jobs[id]?.settling()?.claim, let record = jobs[id]?.shared {
                 demand = max(0, demand - 1)
                 lastDelivery = now.uptime
@@ -176,7 +177,7 @@ extension ConsumerCore {
             if delay > settings.holdHorizon { jobs.remove(id) } else { fetchStandby(of: id) }
             return
         }
-        if isDraining || isRunningAlone || delay > settings.holdHorizon {
+        if !isTaking || delay > settings.holdHorizon {
             releaseAll(id, delay: secondsUntilDue(job, now: now))
         } else if delay > .zero {
             dueHeap.insert(DueJob(due: job.due, job: id))

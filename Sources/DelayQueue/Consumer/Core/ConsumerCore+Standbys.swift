@@ -12,7 +12,8 @@ extension ConsumerCore {
     ///
     /// - Parameter limit: how many copies may be reserved on it.
     func mayConnect(_ link: Int, limit: Int) -> Bool {
-        isMain(link) ? limit > 0 : !isDraining && (unmetDemand > 0 || !jobs.isEmpty)
+        // While the ledger's first word is awaited, the node is connected to.
+        isMain(link) ? limit > 0 || isAwaitingWord && demand > 0 : !isDraining && (unmetDemand > 0 || !jobs.isEmpty)
     }
 
     /// The side link that is connected to a server process.
@@ -35,7 +36,7 @@ extension ConsumerCore {
     mutating func fetchStandby(of id: HeldJobID) {
         guard let job = jobs[id] else { return }
         jobs.enter(.holding, id)
-        while !isDraining, job.standbysTried < job.standbys.count {
+        while mayBegin, job.standbysTried < job.standbys.count {
             // Not the same node first for all jobs.
             let name = job.standbys[(job.standbysTried + Int(id.number % 64)) % job.standbys.count]
             job.standbysTried += 1

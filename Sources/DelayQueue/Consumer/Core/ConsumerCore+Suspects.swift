@@ -62,7 +62,7 @@ extension ConsumerCore {
         if settings.retryPolicy.end(of: failures) != nil {
             // It is not run any more, so it needs no turn.
             claim(id, .alone)
-        } else if isDraining || isRunningAlone || !mayAskForTurn(now) {
+        } else if !isTaking || !mayAskForTurn(now) {
             park(id, for: Self.suspectsWait, now: now)
         } else {
             park(id, for: Self.suspectsWait, now: now)
@@ -147,7 +147,7 @@ extension ConsumerCore {
     /// Claims the suspect once this process runs nothing else; ends its run when it is over.
     mutating func runSuspect(now: Moment) {
         guard let run = solo else { return }
-        guard let job = jobs[run.job], !isDraining || job.claimInHand != nil || job.settling() != nil else {
+        guard let job = jobs[run.job], mayBegin || job.claimInHand != nil || job.settling() != nil else {
             endSolo(now: now)
             return
         }

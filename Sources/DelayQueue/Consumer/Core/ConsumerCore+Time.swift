@@ -20,25 +20,22 @@ extension ConsumerCore {
         if let at = forgetsAt, at <= now.uptime { sendForgets() }
         endRests(now: now)
         look(now: now)
-        if let retry = ledgerRetryAt, retry <= now.uptime {
-            ledgerRetryAt = nil
-            if !isDraining { askForLedger(now: now) }
-        }
+        endPauseIfOver(now: now)
+        if let due = checkInDue, due <= now.uptime { checkIn(now: now) }
         if let heartbeat = nextHeartbeat, heartbeat <= now.uptime {
             let interval = beat(now: now)
-            askTime(now: now)
             dropExpired(now.uptime, now: now)
             nextHeartbeat = jobs.isEmpty && finishedJobs.isEmpty ? nil : now.uptime + interval
         }
     }
 
-    /// How long until ``tick(now:)`` has something to do; nil while nothing is held.
+    /// How long until ``tick(now:)`` has something to do; nil where that is never.
     package func timeUntilTick(now: Moment) -> Duration? {
         var wait: Duration?
         if let next = dueHeap.min { wait = max(clock.time(now).duration(to: next.due), .zero) }
-        let ledgerRetry = isDraining ? nil : ledgerRetryAt
-        for at in [alarms.min?.at, nextHeartbeat, ledgerRetry, forgetsAt, nextEndOfRest, nextLook()].compactMap({ $0 })
-        {
+        let endOfPause = pauseEnd == .distantFuture || isDraining ? nil : pauseEnd
+        let times = [alarms.min?.at, nextHeartbeat, checkInDue, endOfPause, forgetsAt, nextEndOfRest, nextLook()]
+        for at in times.compactMap({ $0 }) {
             let until = max(at - now.uptime, .zero)
             wait = wait.map { min($0, until) } ?? until
         }

@@ -1,4 +1,5 @@
 package import Beanstalk
+import DequeModule
 import HeapModule
 import PipelinedTransport
 
@@ -44,8 +45,12 @@ package struct ConsumerCore: ~Copyable {
         package var seals = SealPolicy()
         /// Makes owners of this consumer unlike all others.
         package var ownerPrefix: String
-        /// How the ledger record of a job that this consumer gave up names the consumer.
+        /// How the ledger record of a job that this consumer gave up names the consumer, and its queue's board does.
         package var name: String
+        /// How often it checks in.
+        package var checkInInterval: Duration = .seconds(1)
+        /// What the board tells it from other consumers by.
+        package var id: String { String(ownerPrefix.prefix { $0 != "." }) }
         /// What becomes of a job so late that its record may have run out.
         package var latePolicy = LateJobPolicy.bury
         /// What becomes of a record nobody here wrote.
@@ -93,6 +98,8 @@ package struct ConsumerCore: ~Copyable {
         /// The ledger can never work as configured.
         case misconfigured(DelayQueueError)
         case warning(Warning, JobID?, node: Int?, DelayQueueError?)
+        /// The queue was paused, or is no more.
+        case paused(Bool)
         /// The ledger told its time; the wall clock is ahead of it by so much.
         case timeTold(skew: Duration)
         /// The wall clock and the ledger's do not agree, or agree again.
@@ -105,6 +112,8 @@ package struct ConsumerCore: ~Copyable {
         case runningAlone =
             "a job whose lease ended twice runs alone in this process, in case it is one that ends processes"
         case claimMisanswered = "the ledger answered a claim with something else; the job is claimed again"
+        case checkInRefused =
+            "the ledger refused to keep that this consumer is there, and does not tell it whether the queue is paused"
         case copyStuck =
             "a node is out of memory or disk and did not take a copy back: it is stuck until the node restarts"
         case nodeSilent =
@@ -135,7 +144,7 @@ package struct ConsumerCore: ~Copyable {
         static func < (a: DueJob, b: DueJob) -> Bool { (a.due, a.job) < (b.due, b.job) }
     }
 
-    let settings: Settings
+    package let settings: Settings
     /// Server processes that are gone, and of whose leads none was seen since, while standbys tell of them now and then.
     var goneServers: [GoneServer] = []
     /// The main link to each node, then the side link to each.
@@ -144,8 +153,6 @@ package struct ConsumerCore: ~Copyable {
     var finishedJobs = FinishedJobs()
     /// By which it is decided what is due.
     package var clock = FleetClock()
-    /// When the ledger was asked for its time.
-    var timeAskedAt: Uptime?
     var dueHeap: Heap<DueJob> = []
     var lastDelivery: Uptime?
     var pace: GatheringPace
@@ -163,6 +170,22 @@ package struct ConsumerCore: ~Copyable {
     var solo: SoloRun?
     /// This process has the queue's turn: it takes nothing but the suspect.
     var isRunningAlone = false
+    /// Until then the queue is paused, as far as the ledger has told; nil where it is not.
+    var pauseEnd: Uptime?
+    /// The ledger has not told yet whether it is.
+    var isAwaitingWord = false
+    var nextCheckIn: Uptime?
+    var isCheckingIn = false
+    var mustCheckInAgain = false
+    var isCheckInRefused = false
+    /// The queue's board shows this consumer.
+    var isOnBoard = false
+    var isCheckingOut = false
+    var load = (limit: 0, waiting: 0)
+    var beganAt: Uptime?
+    /// How many jobs were completed, and how many had been at each of the last check-ins.
+    var completed = 0
+    var completions: Deque<(at: Uptime, count: Int)> = []
     /// Before that the queue's turn is not asked for again.
     var nextTurnAt: Uptime?
     /// How often this process had the turn in vain, since it last had room.
@@ -173,9 +196,6 @@ package struct ConsumerCore: ~Copyable {
     var ledgerAwaySince: Uptime?
     /// When it was asked last what it answered.
     var ledgerReachedAt: Uptime?
-    var ledgerRetryAt: Uptime?
-    /// It is asked now whether it is back.
-    var isLedgerProbed = false
     /// It says that it is back; one claim finds out whether it serves.
     var isLedgerAnswering = false
     var nextHeartbeat: Uptime?
@@ -229,7 +249,8 @@ package struct ConsumerCore: ~Copyable {
         }
     }
 
-    /// Begins to reserve, and asks the ledger something at once: a wrong password is to be known before the first job.
+    /// Begins to reserve once the ledger has told whether the queue is paused. It is asked at once, and with that a wrong
+    /// password is known before the first job.
     package mutating func resume(now: Moment) {
         isDraining = false
         ledgerIsReached()
@@ -237,12 +258,15 @@ package struct ConsumerCore: ~Copyable {
             links[link].isAway = false
             links[link].isBehind = false
         }
-        isLedgerProbed = false
-        askForLedger(now: now)
+        isAwaitingWord = true
+        checkIn(now: now)
     }
 
+    /// Nothing is held, nothing is on its way, and the ledger knows that nobody is there.
+    package var isIdle: Bool { isAtRest && !isLeaving }
+
     /// Nothing is held, and nothing is on its way.
-    package var isIdle: Bool {
+    var isAtRest: Bool {
         jobs.isEmpty && finishedJobs.isEmpty && ledgerCalls.isEmpty && forgets.isEmpty
             && links.allSatisfy(\.calls.isEmpty)
     }
@@ -279,12 +303,13 @@ package struct ConsumerCore: ~Copyable {
 
     // MARK: Output
 
-    package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty }
+    package var hasLedgerCalls: Bool { !ledgerCalls.isEmpty || mustCheckOut }
 
     /// Whether the ledger failed to answer last time.
     package var isLedgerAway: Bool { ledgerFailures > 0 }
 
     package mutating func takeLedgerCalls() -> [LedgerCall] {
+        checkOutIfDue()
         if !ledgerCalls.isEmpty { sendForgets() }
         defer { ledgerCalls.removeAll() }
         return ledgerCalls

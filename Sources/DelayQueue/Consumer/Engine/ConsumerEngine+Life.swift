@@ -6,11 +6,15 @@ import PipelinedTransport
 /// From the first iterator to the end of the last job, and closing.
 extension ConsumerEngine {
     func start() {
-        if runner == nil || core.isDraining { core.resume(now: clock.read()) }
+        if runner == nil || core.isDraining {
+            tellLoad()
+            core.resume(now: clock.read())
+        }
         if runner != nil {
             if isEnding { mustRestart = true }
             return
         }
+        boardWatch = ledger.watchBoard(of: queue) { [weak self] in self?.boardChanged() }
         runner = Task { await self.run() }
     }
 
@@ -28,6 +32,7 @@ extension ConsumerEngine {
             }
             for connection in connections { await connection.disconnect() }
         } while mustRestart
+        boardWatch = nil
         runner = nil
     }
 

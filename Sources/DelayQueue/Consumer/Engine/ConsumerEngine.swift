@@ -15,6 +15,8 @@ actor ConsumerEngine: JobOwner {
     private enum Message: Sendable {
         case iteratorStarted
         case iteratorEnded
+        /// The queue was paused, or resumed.
+        case boardChanged
         /// The continuation, where somebody waits for the end of it.
         case settle(HeldJobID, Settlement, CheckedContinuation<DelayQueueError?, Never>?)
     }
@@ -65,6 +67,9 @@ actor ConsumerEngine: JobOwner {
     private var scheduledTick: Scheduled<Void>?
     private var iterators = 0
     var hasFinished = false
+
+    /// Of a ledger that tells of the queue's pauses by itself.
+    var boardWatch: BoardWatch?
 
     /// The one unstructured task: iteration starts it, the end of iteration ends it, ``close(within:)`` awaits it.
     var runner: Task<Void, Never>?
@@ -134,6 +139,8 @@ actor ConsumerEngine: JobOwner {
         }
     }
 
+    nonisolated func boardChanged() { post(.boardChanged) }
+
     nonisolated func iteratorStarted() {
         clock.busyTasksChanged(by: 1)
         post(.iteratorStarted)
@@ -194,6 +201,10 @@ actor ConsumerEngine: JobOwner {
             case .iteratorEnded:
                 iterators -= 1
                 if iterators == 0 { giveBackUndelivered(deliveries.recallAll(), now: now); core.drain(now: now) }
+            case .boardChanged:
+                guard runner != nil, !isEnding else { continue }
+                tellLoad()
+                core.checkIn(now: now)
             case .settle(_, _, let waiter) where isStopped:
                 resume(waiter, returning: .closedUnsettled)
             case .settle(let id, let settlement, let waiter):
@@ -280,6 +291,11 @@ actor ConsumerEngine: JobOwner {
                 hasFinished = true
                 deliveries.end(throwing: error)
                 core.drain(now: clock.read())
+            case .paused(let isPaused):
+                logger.notice(
+                    isPaused
+                        ? "the queue is paused: what runs goes on, and no job is taken until the pause is over"
+                        : "the queue is not paused any more; jobs are taken")
             case .timeTold(let skew):
                 metrics.clockSkew.record(skew / .seconds(1))
                 deliveries.setClock(core.clock)
@@ -339,6 +355,8 @@ actor ConsumerEngine: JobOwner {
         }
     }
 
+    func tellLoad() { core.setLoad(limit: iterators, waiting: deliveries.count) }
+
     // MARK: Time
 
     func armTimer(now: Moment) {
@@ -367,6 +385,7 @@ actor ConsumerEngine: JobOwner {
         let now = clock.read()
         giveBackUndelivered(deliveries.recallStale(now: now.uptime), now: now)
         core.setDemand(deliveries.demand(now: now.uptime), now: now)
+        tellLoad()
         core.tick(now: now)
         flush(now: now)
     }

@@ -22,6 +22,9 @@ extension SimulatedConsumer {
             case .clocks(let change):
                 world.count(.clockDisagreement)
                 world.note("consumer \(index): clocks \(change)")
+            case .paused(let isPaused):
+                if isPaused { world.count(.heldByPause) }
+                world.note("consumer \(index) is \(isPaused ? "paused" : "not paused any more")")
             case .recall, .buried, .foreignJob, .unverifiedJob, .oversizedJob, .duplicateCopy, .misconfigured, .warning,
                 .timeTold:
                 break

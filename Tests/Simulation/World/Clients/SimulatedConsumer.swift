@@ -48,9 +48,15 @@ final class SimulatedConsumer: SimulatedProcess {
     let largestRecord: Int
     private var nextTick: Int64?
     private var turns = 0
+    /// When it last sent a check-in, or had the answer to one.
+    private var lastCheckIn: Int64 = 0
+    private var isCheckingIn = false
     /// It dies or pauses at this turn, for so long.
     var troubleAtTurn: (turn: Int, isCrash: Bool, duration: Int64)?
     private(set) var isStopping = false
+    private var stoppedAt: Int64 = 0
+    /// Whether nothing of it can come after its check-out.
+    var isGoneForGood: Bool { isStopping && lastStray < stoppedAt }
 
     init(index: Int, world: World) {
         self.index = index
@@ -85,6 +91,7 @@ final class SimulatedConsumer: SimulatedProcess {
 
     func start() {
         isAlive = true
+        lastCheckIn = world.now
         core.resume(now: moment)
         turn()
     }
@@ -144,6 +151,7 @@ final class SimulatedConsumer: SimulatedProcess {
         act { [self] in
             world.note("consumer \(index) stops")
             isStopping = true
+            stoppedAt = world.now
             core.drain(now: moment)
             turn()
         }
@@ -169,6 +177,9 @@ final class SimulatedConsumer: SimulatedProcess {
         scheduleTick()
         for node in world.nodes.indices where core.heldBytes(of: node) > core.shareOfNode + core.excessOfNode {
             world.judge.fail("consumer \(index) holds \(core.heldBytes(of: node)) bytes of records of node \(node)")
+        }
+        if !isCheckingIn, !isStopping, isAwake(for: 3_000_000), world.now - lastCheckIn > 1_200_000 {
+            world.judge.fail("consumer \(index) has not checked in for \(world.now - lastCheckIn) µs")
         }
         let patience = WorldOptions.timing.lease.wholeMicroseconds + 1_100_000
         if isCutOffFor > patience, isAwake(for: 3_000_000), core.unclaimedCopies > 0 {
@@ -208,10 +219,19 @@ final class SimulatedConsumer: SimulatedProcess {
         let calls = core.takeLedgerCalls()
         guard !calls.isEmpty else { return }
         let sentAt = moment
+        let hasCheckIn = calls.contains { if case .board(.checkIn) = $0.operation { true } else { false } }
+        if hasCheckIn {
+            isCheckingIn = true
+            lastCheckIn = world.now
+        }
         let requests = calls.map {
             LedgerRequest(key: $0.key, operation: $0.operation, timing: WorldOptions.timing)
         }
         ask(requests) { [self] results in
+            if hasCheckIn {
+                isCheckingIn = false
+                lastCheckIn = world.now
+            }
             setDemand()
             core.ledgerAnswered(calls, results, sentAt: sentAt, now: moment)
             turn()

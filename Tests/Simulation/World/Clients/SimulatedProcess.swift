@@ -6,6 +6,8 @@ class SimulatedProcess {
     private final class Exchange {
         let requests: [LedgerRequest]
         let sentAt: Int64
+        /// When the ledger carried out a check-in that is among them.
+        var checkedInAt: Int64?
         private var waiter: (([Result<LedgerReply, DelayQueueError>]) -> Void)?
 
         init(
@@ -45,6 +47,8 @@ class SimulatedProcess {
     private var latestClock: Int64 = 0
     private var lastRequest: Int64 = 0
     private var lastReply: Int64 = 0
+    /// When the last of the requests arrives whose answers were lost: they may be overtaken.
+    private(set) var lastStray: Int64 = 0
     private var exchanges: [Exchange] = []
     /// Until then it alone can not reach the ledger.
     private var cutOffUntil: Int64 = 0
@@ -102,12 +106,17 @@ class SimulatedProcess {
     func ask(
         _ requests: [LedgerRequest], then: @escaping ([Result<LedgerReply, DelayQueueError>]) -> Void
     ) {
+        var checkedInAt: () -> Int64? = { nil }
         let exchange = Exchange(requests, sentAt: world.now) { [self] results in
             act { [self] in
+                if let time = checkedInAt(), results.contains(where: { (try? $0.get()) != nil }) {
+                    world.judge.told(consumer: identity, at: time)
+                }
                 if results.contains(where: { (try? $0.get()) != nil }) { unansweredSince = nil }
                 then(results)
             }
         }
+        checkedInAt = { [weak exchange] in exchange?.checkedInAt }
         exchanges.removeAll(where: \.isOver)
         exchanges.append(exchange)
         if world.now < cutOffUntil {
@@ -125,7 +134,10 @@ class SimulatedProcess {
             if fate == 0 { arrival += world.random.time(8_000_000) }
             let lost = world.now + world.latency() * 2
             world.after(lost - world.now) { exchange.fail() }
-            if fate < 2 { world.after(arrival - world.now) { [self] in reach(exchange) } }
+            if fate < 2 {
+                lastStray = max(lastStray, arrival)
+                world.after(arrival - world.now) { [self] in reach(exchange) }
+            }
         default:
             lastRequest = arrival
             world.after(arrival - world.now) { [self] in reach(exchange) }
@@ -171,6 +183,12 @@ class SimulatedProcess {
             if request.key == LedgerKey(suspectsOf: .default) {
                 let reply = world.ledger.performTurn(request, now: world.now, judge: &world.judge)
                 world.note("process \(identity) \(request.operation): \(reply)")
+                return .success(reply)
+            }
+            if case .board(let operation) = request.operation {
+                let reply = world.ledger.perform(operation, now: world.now, judge: &world.judge)
+                world.note("process \(identity) \(operation): \(reply)")
+                exchange.checkedInAt = world.now
                 return .success(reply)
             }
             if case .time = request.operation { return .success(.time(world.ledger.time(world.now))) }

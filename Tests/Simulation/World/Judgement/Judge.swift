@@ -29,6 +29,7 @@ package struct Judge {
     /// Who may run a suspect, and until when.
     var turn: (owner: ClaimOwner, end: Int64)?
     var isTurnForgotten = false
+    var pausing = JudgedPause()
     var turnForgottenUntil = Int64.min
 
     package init(timing: LedgerTiming, isAtMostOnce: Bool = false, latePolicy: LateJobPolicy = .bury) {
@@ -127,6 +128,8 @@ package struct Judge {
         let known = jobs[job]
         jobs[job].deliveries += 1
         judgeTime(known, clock: clock, ledgerClock: ledgerClock, now: now)
+        // At most once a job is over before it is delivered, and what is over can not be handed on.
+        if !isAtMostOnce { checkPause(job, consumer: consumer, now: now) }
         if known.isForgottenByLedger { return }
         // Without a mark in the ledger, a copy runs that its node brings back after it had acknowledged the delete.
         let mayComeBack = known.undeletedAt != nil

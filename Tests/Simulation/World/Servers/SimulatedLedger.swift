@@ -29,6 +29,7 @@ final class SimulatedLedger {
     private var writes: [Write] = []
     /// Who may run a suspect.
     private var turn: LedgerRecord?
+    private var board: (value: QueueBoard, expiresAt: Int64)?
     private(set) var clock: SimulatedClock
     private var latestClock: Int64 = 0
     var isUp = true
@@ -121,6 +122,18 @@ final class SimulatedLedger {
         return transition.reply
     }
 
+    func perform(_ operation: BoardOperation, now: Int64, judge: inout Judge) -> LedgerReply {
+        if let known = board, known.expiresAt <= now { board = nil }
+        let transition = QueueBoard.apply(operation, to: board?.value, now: time(now))
+        let expiresAt = transition.expiresIn.map { now + $0.wholeMicroseconds } ?? board?.expiresAt ?? now
+        board = transition.board.map { ($0, expiresAt) }
+        judge.answeredOnBoard(operation, transition.reply, now: now)
+        return transition.reply
+    }
+
+    /// The ids of the consumers that are on the board.
+    var consumersOnBoard: Set<String> { Set(board?.value.consumers.keys.map { $0 } ?? []) }
+
     /// What an operator finds when it looks through the records.
     var deadJobs: [(key: LedgerKey, job: Int, report: DeathReport)] {
         records.indices.compactMap { place in
@@ -138,6 +151,7 @@ final class SimulatedLedger {
         let lost = records.indices.filter { records[$0].stored.map { $0.expiresAt > now } ?? false }
         for place in lost { records[place].stored = nil }
         turn = nil
+        board = nil
         writes = []
         return lost.flatMap { records[$0].jobs.map(\.number) }
     }
@@ -152,6 +166,7 @@ final class SimulatedLedger {
             lost.insert(write.record)
         }
         turn = nil
+        board = nil
         writes = []
         return lost.sorted().flatMap { records[$0].jobs.map(\.number) }
     }
