@@ -18,6 +18,11 @@
         var keyRing: KeyRing? { nil }
     }
 
+    extension JobQueueConfiguration {
+        var keyRing: KeyRing? { nil }
+        var unsealedJobs: UnsealedJobPolicy { .refuse }
+    }
+
     extension ConsumerConfiguration {
         var keyRing: KeyRing? { nil }
         var unsealedJobs: UnsealedJobPolicy { .refuse }
