@@ -6,6 +6,7 @@
 // beanstalkd protocol itself (`import Beanstalk`) and the rest of SwiftNIO stay out of the way.
 @_exported public import struct Beanstalk.BeanstalkError
 @_exported public import struct Beanstalk.BeanstalkJobID
+@_exported public import struct Beanstalk.JobStatistics
 @_exported public import struct Beanstalk.ServerID
 @_exported public import struct Beanstalk.TubeName
 @_exported public import struct NIOCore.ByteBuffer

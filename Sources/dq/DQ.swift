@@ -19,8 +19,9 @@ struct DQ: AsyncParsableCommand {
 
     private static var subcommands: [any ParsableCommand.Type] {
         var commands: [any ParsableCommand.Type] = [
-            AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self, JobCommand.self,
-            StatusCommand.self, ConsumersCommand.self, PauseCommand.self, ResumeCommand.self, DeadCommand.self,
+            AtCommand.self, InCommand.self, LoadCommand.self, ConsumeCommand.self, RevokeCommand.self,
+            DeleteCommand.self, JobCommand.self, FindCommand.self, StatusCommand.self, ConsumersCommand.self,
+            PauseCommand.self, ResumeCommand.self, DeadCommand.self, AsideCommand.self, NodeCommand.self,
         ]
         #if Sealing
             commands.append(KeyCommand.self)

@@ -148,7 +148,58 @@ private func invoices() throws -> [BeanstalkNode] {
         #expect(try await operations.deadJob(id) == nil)
         #expect(try await operations.replay(id) == nil)
         #expect(try await operations.drop(id) == false)
+
+        var filter = DeadJobFilter()
+        filter.reason = "smtp|imap"
+        filter.diedFrom = Date(timeIntervalSinceNow: -3600)
+        filter.diedUntil = .now
+        filter.job.type = "mail"
+        let search = try await operations.deadJobs(matching: filter)
+        #expect(search.jobs.isEmpty && search.unread == 0 && !filter.isEmpty)
+        for outcome in await operations.replay(search.jobs) where outcome.state != .decided {
+            Issue.record(
+                "\(outcome.id): \(outcome.state), \(outcome.readyCopies), \(String(describing: outcome.error))")
+        }
+        #expect(await operations.drop(search.jobs) { _ in }.isEmpty)
+        #expect(try await operations.examine(id) == nil)
         await operations.close()
+    }
+
+    @Test func `jobs are found on the nodes, and nodes that do not answer are named`() async throws {
+        let operations = try QueueOperations(nodes: try invoices(), ledger: InMemoryLedger())
+        var filter = JobFilter()
+        filter.ids = [try JobID("invoice:42")]
+        filter.body = "42"
+        filter.headers["tenant"] = "blue"
+        filter.dueFrom = .now
+        filter.dueUntil = Date(timeIntervalSinceNow: 3600)
+        let search = try await operations.find(matching: filter, limit: 10) { node in _ = (node.seen, node.jobs) }
+        #expect(search.nodes.map(\.mayHaveMissed) == [nil, nil, nil])
+        #expect(search.nodes.allSatisfy { $0.problem != nil && $0.looked == 0 } && !search.isComplete)
+        #expect(!search.isLimited && search.unread == 0 && search.ledgerProblem == nil)
+        for job in search.jobs {
+            let places = job.copies.map { ($0.node, $0.tube, $0.id, $0.serverID, $0.index, $0.isStandby) }
+            let states = job.copies.map { ($0.statistics.state, $0.statistics.timeLeft) }
+            let told = job.status?.record.map {
+                ($0.runs, $0.failures, $0.endedLeases, $0.claim, $0.leaseEnd, $0.retryDate)
+            }
+            Issue.record("\(job.id), \(job.format), \(job.headers), \(places), \(states), \(String(describing: told))")
+            _ = (job.body, job.problem, job.fireDate, job.declaredCopies, job.receipt, job.status?.record?.death)
+        }
+        let one = try await operations.find(JobID("invoice:42"))
+        #expect(one.status == nil && one.jobs.isEmpty)
+        let aside = try await operations.copiesAside(limit: 10)
+        for copy in aside.copies where copy.kind != .job {
+            _ = (copy.jobID, copy.fireDate, copy.problem, copy.size, copy.record, copy.tube, copy.id, copy.serverID)
+        }
+        #expect(aside.nodes.count == 3 && !aside.isLimited)
+        await operations.close()
+
+        let producer = try Producer(nodes: try invoices(), ledger: InMemoryLedger())
+        let receipts: [Receipt] = search.jobs.map(\.receipt)
+        #expect(await producer.revoke(receipts).isEmpty)
+        #expect(try await producer.revoke([JobID("invoice:42")])[0].get() == .unknown)
+        await producer.close(within: .seconds(1))
     }
 
     // MARK: Consuming

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// A file with a job a line, read piece by piece.
 package struct JobFile {
@@ -14,6 +14,8 @@ package struct JobFile {
     /// One line, or why it is no job.
     package struct Entry {
         package let number: Int
+        /// As it stands in the file; nil where it is too long to be read.
+        package let line: Data?
         package let job: Result<JobSpecification, InvalidText>
     }
 
@@ -40,13 +42,14 @@ package struct JobFile {
 
     private static func entry(_ line: LineSplitter.Line) -> Entry? {
         guard let bytes = line.bytes else {
-            return Entry(number: line.number, job: .failure(InvalidText("the line is longer than 64 MiB")))
+            return Entry(
+                number: line.number, line: nil, job: .failure(InvalidText("the line is longer than 64 MiB")))
         }
         guard bytes.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return nil }
         do throws(InvalidText) {
-            return Entry(number: line.number, job: .success(try JobSpecification(parsing: bytes)))
+            return Entry(number: line.number, line: bytes, job: .success(try JobSpecification(parsing: bytes)))
         } catch {
-            return Entry(number: line.number, job: .failure(error))
+            return Entry(number: line.number, line: bytes, job: .failure(error))
         }
     }
 }

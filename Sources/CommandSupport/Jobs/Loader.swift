@@ -1,4 +1,5 @@
 package import DelayQueue
+package import Foundation
 import NIOCore
 
 /// Schedules the jobs of a file, batch by batch, and reports each that is refused.
@@ -22,15 +23,18 @@ package struct Loader {
     private let options: JobOptions
     /// Called with each job that was accepted. Where it throws, that job and the accepted ones behind it are taken back.
     private let accepted: (JobSpecification, Receipt) async throws -> Void
+    /// Called with the line of each job that was refused and may be scheduled again.
+    private let refused: ((Data) throws -> Void)?
 
     package private(set) var tally = Tally()
-    private var batch: [(number: Int, job: JobSpecification)] = []
+    private var batch: [(number: Int, job: JobSpecification, line: Data?)] = []
     private var batchedBytes = 0
 
     package init(
-        producer: Producer, options: JobOptions,
+        producer: Producer, options: JobOptions, refused: ((Data) throws -> Void)? = nil,
         accepted: @escaping (JobSpecification, Receipt) async throws -> Void
     ) {
+        self.refused = refused
         self.producer = producer
         self.options = options
         self.accepted = accepted
@@ -40,13 +44,13 @@ package struct Loader {
     ///
     /// - Parameter progress: called after each piece.
     /// - Throws: `CommandError` where the file cannot be read, or the nodes cannot be reached; `CancellationError`;
-    ///   what `accepted` throws.
+    ///   what `accepted` and `refused` throw.
     package mutating func load(_ file: inout JobFile, progress: (JobFile, Tally) -> Void = { _, _ in }) async throws {
         while let entries = try await file.next() {
             for entry in entries {
                 switch entry.job {
-                case .success(let job): try await add(job, number: entry.number)
-                case .failure(let problem): refuse(entry.number, "\(problem)")
+                case .success(let job): try await add(job, number: entry.number, line: entry.line)
+                case .failure(let problem): try refuse(entry.number, "\(problem)", entry.line)
                 }
             }
             // A slow writer's jobs are not kept waiting for a full batch.
@@ -56,8 +60,10 @@ package struct Loader {
     }
 
     /// Adds one job, which is scheduled by ``flush()`` at the latest.
-    package mutating func add(_ job: JobSpecification, number: Int) async throws {
-        batch.append((number, job))
+    ///
+    /// - Parameter line: as it stood in the file.
+    package mutating func add(_ job: JobSpecification, number: Int, line: Data? = nil) async throws {
+        batch.append((number, job, refused == nil ? nil : line))
         batchedBytes += job.body.readableBytes
         if batch.count >= Self.batchSize || batchedBytes >= Self.batchBytes { try await flush() }
     }
@@ -85,7 +91,13 @@ package struct Loader {
                 tally.finished += 1
             case .failure(let error):
                 if error.isRetriable { outages += 1 }
-                refuse(entry.number, error.forPeople)
+                // The same line again would be a second job where the first one may run.
+                let mayComeAgain = !error.mayStillFire && !error.hasRun || entry.job.id != nil
+                do {
+                    try refuse(entry.number, error.forPeople, mayComeAgain ? entry.line : nil)
+                } catch {
+                    failure = failure ?? error
+                }
             }
         }
         if let failure {
@@ -111,9 +123,11 @@ package struct Loader {
         }
     }
 
-    private mutating func refuse(_ number: Int, _ reason: String) {
+    /// - Parameter line: nil where it is not to be scheduled again.
+    private mutating func refuse(_ number: Int, _ reason: String, _ line: Data?) throws {
         tally.refused += 1
         StandardStream.error.note("line \(number): refused: \(PrintableText.line(reason))")
+        if let line { try refused?(line) }
     }
 }
 

@@ -1,4 +1,5 @@
 import Beanstalk
+import NIOConcurrencyHelpers
 import PipelinedTransport
 
 // A queue's dead jobs: what was given up, to be looked at, replayed or dropped.
@@ -12,6 +13,72 @@ extension QueueOperations {
         try await carrier.deadRecords(of: queueName)
             .compactMap { DeadJob($0.key, $0.record) }
             .sorted { ($1.diedAt, $0.id.description) < ($0.diedAt, $1.id.description) }
+    }
+
+    /// The dead jobs that fit a filter; the one that was given up last comes first.
+    ///
+    /// What a job carries is known by its copies. So where that matters, those are looked at whose places the ledger knows,
+    /// on the nodes that answer.
+    ///
+    /// - Throws: as ``deadJobs()``; `invalidOption` where the reason is no regular expression.
+    public func deadJobs(matching filter: DeadJobFilter) async throws(DelayQueueError) -> DeadJobSearch {
+        let jobs = try filter.fitting(try await deadJobs())
+        guard !filter.job.isEmpty else { return DeadJobSearch(jobs: jobs, unread: 0) }
+        var search = DeadJobSearch()
+        for start in stride(from: 0, to: jobs.count, by: Self.batchSize) {
+            let batch = jobs[start..<min(start + Self.batchSize, jobs.count)]
+            let looks = await look(at: Self.places(of: batch))
+            let fits = Self.fits(batch, filter.job, looks, sealPolicy, queueName)
+            for job in batch {
+                switch fits[job.id] {
+                case true?: search.jobs.append(job)
+                case false?: break
+                case nil: search.unread += 1
+                }
+            }
+        }
+        if Task.isCancelled { throw DelayQueueError(.cancelled, "the search was cancelled") }
+        return search
+    }
+
+    private static func places(of jobs: some Sequence<DeadJob>) -> [ServerAddress: [BeanstalkJobID]] {
+        Dictionary(grouping: jobs.lazy.flatMap(\.copies), by: \.address).mapValues { $0.map(\.id) }
+    }
+
+    /// Whether each job fits, by any of its copies; none for those of which no copy could be looked into.
+    private static func fits(
+        _ jobs: some Collection<DeadJob>, _ filter: JobFilter, _ looks: [Look], _ policy: SealPolicy, _ queue: TubeName
+    ) -> [JobID: Bool] {
+        let ids = Set(jobs.map(\.id))
+        var fits: [JobID: Bool] = [:]
+        for copy in looks.lazy.flatMap(\.copies) {
+            guard let record = copy.record, let id = record.id, ids.contains(id),
+                let isFit = filter.fits(record, opening: policy, queue: queue)
+            else { continue }
+            fits[id] = fits[id, default: false] || isFit
+        }
+        return fits
+    }
+
+    /// A dead job with all that can be known of it: its headers and body, and where each copy is. Nil where no job of this
+    /// id is dead.
+    ///
+    /// Copies are looked for where the ledger says that they lie. A node that is away is told of in the result.
+    public func examine(_ id: JobID) async throws(DelayQueueError) -> JobSearch? {
+        guard let job = try await deadJob(id) else { return nil }
+        var search = JobSearch()
+        search.status = JobStatus(
+            try await carrier.read([job.key.ofAnyEdition])[0], of: job.key, in: queueName, now: .now())
+        var gathering = JobGathering(queue: queueName, policy: sealPolicy, limit: .max)
+        for look in await look(at: Self.places(of: [job])) {
+            search.nodes.append(JobSearch.Node(look))
+            for copy in look.copies where copy.record?.id == id && copy.record?.edition == job.key.edition {
+                gathering.add(copy)
+            }
+        }
+        search.jobs = gathering.jobs
+        for index in search.jobs.indices { search.jobs[index].status = search.status }
+        return search
     }
 
     /// A dead job; nil where no job of this id is dead.
@@ -54,121 +121,78 @@ extension QueueOperations {
 
     // MARK: Deciding
 
-    /// Lets a dead job run after all, with no failures counted.
+    /// Lets dead jobs run after all, with no failures counted.
     ///
     /// First the ledger is told; then the copies whose places it knows are made ready, so that a consumer runs the job
     /// at once. About a copy that could not be reached, a consumer asks the ledger within a day of when the copy was
     /// last sent back. Repeating the call is harmless: a job that is not dead any more is left alone.
     ///
     /// Where the ledger does not answer, it is asked again for a few seconds. If it still does not, it may have
-    /// recorded the replay all the same: the copies are made ready, and the call fails. Where the task is cancelled,
-    /// some copies may not have been made ready.
+    /// recorded the replay all the same: the copies are made ready, and the job's outcome is that error. Jobs are decided
+    /// 500 at a time. Where the task is cancelled, those under way are decided to the end, and the rest is left as it was.
     ///
-    /// A consumer that gave the job up a moment ago may hold its copies for a second more. The call waits for that, 3
+    /// A consumer that gave a job up a moment ago may hold its copies for a second more. The call waits for that, 3
     /// seconds at most.
+    ///
+    /// - Parameters:
+    ///   - jobs: what ``deadJobs()`` returned.
+    ///   - progress: is told how many were attended to.
+    /// - Returns: an outcome a job, in order. It is `invalidConfiguration` where all copies of a job lie on servers that are
+    ///   none of the nodes.
+    public func replay(
+        _ jobs: [DeadJob], progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async -> [DeadJobOutcome] {
+        await decide(.replay, jobs, progress)
+    }
+
+    /// Makes certain that dead jobs never run.
+    ///
+    /// First the ledger is told; then the copies whose places it knows are made ready, so that a consumer deletes them
+    /// soon. Each of the others is deleted once its delay is over, within a day or two. Where the ledger does not
+    /// answer, it is asked again for a few seconds; if it still does not, the outcome is that error although the job may
+    /// have been dropped. Cancellation is attended to as by ``replay(_:progress:)``.
+    ///
+    /// - Returns: an outcome a job, in order.
+    public func drop(
+        _ jobs: [DeadJob], progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async -> [DeadJobOutcome] {
+        await decide(.drop, jobs, progress)
+    }
+
+    /// Lets a dead job run after all: see ``replay(_:progress:)``.
     ///
     /// - Returns: how many copies were made ready; nil where the job is not dead.
     /// - Throws: also `invalidConfiguration`, where all its copies lie on servers that are none of the nodes.
     @discardableResult
     public func replay(_ id: JobID) async throws(DelayQueueError) -> Int? {
-        guard let job = try await deadJob(id) else { return nil }
-        try checkPlaces(of: job)
-        // All tries have one owner, so that after a lost answer the ledger answers the next try in the same way.
-        let request = LedgerRequest(key: job.key, operation: .replay(.random()), timing: configuration.timing)
-        var result = await Self.ask(request, carrier)
-        for wait in Self.waits {
-            guard case .failure(let error) = result, error.isRetriable, await Self.sleep(wait) else { break }
-            result = await Self.ask(request, carrier)
-        }
-        if case .success(let reply) = result, reply != .replayed { return nil }
-        let ready = await bringForward(job)
-        _ = try result.get()
-        return ready
+        guard let job = try await deadJob(id), let outcome = await replay([job]).first else { return nil }
+        if let error = outcome.error { throw error }
+        if outcome.state == .untouched { throw DelayQueueError(.cancelled, "the replay was cancelled") }
+        return outcome.state == .decided ? outcome.readyCopies : nil
     }
 
-    /// Makes certain that a dead job never runs.
-    ///
-    /// First the ledger is told; then the copies whose places it knows are made ready, so that a consumer deletes them
-    /// soon. Each of the others is deleted once its delay is over, within a day or two. Where the ledger does not
-    /// answer, the call fails although the job may have been dropped; a repeated call then returns false.
+    /// Makes certain that a dead job never runs: see ``drop(_:progress:)``.
     ///
     /// - Returns: false where the job is not dead.
     @discardableResult
     public func drop(_ id: JobID) async throws(DelayQueueError) -> Bool {
-        guard let job = try await deadJob(id) else { return false }
-        // How many copies it has is not known here; the record must outlast them all, counted or not.
-        let copies = configuration.timing.retention(ofCopies: 0) > configuration.timing.retention(ofCopies: 1) ? 0 : 1
-        let request = LedgerRequest(
-            key: job.key, operation: .revoke(fireDate: job.diedAt, copies: copies), timing: configuration.timing)
-        guard try await carrier.perform(request) == .revoked else { return false }
-        await bringForward(job)
-        return true
+        guard let job = try await deadJob(id), let outcome = await drop([job]).first else { return false }
+        if let error = outcome.error { throw error }
+        if outcome.state == .untouched { throw DelayQueueError(.cancelled, "the job was not dropped: cancelled") }
+        return outcome.state == .decided
     }
 
-    /// Refuses a job whose copies all lie on servers that are none of the nodes. The ledger knows servers by the names
-    /// that consumers use; if other names are used here, no copy is found, and the job waits for up to a day.
-    private func checkPlaces(of job: DeadJob) throws(DelayQueueError) {
-        let known = places.map(\.node.address)
-        guard !job.copies.isEmpty, job.copies.allSatisfy({ !known.contains($0.address) }) else { return }
-        let places = Set(job.copies.map(\.address.description)).sorted().joined(separator: ", ")
-        throw DelayQueueError(
-            .invalidConfiguration,
-            "the copies of \(job.id) lie on \(places), and the nodes given are "
-                + "\(known.map(\.description).joined(separator: ", ")): name servers as the consumers do")
-    }
-
-    private static let waits: [Duration] = [.milliseconds(100), .milliseconds(400), .seconds(1), .seconds(2)]
-
-    private static func ask(
-        _ request: LedgerRequest, _ carrier: any LedgerCarrier
-    ) async -> Result<LedgerReply, DelayQueueError> {
-        do throws(DelayQueueError) {
-            return .success(try await carrier.perform(request))
-        } catch {
-            return .failure(error)
+    /// In a task of its own, which the caller's cancellation does not end: a job that the ledger was told of, and whose
+    /// copies were not made ready, would wait for up to a day.
+    private func decide(
+        _ kind: DeadJobDecision.Kind, _ jobs: [DeadJob], _ progress: @escaping @Sendable (Int) -> Void
+    ) async -> [DeadJobOutcome] {
+        let isCancelled = NIOLockedValueBox(false)
+        let decider = DeadJobDecider(operations: self, isCancelled: isCancelled)
+        return await withTaskCancellationHandler {
+            await Task { await decider.decide(kind, jobs, progress: progress) }.value
+        } onCancel: {
+            isCancelled.withLockedValue { $0 = true }
         }
-    }
-
-    /// - Returns: false where the task was cancelled.
-    private static func sleep(_ duration: Duration) async -> Bool {
-        (try? await Task.sleep(for: duration)) != nil
-    }
-
-    // MARK: Copies
-
-    /// How often a copy that somebody has reserved is tried again, and the pause between two tries.
-    private static let patience = (tries: 30, pause: Duration.milliseconds(100))
-
-    /// - Returns: how many copies were made ready.
-    @discardableResult
-    private func bringForward(_ job: DeadJob) async -> Int {
-        var waiting = job.copies
-        var ready = 0
-        // A consumer that has just learnt that the job is dead holds its copies until it has sent them back. For that
-        // it may have to wait for the end of a reserve.
-        for attempt in 0..<Self.patience.tries where ready == 0 && !waiting.isEmpty {
-            if attempt > 0 { guard await Self.sleep(Self.patience.pause) else { break } }
-            let outcomes = await withTaskGroup(of: (DeadJob.Copy, CopyAdvance.Outcome).self) { group in
-                for copy in waiting {
-                    group.addTask { (copy, await bringForward(copy, of: job.key)) }
-                }
-                return await group.reduce(into: []) { $0.append($1) }
-            }
-            ready = outcomes.count { $0.1 == .ready }
-            waiting = outcomes.filter { $0.1 == .inSomebodysHands }.map(\.0)
-        }
-        return ready
-    }
-
-    private func bringForward(_ copy: DeadJob.Copy, of key: LedgerKey) async -> CopyAdvance.Outcome {
-        guard let place = place(copy.address) else {
-            return .notFound
-        }
-        let advance = CopyAdvance(copy.id, of: key, queue: queueName, on: place.node)
-        let look = await place.connection.execute(advance.look, timeout: .seconds(2))
-        let commands = advance.commands(after: look.replies)
-        guard !commands.isEmpty else { return .notFound }
-        let outcome = await place.connection.execute(commands, generation: look.generation, timeout: .seconds(2))
-        return advance.outcome(of: outcome.replies)
     }
 }

@@ -137,6 +137,56 @@ public struct Producer: Sendable {
         try await engine.revoke(.receipt(receipt)).get()
     }
 
+    /// Takes many jobs back, a few hundred at a time; each as ``revoke(_:)-(Receipt)`` does.
+    ///
+    /// Cancelling the task leaves those alone that were not begun; their error is `cancelled`.
+    ///
+    /// - Parameter told: is given each job's place and outcome as soon as it is known, in any order.
+    /// - Returns: an outcome or an error for each receipt, in their order.
+    @discardableResult
+    public func revoke(
+        _ receipts: [Receipt],
+        told: (Int, Result<RevokeOutcome, DelayQueueError>) async -> Void = { _, _ in }
+    ) async -> [Result<RevokeOutcome, DelayQueueError>] {
+        await revokeAll(receipts.map { .receipt($0) }, told: told)
+    }
+
+    /// Takes back the jobs that ids of your own mean at present, a few hundred at a time; each as ``revoke(_:)-(JobID)``
+    /// does. For the rest see ``revoke(_:told:)-([Receipt],_)``.
+    @discardableResult
+    public func revoke(
+        _ ids: [JobID], told: (Int, Result<RevokeOutcome, DelayQueueError>) async -> Void = { _, _ in }
+    ) async -> [Result<RevokeOutcome, DelayQueueError>] {
+        await revokeAll(ids.map { .id($0) }, told: told)
+    }
+
+    /// How many revocations are under way at the same time.
+    private static let revocationsAtOnce = 512
+
+    private func revokeAll(
+        _ jobs: [ProducerEngine.JobToRevoke], told: (Int, Result<RevokeOutcome, DelayQueueError>) async -> Void
+    ) async -> [Result<RevokeOutcome, DelayQueueError>] {
+        let unbegun = DelayQueueError(.cancelled, "the job was not revoked: the call was cancelled before its turn")
+        var results = jobs.map { _ in Result<RevokeOutcome, DelayQueueError>.failure(unbegun) }
+        await withTaskGroup(of: (Int, Result<RevokeOutcome, DelayQueueError>).self) { group in
+            var next = 0
+            var underWay = 0
+            while true {
+                while next < jobs.count, underWay < Self.revocationsAtOnce, !Task.isCancelled {
+                    let (index, job) = (next, jobs[next])
+                    group.addTask(executorPreference: engine.loopExecutor) { (index, await engine.revoke(job)) }
+                    next += 1
+                    underWay += 1
+                }
+                guard let (index, result) = await group.next() else { break }
+                underWay -= 1
+                results[index] = result
+                await told(index, result)
+            }
+        }
+        return results
+    }
+
     /// Takes back the job that an id of your own means at present, before it runs, whoever scheduled it.
     ///
     /// The ledger is told, which is enough: the job never runs, and each of its copies is deleted when it is due.

@@ -26,7 +26,7 @@ struct ConsumersCommand: AsyncParsableCommand {
 
     func run() async throws {
         let json = json
-        try await Operating.run(cluster) { operations in
+        try await Operating.withOperations(cluster) { operations in
             let consumers = try await operations.consumers().map { ConsumerText($0) }
             guard !json else {
                 for consumer in consumers { try await StandardStream.output.write(consumer.json.line) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import DelayQueue
+import Foundation
 
 struct LoadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +27,20 @@ struct LoadCommand: AsyncParsableCommand {
     @Flag(help: "Print a receipt a job as JSON: receipt, id, fireDate, copies, and scheduledBefore where that is so.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Write the receipt of each job to a new file, one a line, as 'dq revoke -' reads them.", valueName: "file"))
+    var receipts: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the lines of refused jobs to a new file, to be mended or loaded again.",
+            discussion: """
+                Left out are jobs without an id that may still fire, or have run: loaded again they would be second jobs. Where \
+                loading stops, the line at which it did is told; those behind it are in neither file.
+                """, valueName: "file"))
+    var refused: String?
+
     @OptionGroup var cluster: ClusterOptions
 
     func validate() throws {
@@ -33,10 +48,15 @@ struct LoadCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (json, path, options) = (json, file, job.options)
+        let (json, path, options, receipts, refused) = (json, file, job.options, receipts, refused)
         try await Scheduling.withProducer(cluster, copyMode: try job.copies.mode()) { producer in
             var file = try JobFile(path: path)
-            var loader = Loader(producer: producer, options: options) { _, receipt in
+            let receiptFile = try receipts.map { try NewFile(creating: $0) }
+            let refusedFile = try refused.map { try NewFile(creating: $0) }
+            var loader = Loader(
+                producer: producer, options: options, refused: refusedFile.map { file in { try file.write($0) } }
+            ) { _, receipt in
+                try receiptFile?.write(Data(receipt.description.utf8))
                 guard json else { return }
                 try await StandardStream.output.tell(ReceiptText(receipt: receipt).json, within: Producer.endingLimit)
             }

@@ -33,7 +33,7 @@ struct PauseCommand: AsyncParsableCommand {
     func run() async throws {
         let (duration, why) = (duration, why)
         let name = "\(NSUserName())@\(ProcessName.host)"
-        try await Operating.run(cluster) { operations in
+        try await Operating.withOperations(cluster) { operations in
             try await operations.pause(for: duration, why: why, by: name)
             let end = try await operations.pauseState()?.until
             try await StandardStream.output.write(
@@ -56,7 +56,7 @@ struct ResumeCommand: AsyncParsableCommand {
     func validate() throws { try Operating.validate(cluster) }
 
     func run() async throws {
-        try await Operating.run(cluster) { operations in
+        try await Operating.withOperations(cluster) { operations in
             let wasPaused = try await operations.resume()
             try await StandardStream.output.write(wasPaused ? "resumed" : "the queue was not paused")
         }

@@ -1,16 +1,16 @@
 import CommandSupport
 import DelayQueue
 
-/// What commands share that ask or tell the ledger of a queue.
+/// What the commands of an operator share.
 enum Operating {
-    /// - Throws: `ValidationError`.
+    /// - Throws: `ValidationError`, saying which option is missing or wrong.
     static func validate(_ cluster: ClusterOptions) throws {
         _ = try cluster.resolvedNodes()
         _ = try cluster.requiredLedger()
     }
 
-    /// Runs work with the queue's operations, and closes them and the ledger, whatever its end.
-    static func run(
+    /// Runs work with the queue's operations, which are closed afterwards; a signal cancels the work.
+    static func withOperations(
         _ cluster: ClusterOptions, _ work: @escaping @Sendable (QueueOperations) async throws -> Void
     ) async throws {
         let ledger = try cluster.requiredLedger()
@@ -27,6 +27,20 @@ enum Operating {
             await operations.close()
             await ledger.close()
             try result.get()
+        }
+    }
+
+    /// Writes what was done, and must be told, also where the task is cancelled.
+    ///
+    /// - Throws: `CommandError` where it could not be written to standard output; it is on standard error then.
+    static func tell(_ lines: [String]) async throws {
+        guard !lines.isEmpty else { return }
+        let text = lines.joined(separator: "\n")
+        do {
+            try await StandardStream.output.tell(text, within: Producer.endingLimit)
+        } catch {
+            StandardStream.error.note(text)
+            throw CommandError("\(error)")
         }
     }
 }

@@ -94,14 +94,16 @@ struct Scenario: Sendable {
     }
 
     /// Writes a job's copies as a producer would have done at another time.
-    func write(_ id: String, due: Timestamp, copies: Int? = nil) async throws {
+    ///
+    /// - Parameter delay: in seconds. What is delayed stands by on all nodes but the first.
+    func write(_ id: String, due: Timestamp, copies: Int? = nil, delay: UInt32 = 0) async throws {
         let template = EnvelopeTemplate(
             id: try JobID(id), fireTime: due, timeToRun: 10, priority: 1, headers: [:], body: ByteBuffer(string: id))
         for node in nodes.indices {
             var bytes = ByteBuffer()
             template.write(copy: node, copies: copies ?? nodes.count, into: &bytes)
-            try await withConnection(to: node) { connection in
-                _ = try await connection.put(bytes, priority: 1, delay: 0, timeToRun: 10, timeout: .seconds(10))
+            try await withConnection(to: node, delay > 0 && node > 0 ? .standby : .main) { connection in
+                _ = try await connection.put(bytes, priority: 1, delay: delay, timeToRun: 10, timeout: .seconds(10))
             }
         }
     }

@@ -5,7 +5,7 @@ public import PipelinedTransport
 // Copies that are missing: of jobs whose node was lost, came back empty, or is to be taken away.
 extension QueueOperations {
     /// How many additions are under way at the same time: what is looked at for them is held in memory.
-    private static let batchSize = 64
+    private static let additionsAtOnce = 64
 
     /// After the first look through the nodes so long is waited for calls that were writing jobs then.
     private static let settlingTime = Duration.seconds(2)
@@ -60,7 +60,7 @@ extension QueueOperations {
         var additions: [CopyAddition] = []
         for entry in census.incomplete {
             additions += census.additions(to: entry, on: targets)
-            guard additions.count >= Self.batchSize else { continue }
+            guard additions.count >= Self.additionsAtOnce else { continue }
             try await add(additions, minimumAge: minimumAge, &report)
             additions = []
             progress(report)

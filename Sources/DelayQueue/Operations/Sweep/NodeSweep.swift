@@ -7,6 +7,8 @@ package struct NodeSweep: Sendable {
     package internal(set) var server: ServerID?
     /// Nil where the node did not tell how many jobs it has.
     package internal(set) var ids: IDSweep?
+    /// How many copies of this queue the node had buried when it was asked first.
+    package internal(set) var buried = 0
     /// How many copies of this queue matched.
     package internal(set) var matches = 0
     /// Why the node was not swept to the end, where it failed.
@@ -29,11 +31,12 @@ extension NodeSweep {
     /// - Returns: nil where the answers are not those of a node.
     static func opened(
         _ replies: [BeanstalkReply]
-    ) -> (census: IDSweep.Census, uptime: Int, copies: Int, samples: [BeanstalkJobID])? {
+    ) -> (census: IDSweep.Census, uptime: Int, copies: Int, buried: Int, samples: [BeanstalkJobID])? {
         guard case .ok(let text)? = replies.first, let statistics = try? ServerStatistics(parsing: text) else {
             return nil
         }
         var copies = 0
+        var buried = 0
         var samples: [BeanstalkJobID] = []
         for reply in replies.dropFirst() {
             switch reply {
@@ -41,10 +44,11 @@ extension NodeSweep {
             case .ok(let text):
                 guard let tube = try? TubeStatistics(parsing: text) else { return nil }
                 copies += tube.currentJobs
+                buried += tube.currentJobsBuried
             default: break
             }
         }
-        return (IDSweep.Census(statistics), statistics.uptime, copies, samples)
+        return (IDSweep.Census(statistics), statistics.uptime, copies, buried, samples)
     }
 
     /// - Parameters:

@@ -21,8 +21,13 @@ struct NodeSweeper: Sendable {
     private let connection: BeanstalkConnection
     private let allowance: NIOLoopBoundBox<Int>
     private let maximumRecordSize: Int
+    private let isForBuriedCopies: Bool
 
-    init(_ place: QueueOperations.Place, _ configuration: JobQueueConfiguration, logger: Logger) {
+    /// - Parameter isForBuriedCopies: whether a node without a buried copy of the queue's need not be gone through.
+    init(
+        _ place: QueueOperations.Place, _ configuration: JobQueueConfiguration, isForBuriedCopies: Bool, logger: Logger
+    ) {
+        self.isForBuriedCopies = isForBuriedCopies
         node = place.node
         maximumRecordSize = configuration.maximumRecordSize
         let eventLoop = place.connection.eventLoop
@@ -107,12 +112,13 @@ struct NodeSweeper: Sendable {
         guard let opening = NodeSweep.opened(replies) else { throw unexpected("it told no statistics") }
         let samples = NodeSweep.samples(
             try await ask(opening.samples.map { .statsJob($0) }, of: server).replies, uptime: opening.uptime)
-        var sweep = NodeSweep(node: node, server: server)
+        var sweep = NodeSweep(node: node, server: server, buried: opening.buried)
         if let earlier, var ids = earlier.ids, earlier.server == server, server != nil {
             ids.resume(opening.census, samples: samples)
             sweep.ids = ids
         } else {
-            sweep.ids = IDSweep(opening.census, samples: samples, isWorthwhile: opening.copies > 0)
+            let isWorthwhile = (isForBuriedCopies ? opening.buried : opening.copies) > 0
+            sweep.ids = IDSweep(opening.census, samples: samples, isWorthwhile: isWorthwhile)
         }
         return sweep
     }

@@ -8,6 +8,7 @@ extension QueueOperations {
     /// - Parameters:
     ///   - earlier: what an earlier sweep returned, to look at numbers given since it began. A node that was started anew
     ///     since is gone through again.
+    ///   - isForBuriedCopies: whether nodes without a buried copy of the queue's are left out.
     ///   - matches: whether a copy is of interest, by what it says of itself; nil stands for a record too large to be read.
     ///     Of those that are, the tube is asked for, and only this queue's are told of. Called for one node at a time or
     ///     for several at once, as are the other two.
@@ -16,7 +17,7 @@ extension QueueOperations {
     /// - Returns: how far each node's sweep came, in the order of the nodes. A node that fails does not end the others'.
     /// - Throws: what `found` throws; `CancellationError`.
     package func sweep(
-        after earlier: [NodeSweep] = [],
+        after earlier: [NodeSweep] = [], isForBuriedCopies: Bool = false,
         matching matches: @escaping @Sendable (JobRecord?) -> Bool = { _ in true },
         progress: @escaping @Sendable (NodeSweep) -> Void = { _ in },
         found: @escaping @Sendable ([FoundCopy]) async throws -> Bool
@@ -26,8 +27,10 @@ extension QueueOperations {
             for (index, place) in places.enumerated() {
                 let before = earlier.first { $0.node == place.node }
                 group.addTask {
-                    let result = try await NodeSweeper(place, configuration, logger: logger)
-                        .run(after: before, matches: matches, progress: progress, found: found)
+                    let result = try await NodeSweeper(
+                        place, configuration, isForBuriedCopies: isForBuriedCopies, logger: logger
+                    )
+                    .run(after: before, matches: matches, progress: progress, found: found)
                     return (index, result.sweep, result.goesOn)
                 }
             }
