@@ -20,7 +20,8 @@ import Testing
             #expect(check.status == .exited(1))
             let report = try JSONLine(check.output)
             #expect(report.members["missingCopies"] as? Int == 1 && report.members["jobs"] as? Int == 1)
-            #expect(try report.objects("nodes").map { $0["copies"] as? Int }.sorted { ($0 ?? 0) < ($1 ?? 0) } == [0, 1, 1])
+            #expect(
+                try report.objects("nodes").map { $0["copies"] as? Int }.sorted { ($0 ?? 0) < ($1 ?? 0) } == [0, 1, 1])
             let repair = try await tool.run("node", "repair")
             #expect(repair.status == .exited(1))
             #expect(repair.lines.contains { $0.hasPrefix("1 were passed over") })

@@ -7,6 +7,9 @@
 extension LedgerRecord {
     private static let version = "1"
 
+    /// What the text of a dead job's record begins with.
+    static let startOfDead = "1 dead "
+
     /// Counts are at most this, so that a script writes them out without an exponent.
     static let largestCount = 1_000_000_000
 

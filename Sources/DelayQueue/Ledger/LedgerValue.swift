@@ -83,6 +83,11 @@ extension JobEditions.Entry {
 extension LedgerValue {
     private static let firstLineOfEditions = "2\n"
 
+    /// Whether a text may be the record of a dead job: told at once, for those who look through a million of them.
+    static func mayBeDead(_ text: String) -> Bool {
+        text.utf8.starts(with: LedgerRecord.startOfDead.utf8) || text.utf8.starts(with: firstLineOfEditions.utf8)
+    }
+
     /// The value of the key.
     package var text: String {
         switch self {

@@ -41,30 +41,50 @@ extension RedisLedger {
         of queue: TubeName
     ) async throws(DelayQueueError) -> [(key: LedgerKey, record: LedgerRecord)] {
         var found: [LedgerKey: LedgerRecord] = [:]
-        var cursor = "0"
+        var page = Page(keys: [], next: "0")
         repeat {
-            let page = try await page(from: cursor, of: queue)
-            cursor = page.next
-            for (key, text) in zip(page.keys, try await values(of: page.keys)) {
-                // A record that this version cannot read is left out, as nothing can be told of its job.
-                guard let text, let dead = try? LedgerValue(parsing: text, key: key).deadRecord(in: queue, key) else {
-                    continue
-                }
-                found[dead.key] = dead.record
-            }
-        } while cursor != "0"
+            // The values of one page come with the keys of the next, which saves every other round trip.
+            let keys = page.keys
+            let texts: [String?]
+            (texts, page) = try await read(keys, andScanFrom: page.next, in: queue)
+            note(keys, texts, of: queue, in: &found)
+        } while page.next != "0"
+        note(page.keys, try await values(of: page.keys), of: queue, in: &found)
         return found.map { ($0.key, $0.value) }
     }
 
-    /// - Returns: the queue's keys, and those that go-queue's records may have, of about a thousand of the server's.
-    private func page(
-        from cursor: String, of queue: TubeName
-    ) async throws(DelayQueueError) -> (keys: [LedgerKey], next: String) {
-        let reply = try await reply(to: "SCAN", .text(cursor), "COUNT", "1000")
-        guard case .array(let parts) = reply, parts.count == 2, let next = parts[0].string,
+    /// The queue's keys, and those that go-queue's records may have, of about a thousand of the server's.
+    private struct Page {
+        var keys: [LedgerKey]
+        /// Where the next page begins; `0` after the last.
+        var next: String
+    }
+
+    private func note(
+        _ keys: [LedgerKey], _ texts: [String?], of queue: TubeName, in found: inout [LedgerKey: LedgerRecord]
+    ) {
+        for (key, text) in zip(keys, texts) {
+            // A record that this version cannot read is left out, as nothing can be told of its job.
+            guard let text, LedgerValue.mayBeDead(text),
+                let dead = try? LedgerValue(parsing: text, key: key).deadRecord(in: queue, key)
+            else { continue }
+            found[dead.key] = dead.record
+        }
+    }
+
+    private func read(
+        _ keys: [LedgerKey], andScanFrom cursor: String, in queue: TubeName
+    ) async throws(DelayQueueError) -> ([String?], Page) {
+        let replies = await client.send(reserving: keys.count + 1, timeout: timeout) { batch in
+            for key in keys { batch.command("GET", .text(key.description)) }
+            batch.command("SCAN", .text(cursor), "COUNT", "1000")
+        }
+        if let error = replies.failures[keys.count] { throw DelayQueueError(ledger: error) }
+        guard case .array(let parts) = replies.values[keys.count], parts.count == 2, let next = parts[0].string,
             case .array(let names) = parts[1]
         else { throw DelayQueueError(.ledgerUnavailable, "the ledger's server did not answer SCAN", isRetriable: true) }
-        return (names.compactMap { $0.string.flatMap { LedgerKey($0, in: queue) } }, next)
+        let page = Page(keys: names.compactMap { $0.string.flatMap { LedgerKey($0, in: queue) } }, next: next)
+        return (try Self.texts(keys, replies), page)
     }
 
     /// Nil for keys that are gone or are of another type, and for go-queue's where those are not allowed to this user.
@@ -73,7 +93,12 @@ extension RedisLedger {
         let replies = await client.send(reserving: keys.count, timeout: timeout) { batch in
             for key in keys { batch.command("GET", .text(key.description)) }
         }
+        return try Self.texts(keys, replies)
+    }
+
+    private static func texts(_ keys: [LedgerKey], _ replies: RedisReplies) throws(DelayQueueError) -> [String?] {
         var values: [String?] = []
+        values.reserveCapacity(keys.count)
         for index in keys.indices {
             if let error = replies.failures[index], error.serverPrefix != "WRONGTYPE",
                 error.serverPrefix != "NOPERM" || !keys[index].isSharedWithGoQueue
@@ -83,14 +108,5 @@ extension RedisLedger {
             values.append(replies.values[index].string)
         }
         return values
-    }
-
-    private func reply(to words: RedisArgument...) async throws(DelayQueueError) -> RedisValue {
-        let replies = await client.send(timeout: timeout) { $0.command(words) }
-        do {
-            return try replies[0].get()
-        } catch {
-            throw DelayQueueError(ledger: error)
-        }
     }
 }

@@ -103,6 +103,7 @@ struct DeleteCommand: AsyncParsableCommand {
                 for outcome in try await revoker.revoke(batch.map { .receipt($0.receipt) }) {
                     isDone = isDone && outcome.isOver
                 }
+                try Task.checkCancellation()
                 StandardStream.error.showProgress(
                     "\(ProgressBar.text(start + batch.count, of: jobs.count))  \(start + batch.count) of \(jobs.count)")
             }

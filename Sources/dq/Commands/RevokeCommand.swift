@@ -114,6 +114,7 @@ struct RevokeCommand: AsyncParsableCommand {
                     for outcome in try await revoker.revoke(batch) {
                         if outcome.isRevoked { revoked += 1 } else { others += 1 }
                     }
+                    try Task.checkCancellation()
                 }
                 StandardStream.error.showProgress("\(revoked) revoked, \(others) not")
             }

@@ -45,10 +45,12 @@ struct CopyReportText {
         lines.append(
             report.missingCopies == 0
                 ? "no copy is missing"
-                : "\(report.missingCopies) copies of \(report.incompleteJobs) jobs were missing, \(report.addedCopies) are written")
+                : "\(report.missingCopies) copies of \(report.incompleteJobs) jobs were missing, \(report.addedCopies) are written"
+        )
         if report.passedOver > 0 {
             lines.append(
-                "\(report.passedOver) were passed over: their jobs ended meanwhile, or are younger than a minute; look again then")
+                "\(report.passedOver) were passed over: their jobs ended meanwhile, or are younger than a minute; look again then"
+            )
         }
         return lines
     }

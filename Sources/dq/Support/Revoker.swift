@@ -64,7 +64,9 @@ struct Revoker {
 
     /// Prints a line a job, in their order.
     ///
-    /// - Throws: `CommandError` where nobody can be told; `CancellationError` once those that were begun are told of.
+    /// Where the task is cancelled, those that were begun are told of as all others, and the rest as cancelled.
+    ///
+    /// - Throws: `CommandError` where nobody can be told.
     func revoke(_ jobs: [Job]) async throws -> [Outcome] {
         guard !jobs.isEmpty else { return [] }
         var receipts: [Receipt] = []
@@ -86,7 +88,6 @@ struct Revoker {
             return Outcome(result: result ?? .failure(DelayQueueError(.closed, "it was not attended to")))
         }
         try await Operating.tell(zip(jobs, outcomes).map(line))
-        try Task.checkCancellation()
         return outcomes
     }
 
