@@ -202,6 +202,29 @@ private func invoices() throws -> [BeanstalkNode] {
         await producer.close(within: .seconds(1))
     }
 
+    // MARK: Missing copies
+
+    @Test func `missing copies are counted and written`() async throws {
+        let operations = try QueueOperations(nodes: try invoices(), ledger: InMemoryLedger())
+        let stranger = try #require(ServerAddress(parsing: "elsewhere:11300", defaultPort: 11300))
+        await #expect(throws: DelayQueueError.self) { _ = try await operations.checkCopies(without: [stranger]) }
+        let error = await #expect(throws: DelayQueueError.self) {
+            let report: CopyReport = try await operations.repairCopies(without: [stranger]) { progress in
+                Issue.record("\(progress.copies)")
+            }
+            if report.isComplete { return }
+            Issue.record(
+                "\(report.jobs) \(report.incompleteJobs) \(report.missingCopies) \(report.addedCopies) \(report.endedMeanwhile)"
+            )
+            Issue.record(
+                "\(report.passedOver) \(report.untold) \(report.ledgerProblem ?? "") \(report.unseenNodes) \(report.refusals)"
+            )
+            Issue.record("\(report.mayHaveMissed) \(report.unreadableRecords) \(report.leftBehind)")
+        }
+        #expect(error?.code == .invalidConfiguration)
+        await operations.close()
+    }
+
     // MARK: Consuming
 
     /// Compiled only: no job comes.

@@ -85,7 +85,8 @@ struct NodeCommand: AsyncParsableCommand {
     struct ReportOptions: ParsableArguments {
         @Flag(
             help: ArgumentHelp(
-                "Print JSON: jobs, incompleteJobs, missingCopies, addedCopies, passedOver, unreadableRecords, nodes."))
+                "Print JSON: jobs, incompleteJobs, missingCopies, addedCopies, endedMeanwhile, passedOver, untold, mayHaveMissed, leftBehind, unreadableRecords, nodes."
+            ))
         var json = false
     }
 

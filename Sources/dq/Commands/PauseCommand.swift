@@ -35,9 +35,14 @@ struct PauseCommand: AsyncParsableCommand {
         let name = "\(NSUserName())@\(ProcessName.host)"
         try await Operating.withOperations(cluster) { operations in
             try await operations.pause(for: duration, why: why, by: name)
-            let end = try await operations.pauseState()?.until
-            try await StandardStream.output.write(
-                end.map { "paused until \(DateText.string(of: $0))" } ?? "paused until it is resumed")
+            // Somebody may have resumed it, or its end have come.
+            let text =
+                switch try await operations.pauseState() {
+                case nil: "the pause is over"
+                case let pause?:
+                    pause.until.map { "paused until \(DateText.string(of: $0))" } ?? "paused until it is resumed"
+                }
+            try await StandardStream.output.write(text)
         }
     }
 }

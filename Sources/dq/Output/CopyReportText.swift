@@ -47,9 +47,27 @@ struct CopyReportText {
                 ? "no copy is missing"
                 : "\(report.missingCopies) copies of \(report.incompleteJobs) jobs were missing, \(report.addedCopies) are written"
         )
+        if report.endedMeanwhile > 0 {
+            lines.append("\(report.endedMeanwhile) are needed no more: their jobs have ended")
+        }
+        if report.untold > 0 {
+            lines.append(
+                "\(report.untold) were not written, as the ledger did not tell how their jobs stand: "
+                    + PrintableText.line(report.ledgerProblem ?? ""))
+        }
+        if report.leftBehind > 0 {
+            lines.append(
+                "\(report.leftBehind) copies on the nodes left out cannot be written elsewhere: they are put aside (dq aside), no "
+                    + "jobs, larger than --max-record, or no key of --keys opens them")
+        }
+        if report.mayHaveMissed > 0 {
+            lines.append(
+                "up to \(report.mayHaveMissed) jobs may not have been found, as jobs came and went: look again when fewer do"
+            )
+        }
         if report.passedOver > 0 {
             lines.append(
-                "\(report.passedOver) were passed over: their jobs ended meanwhile, or are younger than a minute; look again then"
+                "\(report.passedOver) were passed over: they are gone, or their jobs are younger than a minute; look again then"
             )
         }
         return lines
@@ -61,7 +79,11 @@ struct CopyReportText {
         object.add("incompleteJobs", report.incompleteJobs)
         object.add("missingCopies", report.missingCopies)
         object.add("addedCopies", report.addedCopies)
+        object.add("endedMeanwhile", report.endedMeanwhile)
         object.add("passedOver", report.passedOver)
+        object.add("untold", report.untold)
+        object.add("mayHaveMissed", report.mayHaveMissed)
+        object.add("leftBehind", report.leftBehind)
         object.add("unreadableRecords", report.unreadableRecords)
         object.add(
             "nodes",

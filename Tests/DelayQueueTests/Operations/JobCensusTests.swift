@@ -138,6 +138,15 @@ struct JobCensusTests {
         #expect(ownID.isWanted(after: .absent) && ownID.isWanted(after: .scheduled(Self.fireTime)))
     }
 
+    @Test func `where only added copies are left, no record is made, as their job may be over`() throws {
+        let addition = try addition(try record(copy: 3))
+        #expect(addition.question(try ClaimOwner("operator"), timing: .init()).operation == .status)
+        #expect(!addition.isWanted(after: .absent) && addition.isWanted(after: .waiting(for: .zero)))
+        let both = census([(0, try record(copy: 3)), (1, try record(copy: 1))])
+        #expect(additions(both).allSatisfy { $0.source.node == 1 && $0.hasPlannedSource })
+        #expect(additions(both).count == 1)
+    }
+
     @Test func `then the source is looked at, and a copy like it is put`() throws {
         let addition = try addition(try record(copy: 0))
         let node = try BeanstalkNode("h")
@@ -160,7 +169,8 @@ struct JobCensusTests {
         ]
         for replies in all { #expect(commands(replies).isEmpty, "\(replies)") }
         #expect(addition.outcome(of: [.using(.default), .inserted(BeanstalkJobID(4))]) == .stored(BeanstalkJobID(4)))
-        #expect(addition.outcome(of: [.using(.default), .buried(BeanstalkJobID(4))]) == .misplaced(BeanstalkJobID(4)))
+        let buried = BeanstalkReply.buried(BeanstalkJobID(4))
+        #expect(addition.outcome(of: [.using(.default), buried]) == .refused(buried))
         #expect(addition.outcome(of: [.using(.default), .draining]) == .refused(.draining))
         #expect(addition.outcome(of: [.using(.default)]) == .unknown)
     }

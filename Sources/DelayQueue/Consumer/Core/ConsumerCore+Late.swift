@@ -24,7 +24,12 @@ extension ConsumerCore {
         else { return }
         if job.isOfAddedCopies, !isLate(job.shared, by: settings.timing.effectiveGrace.wholeMicroseconds, now: now) {
             // The ledger may have lost its records, and then another copy of the job runs it, and makes one.
-            releaseAll(id, delay: Self.addedCopyWait)
+            if job.copies.contains(where: { links[$0.link].isDegraded }) {
+                // Its node takes no delay.
+                park(id, for: .seconds(Int64(Self.addedCopyWait)), tries: 1, now: now)
+            } else {
+                releaseAll(id, delay: Self.addedCopyWait)
+            }
             return
         }
         guard clock.hasEstimate, job.isOfAddedCopies || isLateBeyondRetention(job.shared, now: now) else {
@@ -32,7 +37,7 @@ extension ConsumerCore {
             park(id, for: .milliseconds(clock.hasEstimate ? 0 : 500), now: now)
             return
         }
-        guard settings.latePolicy == .deliver else {
+        guard latePolicy(for: job, now: now) == .deliver else {
             // A person who kicks a copy wants it to run.
             jobs.enter(.inspecting(copy: copy.id, link: copy.link), id)
             send(.inspect(copy.id), to: copy.link, for: id)
@@ -44,6 +49,11 @@ extension ConsumerCore {
         claimIfDue(id, now: now)
     }
 
+    /// An added copy is only put aside before its time: it is not known whether its job is over, or the ledger lost it.
+    private func latePolicy(for job: HeldJob, now: Moment) -> LateJobPolicy {
+        isLateBeyondRetention(job.shared, now: now) ? settings.latePolicy : .bury
+    }
+
     /// Each copy is judged for itself: one of them may have been kicked.
     mutating func inspectedLate(_ id: HeldJobID, link: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
         guard let job = jobs[id] else { return }
@@ -51,11 +61,12 @@ extension ConsumerCore {
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true
         } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.link == link }).first {
-            switch settings.latePolicy.value {
+            let policy = latePolicy(for: job, now: now)
+            switch policy.value {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: link, for: nil)
             case .discard: send(.delete(copy, index: nil), to: link, for: nil)
             }
-            effects.append(.lateJob(job.key, lateness: job.fireTime.duration(to: clock.time(now)), settings.latePolicy))
+            effects.append(.lateJob(job.key, lateness: job.fireTime.duration(to: clock.time(now)), policy))
         }
         if jobs[id]?.copies.isEmpty ?? true { jobs.remove(id) } else { claimIfDue(id, now: now) }
     }

@@ -10,9 +10,7 @@ package import Beanstalk
 package struct CopyAddition: Sendable {
     package enum Outcome: Sendable, Hashable {
         case stored(BeanstalkJobID)
-        /// The node stored it where nobody takes it from, for lack of memory: it is to be deleted.
-        case misplaced(BeanstalkJobID)
-        /// The node said no, and why.
+        /// The node said no, and why; or stored it where nobody takes it from, for lack of memory.
         case refused(BeanstalkReply)
         case unknown
     }
@@ -22,6 +20,9 @@ package struct CopyAddition: Sendable {
     /// How many copies its producer planned; 0 where that is not known.
     let copies: Int
     package let source: JobCensus.FoundCopy
+    /// Whether the source was planned by the job's producer. Where only added copies are left, a job that has no record may
+    /// be over.
+    let hasPlannedSource: Bool
     /// The place of the node in the list of all.
     package let target: Int
     let index: Int?
@@ -39,13 +40,13 @@ package struct CopyAddition: Sendable {
 
     /// A job with an id of its own has a record as long as it has copies; and a record under go-queue's key is a lock to
     /// go-queue.
-    private var makesRecord: Bool { copies > 0 && key.edition == nil }
+    private var makesRecord: Bool { copies > 0 && key.edition == nil && hasPlannedSource }
 
     /// Whether the ledger's answer says that the job is not over.
     package func isWanted(after reply: LedgerReply) -> Bool {
         switch reply {
         case .waiting, .held, .scheduled, .finished(.dead): true
-        case .absent: !makesRecord
+        case .absent: !makesRecord && hasPlannedSource
         default: false
         }
     }
@@ -111,7 +112,6 @@ package struct CopyAddition: Sendable {
     package func outcome(of replies: [BeanstalkReply]) -> Outcome {
         switch replies.dropFirst().first {
         case .inserted(let id)?: .stored(id)
-        case .buried(let id?)?: .misplaced(id)
         case let reply?: .refused(reply)
         case nil: .unknown
         }

@@ -14,15 +14,27 @@ public struct CopyReport: Sendable, Hashable {
     /// How many of those were written.
     public package(set) var addedCopies = 0
 
-    /// How many were not, as their jobs ended meanwhile, or are younger than a minute: whoever writes such a job may be at
+    /// How many were not, as their jobs had ended, by the ledger's word.
+    public package(set) var endedMeanwhile = 0
+
+    /// How many were not, as what was to be copied was gone, or younger than a minute: whoever writes such a job may be at
     /// it still.
     public package(set) var passedOver = 0
+
+    /// How many were not, as the ledger did not tell how their jobs stand.
+    public package(set) var untold = 0
+
+    /// Why, of one of them; nil where there is none.
+    public package(set) var ledgerProblem: String?
 
     /// How many copies were found on each node.
     public package(set) var copies: [ServerAddress: Int] = [:]
 
-    /// Nodes that were not looked through to the end, and why. What lies there is not known.
+    /// Nodes that could not be looked through, and why. What lies there is not known, and nothing was written.
     public package(set) var unseenNodes: [ServerAddress: String] = [:]
+
+    /// How many jobs of all nodes may not have been found, as jobs came and went meanwhile.
+    public package(set) var mayHaveMissed = 0
 
     /// Nodes that did not take copies, with the last reason of each.
     public package(set) var refusals: [ServerAddress: String] = [:]
@@ -30,8 +42,14 @@ public struct CopyReport: Sendable, Hashable {
     /// Records that are no jobs, or not proven to be a producer's, or too large to be read; nothing is added to those.
     public package(set) var unreadableRecords = 0
 
-    /// Whether each job that was found has the copies it was to have.
-    public var isComplete: Bool { unseenNodes.isEmpty && missingCopies == addedCopies }
+    /// How many of those, and of copies put aside, are on nodes that were left out: they go with their nodes.
+    public package(set) var leftBehind = 0
+
+    /// Whether each job has the copies it was to have, and the nodes that were left out have nothing more.
+    public var isComplete: Bool {
+        unseenNodes.isEmpty && mayHaveMissed == 0 && leftBehind == 0
+            && missingCopies == addedCopies + endedMeanwhile
+    }
 
     package init() {}
 }

@@ -94,7 +94,11 @@ package struct JobCensus: Sendable {
     /// - Returns: an addition for each missing copy for which there is a node, and an index.
     package func additions(to entry: Entry, on targets: Set<Int>) -> [CopyAddition] {
         let free = targets.intersection(counted).subtracting(entry.found.lazy.map(\.node)).sorted()
-        guard !free.isEmpty, let source = entry.found.first else { return [] }
+        // A planned copy, where there is one: while it lies there, the job's record can not have ended with its copies.
+        guard !free.isEmpty,
+            let source = entry.found.first(where: { entry.isPlanned($0) && counted.contains($0.node) })
+                ?? entry.found.first(where: { entry.isPlanned($0) }) ?? entry.found.first
+        else { return [] }
         let isCounted = entry.found.contains { $0.index != nil }
         let known = Set(entry.found.compactMap(\.index))
         // Never one of those that were planned: their deletes are counted, and a copy that is out of reach may come back.
@@ -107,6 +111,7 @@ package struct JobCensus: Sendable {
             }
             return CopyAddition(
                 key: entry.key, fireTime: entry.fireTime, copies: entry.copies, source: source,
+                hasPlannedSource: entry.isPlanned(source),
                 target: free[(first + number) % free.count], index: index,
                 role: entry.role(ofAdded: number))
         }
@@ -114,6 +119,10 @@ package struct JobCensus: Sendable {
 }
 
 extension JobCensus.Entry {
+    fileprivate func isPlanned(_ copy: JobCensus.FoundCopy) -> Bool {
+        copies == 0 || copy.index.map { $0 < copies } ?? true
+    }
+
     /// What an added copy is to be among those that were found: the first one is ready at the date where no other is.
     fileprivate func role(ofAdded number: Int) -> CopyRole {
         let roles = found.map(\.role)

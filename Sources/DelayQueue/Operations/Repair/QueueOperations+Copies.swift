@@ -31,18 +31,19 @@ extension QueueOperations {
     ///
     /// No copy is deleted, moved or reserved, so that a job never has fewer than before. Interrupted at any moment, or done
     /// twice, it does no harm: it may have written copies of jobs that had all of them, which consumers delete when the job
-    /// is done. A job of which a copy was added has a record in the ledger, about 100 bytes, until it is over; such a
-    /// record lasts for the whole `retention` after that.
+    /// is done. A job of which a copy was added has a record in the ledger, about 100 bytes, from then on.
     ///
-    /// Nothing is written where a node that is not left out could not be looked through: the report says so.
+    /// Nothing is written where a node that is not left out could not be looked through: the report says so. An added copy
+    /// runs only by a record in the ledger, or after a copy that its producer wrote: where Redis loses its records, a job
+    /// of which only added copies are left is put aside. See guarantees.md.
     ///
     /// - Parameters:
     ///   - excluded: nodes that are to be taken away, or are gone: what is on them counts as missing, and none is written
-    ///     there. Afterwards they may be taken away, where ``CopyReport/isComplete`` says so, and nothing is written to
-    ///     them any more.
+    ///     there. Where ``CopyReport/isComplete`` says so they may be taken away afterwards, if producers wrote nothing more
+    ///     to them from some minutes before the call on.
     ///   - progress: told after each batch.
-    /// - Throws: `invalidConfiguration`, where an excluded node is none of the queue's; the ledger's errors, of which all
-    ///   but the copies written by then comes to nothing; `CancellationError`.
+    /// - Throws: `invalidConfiguration`, where an excluded node is none of the queue's; the ledger's errors where it
+    ///   does not serve, after which the copies written by then stay; `CancellationError`.
     public func repairCopies(
         without excluded: Set<ServerAddress> = [], progress: @escaping @Sendable (CopyReport) -> Void = { _ in }
     ) async throws -> CopyReport {
@@ -91,7 +92,11 @@ extension QueueOperations {
         func look(after earlier: [NodeSweep]) async throws -> [NodeSweep] {
             try await sweep(after: earlier) { copies in
                 let report = found.withLockedValue { found in
-                    for copy in copies { take(copy, &found.census, &found.report, isNewcomer: !earlier.isEmpty) }
+                    for copy in copies {
+                        let isLeft = left.contains { places[$0].node == copy.node }
+                        let isTaken = take(copy, &found.census, &found.report, isNewcomer: !earlier.isEmpty)
+                        if isLeft, !isTaken { found.report.leftBehind += 1 }
+                    }
                     found.report.copies = counts(found.census)
                     return found.report
                 }
@@ -109,27 +114,26 @@ extension QueueOperations {
         report.incompleteJobs = incomplete.count
         report.missingCopies = incomplete.reduce(0) { $0 + census.missing(of: $1) }
         for (place, sweeps) in zip(places, zip(first, second)) where !excluded.contains(place.node.address) {
-            guard let reason = Self.problem(sweeps.0) ?? Self.problem(sweeps.1) else { continue }
-            report.unseenNodes[place.node.address] = reason
+            guard let failure = sweeps.0.failure ?? sweeps.1.failure else {
+                report.mayHaveMissed += sweeps.1.ids?.mayHaveMissed ?? 0
+                continue
+            }
+            report.unseenNodes[place.node.address] = "\(failure)"
         }
         return (report, census)
     }
 
-    private static func problem(_ sweep: NodeSweep) -> String? {
-        if let failure = sweep.failure { return "\(failure)" }
-        let missed = sweep.ids?.mayHaveMissed ?? 0
-        return missed > 0 ? "up to \(missed) of its jobs were not found" : nil
-    }
-
+    /// - Returns: whether other copies of its job may be written.
     private func take(
         _ copy: FoundCopy, _ census: inout JobCensus, _ report: inout CopyReport, isNewcomer: Bool
-    ) {
+    ) -> Bool {
         guard copy.statistics.state != .buried, let node = places.firstIndex(where: { $0.node == copy.node }) else {
-            return
+            return false
         }
         let record = copy.record == nil ? nil : JobRecord(parsing: copy.bytes, opening: seals, queue: queueName)
         let isJob = record.map { census.add($0, copy.id, on: node, queue: queueName, isNewcomer: isNewcomer) } ?? false
         if !isJob { report.unreadableRecords += 1 }
+        return isJob
     }
 
     private func counts(_ census: JobCensus) -> [ServerAddress: Int] {
@@ -147,8 +151,19 @@ extension QueueOperations {
         let owner = ClaimOwner.random()
         let answers = await carrier.perform(additions.map { $0.question(owner, timing: configuration.timing) })
         var wanted: [CopyAddition] = []
-        for (addition, answer) in zip(additions, answers) where addition.isWanted(after: try answer.get()) {
-            wanted.append(addition)
+        for (addition, answer) in zip(additions, answers) {
+            switch answer {
+            case .success(let reply) where addition.isWanted(after: reply): wanted.append(addition)
+            case .success: report.endedMeanwhile += 1
+            case .failure(let error):
+                // One record that cannot be read, or that this user may not touch, does not keep the rest from being mended.
+                let isOfOne =
+                    error.code == .ledgerRecordUnreadable
+                    || error.code == .ledgerMisconfigured && addition.key.isSharedWithGoQueue
+                guard isOfOne else { throw error }
+                report.untold += 1
+                report.ledgerProblem = error.message
+            }
         }
         let looks = await ask(wanted.map { ($0.source.node, $0.look) })
         let now = Timestamp.now()
@@ -158,20 +173,15 @@ extension QueueOperations {
                 minimumAge: minimumAge)
         }
         let outcomes = await ask(zip(wanted, writes).map { ($0.target, $1) })
-        var misplaced: [(Int, [BeanstalkCommand])] = []
-        report.passedOver += additions.count - writes.count { !$0.isEmpty }
+        report.passedOver += writes.count { $0.isEmpty }
         for (addition, (commands, replies)) in zip(wanted, zip(writes, outcomes)) where !commands.isEmpty {
             let address = places[addition.target].node.address
             switch addition.outcome(of: replies) {
             case .stored: report.addedCopies += 1
-            case .misplaced(let id):
-                report.refusals[address] = "it has no memory left"
-                misplaced.append((addition.target, [.delete(id)]))
             case .refused(let reply): report.refusals[address] = reply.word
             case .unknown: report.refusals[address] = "it did not answer"
             }
         }
-        _ = await ask(misplaced)
     }
 
     /// Sends each node what it is to be sent, in one go, all at the same time.

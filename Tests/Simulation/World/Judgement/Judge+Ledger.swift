@@ -82,9 +82,11 @@ extension Judge {
             // A node that restores a delete it had acknowledged is covered for the grace, not longer.
             let isUndeleted = known.undeletedAt.map { now > $0 + grace } ?? false
             // Later than records last, a person's word counts, or the policy that asks for a second run.
+            // An added copy is put aside sooner, and then too a person may kick it.
             let isLate =
-                now > known.lastWord + (known.hasAddedCopy ? grace * 4 / 5 : retention)
+                now > known.lastWord + retention
                 && (known.isKicked || latePolicy == .deliver || mayMissLateness)
+                || known.hasAddedCopy && known.isKicked && now > known.lastWord + grace * 4 / 5
             if isUndeleted || isLate {
                 jobs[job].isForgottenByLedger = true
             } else {
