@@ -20,7 +20,7 @@ struct LedgerHostilityTests {
     /// Answers to what every connection of a ledger asks first, then some to a script.
     private static func script(_ replies: String) -> [Step] {
         // As many as the ledger has scripts: a digest too few, and it waits for ever.
-        let digests = (0..<20).map { bulk(String(repeating: String($0 + 16, radix: 16), count: 20)) }
+        let digests = (0..<21).map { bulk(String(repeating: String($0 + 16, radix: 16), count: 20)) }
         return [
             .hear("memory"), .say("$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n" + digests.joined()), .hear("EVAL"), .say(replies),
         ]
