@@ -37,7 +37,7 @@ extension ConsumerCore {
             park(id, for: .milliseconds(clock.hasEstimate ? 0 : 500), now: now)
             return
         }
-        guard latePolicy(for: job, now: now) == .deliver else {
+        guard latePolicy(for: job) == .deliver else {
             // A person who kicks a copy wants it to run.
             jobs.enter(.inspecting(copy: copy.id, link: copy.link), id)
             send(.inspect(copy.id), to: copy.link, for: id)
@@ -49,19 +49,19 @@ extension ConsumerCore {
         claimIfDue(id, now: now)
     }
 
-    /// An added copy is only put aside before its time: it is not known whether its job is over, or the ledger lost it.
-    private func latePolicy(for job: HeldJob, now: Moment) -> LateJobPolicy {
-        isLateBeyondRetention(job.shared, now: now) ? settings.latePolicy : .bury
+    /// An added copy is only put aside: it is not known whether its job is over, or the ledger lost it.
+    private func latePolicy(for job: HeldJob) -> LateJobPolicy {
+        job.isOfAddedCopies ? .bury : settings.latePolicy
     }
 
     /// Each copy is judged for itself: one of them may have been kicked.
     mutating func inspectedLate(_ id: HeldJobID, link: Int, copy: BeanstalkJobID, isKicked: Bool, now: Moment) {
         guard let job = jobs[id] else { return }
+        let policy = latePolicy(for: job)
         jobs.enter(.holding, id)
         if isKicked {
             jobs[id]?.mayRunWithoutRecord = true
         } else if let held = jobs.takeCopies(of: id, where: { $0.id == copy && $0.link == link }).first {
-            let policy = latePolicy(for: job, now: now)
             switch policy.value {
             case .bury, .deliver: send(.bury(copy, priority: held.priority), to: link, for: nil)
             case .discard: send(.delete(copy, index: nil), to: link, for: nil)

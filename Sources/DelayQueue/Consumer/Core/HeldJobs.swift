@@ -52,7 +52,7 @@ final class HeldJob {
     /// Whether all that is held of it are added copies, which were written later in place of others. Where such a job has no
     /// record, it may have run, and be forgotten: one was made before the copy was written.
     var isOfAddedCopies: Bool {
-        shared.copies > 0 && copies.allSatisfy { $0.index.map { $0 >= shared.copies } ?? false }
+        shared.copies > 0 && !copies.isEmpty && copies.allSatisfy { $0.index.map { $0 >= shared.copies } ?? false }
     }
 
     /// The place of a copy among those of this job; nil where the job has no such copy.
