@@ -8,20 +8,6 @@ import Testing
 /// Jobs that were given up, on real servers.
 @Suite("Dead jobs", .timeLimit(.minutes(4)))
 struct DeadJobsTests {
-    private func withOperations(
-        in scenario: Scenario, _ body: (QueueOperations) async throws -> Void
-    ) async throws {
-        let operations = try QueueOperations(nodes: scenario.nodes, ledger: scenario.ledger, logger: Scenario.logger)
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(operations))
-        } catch {
-            result = .failure(error)
-        }
-        await operations.close()
-        try result.get()
-    }
-
     /// Schedules jobs and gives each up, with its body for a reason; returns when all copies lie where they are to lie.
     private func bury(
         _ bodies: [String], as format: RecordFormat = .native, _ producer: Producer, _ consumer: Consumer,
@@ -57,7 +43,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let before = Date()
                     let id = try await bury(["no such customer"], producer, consumer, operations, in: scenario)[0]
                     let job = try #require(try await operations.deadJob(id))
@@ -88,7 +74,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
                     for node in scenario.cluster.nodes.dropFirst() { await node.kill() }
                     #expect(try await operations.replay(id) == 1)
@@ -105,7 +91,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
                     let copy = try #require(
                         try await operations.deadJob(id)?.copies.first { $0.address == scenario.nodes[0].address })
@@ -137,7 +123,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let ids = try await bury(["a", "b"], producer, consumer, operations, in: scenario)
                     #expect(try await operations.drop(ids[0]))
                     #expect(try await operations.deadJobs().map(\.id) == [ids[1]])
@@ -175,7 +161,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let id = try await bury(["x"], producer, consumer, operations, in: scenario)[0]
                     let job = try #require(try await operations.deadJob(id))
                     let counts = await operations.copies(of: [job])
@@ -212,7 +198,7 @@ struct DeadJobsTests {
                 )
             }
             for (key, report) in ofGoQueue { try await give(key, report) }
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let ids = try await operations.deadJobs().map(\.id.description)
                 let expected = ["0123456789abcdef0123456789abcde1"] + (0..<20).reversed().map { "dead:\($0)" }
                 #expect(ids == expected)
@@ -225,7 +211,7 @@ struct DeadJobsTests {
             let producer = try scenario.producer()
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let id = try await bury(["x"], as: .goQueue, producer, consumer, operations, in: scenario)[0]
                     #expect(try await operations.deadJobs().map(\.id) == [id])
                     #expect(try await operations.replay(id) == 3)

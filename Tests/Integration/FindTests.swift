@@ -9,22 +9,6 @@ import Testing
 /// Where jobs are, and decisions about many of them, on real servers.
 @Suite("Finding jobs", .timeLimit(.minutes(4)))
 struct FindTests {
-    private func withOperations<R>(
-        in scenario: Scenario, _ configuration: JobQueueConfiguration = .init(),
-        _ body: (QueueOperations) async throws -> R
-    ) async throws -> R {
-        let operations = try QueueOperations(
-            nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: Scenario.logger)
-        let result: Result<R, any Error>
-        do {
-            result = .success(try await body(operations))
-        } catch {
-            result = .failure(error)
-        }
-        await operations.close()
-        return try result.get()
-    }
-
     @Test func `a job is found by its id, receipt, date, header and body, with all of its copies`() async throws {
         try await Scenario.run { scenario in
             let producer = try scenario.producer(ledger: scenario.ledger)
@@ -34,7 +18,7 @@ struct FindTests {
                 options.headers["tenant"] = "blue"
                 let receipt = try await producer.delay(.seconds(3000), "say hello", options: options)
                 _ = try await producer.delay(.seconds(9000), "other")
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     var byType = JobFilter()
                     byType.type = "mail"
                     var byBody = JobFilter()
@@ -89,7 +73,7 @@ struct FindTests {
                 let date = Date().addingTimeInterval(3000)
                 _ = try await producer.at(date, "later", options: options)
                 let id = try await producer.delay(.zero, "now").jobID
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let waiting = try await operations.find(JobID("mine"))
                     #expect(waiting.status?.state == .waiting)
                     #expect(waiting.jobs.first?.status?.state == .waiting)
@@ -128,7 +112,7 @@ struct FindTests {
                 await scenario.cluster.nodes[2].kill()
                 var filter = JobFilter()
                 filter.body = "\u{0}DQ1"
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let search = try await operations.find(matching: filter)
                     #expect(search.jobs.isEmpty)
                     #expect((1...2).contains(search.unread))
@@ -141,7 +125,7 @@ struct FindTests {
                 }
                 var configuration = JobQueueConfiguration()
                 configuration.keyRing = ring
-                try await withOperations(in: scenario, configuration) { operations in
+                try await scenario.withOperations(configuration) { operations in
                     let job = try #require(try await operations.find(matching: filter).jobs.first)
                     #expect(job.id == id)
                     #expect(job.body == ByteBuffer(string: hostile))
@@ -169,7 +153,7 @@ struct FindTests {
                     try await connection.bury(id, priority: 1)
                 }
             }
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let aside = try await operations.copiesAside()
                 #expect(aside.copies.allSatisfy { $0.node == scenario.nodes[0] && $0.statistics.state == .buried })
                 #expect(aside.copies.map(\.kind.description).sorted() == ["foreign", "job", "late", "oversized"])
@@ -194,7 +178,7 @@ struct FindTests {
                 }
                 let ids = await producer.schedule(requests).compactMap { try? $0.get().jobID }
                 #expect(ids.count == count)
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask {
                             try await consumer.run(concurrency: 64) { try await $0.bury(reason: "smtp \($0.text)") }
@@ -246,7 +230,7 @@ struct FindTests {
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
                 _ = await producer.schedule((0..<20).map { _ in JobRequest(delay: .zero, "x") })
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { try await consumer.run(concurrency: 8) { try await $0.bury(reason: "x") } }
                         try await scenario.eventually { try await operations.deadJobs().count == 20 }

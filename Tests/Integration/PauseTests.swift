@@ -8,20 +8,6 @@ import Testing
 /// A queue that is paused and resumed, on real servers.
 @Suite("Pausing", .serialized, .timeLimit(.minutes(4)))
 struct PauseTests {
-    private func withOperations(
-        in scenario: Scenario, _ body: (QueueOperations) async throws -> Void
-    ) async throws {
-        let operations = try QueueOperations(nodes: scenario.nodes, ledger: scenario.ledger, logger: Scenario.logger)
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(operations))
-        } catch {
-            result = .failure(error)
-        }
-        await operations.close()
-        try result.get()
-    }
-
     /// Waits until every consumer has told the ledger that it knows of the pause, or of its end.
     private func all(
         _ count: Int, are activity: SeenConsumer.Activity, _ operations: QueueOperations, in scenario: Scenario
@@ -32,12 +18,22 @@ struct PauseTests {
         }
     }
 
+    /// Waits until every consumer has checked in once more.
+    private func allAreSeenAgain(_ operations: QueueOperations, in scenario: Scenario) async throws {
+        let seen = Dictionary(uniqueKeysWithValues: try await operations.consumers().map { ($0.id, $0.lastSeen) })
+        try await scenario.eventually {
+            try await operations.consumers().allSatisfy { consumer in
+                seen[consumer.id].map { consumer.lastSeen > $0 } ?? true
+            }
+        }
+    }
+
     @Test func `under load nothing new begins in a pause, a node restarts, and then each job runs once`() async throws {
         try await Scenario.run(binlog: true) { scenario in
             let producer = try scenario.producer(ledger: scenario.ledger)
             let (first, second) = (try scenario.consumer(), try scenario.consumer())
             try await scenario.closing(producer, first, second) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let (begun, ended) = (Tally(), Tally())
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for consumer in [first, second] {
@@ -67,8 +63,8 @@ struct PauseTests {
                         await scenario.cluster.nodes[0].kill()
                         try await scenario.cluster.nodes[0].restart()
                         #expect(try await operations.pauseState()?.by == "anna")
-                        // The rest falls due meanwhile; a second shows what would begin if anything did.
-                        try await Task.sleep(for: .seconds(1))
+                        // Jobs fall due meanwhile, and consumers are told twice more that the queue is paused.
+                        for _ in 0..<2 { try await allAreSeenAgain(operations, in: scenario) }
                         #expect(begun.runs.count == count)
                         #expect(try await operations.resume())
                         try await scenario.eventually { ended.runs.count >= 600 }
@@ -91,7 +87,7 @@ struct PauseTests {
             let producer = try scenario.producer(ledger: scenario.ledger)
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     try await producer.delay(.zero, "x")
                     try await operations.pause(for: .seconds(3), why: "")
                     let end = try #require(try await operations.pauseState()?.until)
@@ -114,7 +110,7 @@ struct PauseTests {
             let producer = try scenario.producer(ledger: scenario.ledger)
             let (doomed, other) = (try scenario.consumer(), try scenario.consumer())
             try await scenario.closing(producer, doomed, other) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         let tally = Tally()
                         for consumer in [doomed, other] {

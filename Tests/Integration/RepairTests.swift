@@ -9,25 +9,6 @@ import Testing
 /// Copies that are missing are written again, on real servers.
 @Suite("Adding missing copies", .timeLimit(.minutes(4)))
 struct RepairTests {
-    private func withOperations<R>(
-        in scenario: Scenario, _ configuration: JobQueueConfiguration = .init(),
-        _ body: (QueueOperations) async throws -> R
-    ) async throws -> R {
-        var configuration = configuration
-        configuration.connection.backoff.maximum = .milliseconds(200)
-        configuration.connection.connectTimeout = .seconds(20)
-        let operations = try QueueOperations(
-            nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: Scenario.logger)
-        let result: Result<R, any Error>
-        do {
-            result = .success(try await body(operations))
-        } catch {
-            result = .failure(error)
-        }
-        await operations.close()
-        return try result.get()
-    }
-
     /// Consumes until each job has run and no copy of any is left; none runs twice.
     ///
     /// - Parameter meanwhile: what happens once each has run.
@@ -111,7 +92,7 @@ struct RepairTests {
             let first = try scenario.consumer { $0.keyRing = keyRing }
             let second = try scenario.consumer { $0.keyRing = keyRing }
             try await scenario.closing(producer, first, second) {
-                try await withOperations(in: scenario, configuration) { operations in
+                try await scenario.withOperations(configuration) { operations in
                     let (waiting, dead) = try await schedule(
                         producer, first, operations, in: scenario, hasGoQueue: !isSealed)
                     await first.close(within: .seconds(5))
@@ -148,7 +129,7 @@ struct RepairTests {
             let producer = try scenario.producer(ledger: scenario.ledger)
             let consumer = try scenario.consumer()
             try await scenario.closing(producer, consumer) {
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     var ids: Set<JobID> = []
                     for number in 0..<40 {
                         ids.insert(try await producer.delay(.seconds(20), "\(number)").jobID)
@@ -184,7 +165,7 @@ struct RepairTests {
 
     @Test func `a node that is none of the queue's is not left out`() async throws {
         try await Scenario.run(nodes: 2) { scenario in
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let stranger = try #require(ServerAddress(parsing: "q9:11300", defaultPort: 1))
                 let error = await #expect(throws: DelayQueueError.self) {
                     try await operations.repairCopies(without: [stranger])

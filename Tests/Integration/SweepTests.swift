@@ -8,22 +8,6 @@ import Testing
 /// Going through all jobs of real nodes.
 @Suite("Sweeping nodes", .timeLimit(.minutes(4)))
 struct SweepTests {
-    private func withOperations<R>(
-        in scenario: Scenario, _ configuration: JobQueueConfiguration = .init(),
-        _ body: (QueueOperations) async throws -> R
-    ) async throws -> R {
-        let operations = try QueueOperations(
-            nodes: scenario.nodes, ledger: scenario.ledger, configuration: configuration, logger: Scenario.logger)
-        let result: Result<R, any Error>
-        do {
-            result = .success(try await body(operations))
-        } catch {
-            result = .failure(error)
-        }
-        await operations.close()
-        return try result.get()
-    }
-
     private func sweep(
         _ operations: QueueOperations, after earlier: [NodeSweep] = []
     ) async throws -> (copies: [FoundCopy], nodes: [NodeSweep]) {
@@ -54,7 +38,7 @@ struct SweepTests {
                 let held = try await connection.reserve(timeout: .seconds(10))
                 let aside = try await connection.reserve(timeout: .seconds(10))
                 try await connection.bury(aside.id, priority: 1)
-                try await withOperations(in: scenario) { operations in
+                try await scenario.withOperations() { operations in
                     let (copies, nodes) = try await sweep(operations)
                     #expect(copies.count == 60)
                     #expect(Set(copies.compactMap(\.record?.id?.description)) == Set(later + now))
@@ -74,7 +58,7 @@ struct SweepTests {
     {
         try await Scenario.run(binlog: true) { scenario in
             try await write((0..<5).map { "\($0)" }, in: scenario)
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let first = try await sweep(operations)
                 #expect(first.copies.count == 15)
                 try await write(["more"], in: scenario)
@@ -95,7 +79,7 @@ struct SweepTests {
         try await Scenario.run { scenario in
             try await write(["x"], in: scenario)
             await scenario.cluster.nodes[2].kill()
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let (copies, nodes) = try await sweep(operations)
                 #expect(copies.count == 2)
                 #expect(nodes.map { $0.failure == nil } == [true, true, false])
@@ -114,7 +98,7 @@ struct SweepTests {
                         ByteBuffer(repeating: 0x61, count: size), priority: 1, delay: 0, timeToRun: 10)
                 }
             }
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let (copies, nodes) = try await sweep(operations)
                 #expect(copies.map(\.size).sorted() == Array(repeating: 1 << 20, count: 6) + [2 << 20])
                 #expect(copies.filter { $0.record == nil }.map(\.size) == [2 << 20])
@@ -126,7 +110,7 @@ struct SweepTests {
     @Test func `whoever has seen enough ends it, and so does a cancellation`() async throws {
         try await Scenario.run { scenario in
             try await write((0..<60).map { "\($0)" }, in: scenario)
-            try await withOperations(in: scenario) { operations in
+            try await scenario.withOperations() { operations in
                 let calls = NIOLockedValueBox(0)
                 let nodes = try await operations.sweep { _ in
                     calls.withLockedValue { $0 += 1 }

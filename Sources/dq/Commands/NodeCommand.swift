@@ -20,16 +20,14 @@ struct NodeCommand: AsyncParsableCommand {
             commandName: "check", abstract: "Count the copies that are missing; changes nothing.",
             discussion: "The exit code is 1 where some are, or where a node could not be looked through.")
 
-        @Option(name: .customLong("without"), help: "A node that is gone, or to be taken away; may be repeated.")
-        var excluded: [String] = []
-
+        @OptionGroup var excluded: ExcludedNodes
         @OptionGroup var output: ReportOptions
         @OptionGroup var cluster: ClusterOptions
 
-        func validate() throws { _ = try NodeCommand.validate(cluster, excluded) }
+        func validate() throws { _ = try NodeCommand.validate(cluster, excluded.nodes) }
 
         func run() async throws {
-            try await NodeCommand.run(cluster, without: excluded, output) { operations, excluded, progress in
+            try await NodeCommand.run(cluster, without: excluded.nodes, output) { operations, excluded, progress in
                 try await operations.checkCopies(without: excluded, progress: progress)
             }
         }
@@ -43,16 +41,14 @@ struct NodeCommand: AsyncParsableCommand {
                 where copies are missing afterwards.
                 """)
 
-        @Option(name: .customLong("without"), help: "A node that is gone, or to be taken away; may be repeated.")
-        var excluded: [String] = []
-
+        @OptionGroup var excluded: ExcludedNodes
         @OptionGroup var output: ReportOptions
         @OptionGroup var cluster: ClusterOptions
 
-        func validate() throws { _ = try NodeCommand.validate(cluster, excluded) }
+        func validate() throws { _ = try NodeCommand.validate(cluster, excluded.nodes) }
 
         func run() async throws {
-            try await NodeCommand.run(cluster, without: excluded, output) { operations, excluded, progress in
+            try await NodeCommand.run(cluster, without: excluded.nodes, output) { operations, excluded, progress in
                 try await operations.repairCopies(without: excluded, progress: progress)
             }
         }
@@ -80,6 +76,11 @@ struct NodeCommand: AsyncParsableCommand {
                 try await operations.repairCopies(without: excluded, progress: progress)
             }
         }
+    }
+
+    struct ExcludedNodes: ParsableArguments {
+        @Option(name: .customLong("without"), help: "A node that is gone, or to be taken away; may be repeated.")
+        var nodes: [String] = []
     }
 
     struct ReportOptions: ParsableArguments {

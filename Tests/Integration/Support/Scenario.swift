@@ -78,6 +78,25 @@ struct Scenario: Sendable {
             nodes: nodes, ledger: ledger ?? self.ledger, configuration: configuration, logger: logger)
     }
 
+    /// What an operator does, for as long as the body runs.
+    func withOperations<R>(
+        _ configuration: JobQueueConfiguration = .init(), _ body: (QueueOperations) async throws -> R
+    ) async throws -> R {
+        var configuration = configuration
+        configuration.connection.backoff.maximum = .milliseconds(200)
+        configuration.connection.connectTimeout = .seconds(20)
+        let operations = try QueueOperations(
+            nodes: nodes, ledger: ledger, configuration: configuration, logger: Self.logger)
+        let result: Result<R, any Error>
+        do {
+            result = .success(try await body(operations))
+        } catch {
+            result = .failure(error)
+        }
+        await operations.close()
+        return try result.get()
+    }
+
     /// Closes the producer and consumers once the body has ended, whatever its end.
     func closing<R>(
         _ producer: Producer?, _ consumers: Consumer..., body: () async throws -> R

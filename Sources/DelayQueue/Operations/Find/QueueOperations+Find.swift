@@ -88,11 +88,7 @@ extension QueueOperations {
     // MARK: Parts
 
     var sealPolicy: SealPolicy {
-        #if Sealing
-            SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
-        #else
-            SealPolicy()
-        #endif
+        SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
     }
 
     /// - Parameter endsWhenComplete: once all declared copies of the jobs found are there.

@@ -4,9 +4,10 @@ package import Beanstalk
 ///
 /// The ledger is asked first, and makes a record of a job that has none. Then a copy that was found is looked at once
 /// more: if it is still there after the ledger's answer, the job is not over, or its record will meet the new copy.
-/// The new copy has an index that no copy had by plan, and consumers never make a record for such a copy (see
-/// `HeldJob.isOfAddedCopies`): however late it comes, after whatever time out of reach, it runs only where the ledger
-/// knows that the job waits. So it is harmless to add a copy of a job that lacks none.
+/// Of a job with a generated id the new copy has an index that no copy had by plan, and consumers never make a record for
+/// such a copy (see `HeldJob.isOfAddedCopies`): however late it comes, after whatever time out of reach, it runs only
+/// where the ledger knows that the job waits. So it is harmless to add a copy of a job that lacks none. Other jobs' copies
+/// are not counted, and theirs are like those they have.
 package struct CopyAddition: Sendable {
     package enum Outcome: Sendable, Hashable {
         case stored(BeanstalkJobID)
@@ -19,7 +20,7 @@ package struct CopyAddition: Sendable {
     package let fireTime: Timestamp
     /// How many copies its producer planned; 0 where that is not known.
     let copies: Int
-    package let source: JobCensus.FoundCopy
+    package let source: JobCensus.Copy
     /// Whether the source was planned by the job's producer. Where only added copies are left, a job that has no record may
     /// be over.
     let hasPlannedSource: Bool

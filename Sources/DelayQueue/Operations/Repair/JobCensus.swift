@@ -5,7 +5,7 @@ package import Beanstalk
 /// Of a job of which nothing is missing only a number is kept, so that a look through millions takes little memory.
 package struct JobCensus: Sendable {
     /// One copy that was seen.
-    package struct FoundCopy: Hashable, Sendable {
+    package struct Copy: Hashable, Sendable {
         /// The place of its node in the list of all.
         package let node: Int
         package let id: BeanstalkJobID
@@ -27,7 +27,7 @@ package struct JobCensus: Sendable {
         package let fireTime: Timestamp
         /// How many copies its producer planned; 0 where that is not known.
         package let copies: Int
-        package fileprivate(set) var found: [FoundCopy]
+        package fileprivate(set) var found: [Copy]
     }
 
     /// Nodes whose copies count; copies on others may be read, and are to be elsewhere too.
@@ -63,7 +63,7 @@ package struct JobCensus: Sendable {
         let key = summary.name.ledgerKey(queue: queue)
         copies[node] += 1
         guard !complete.contains(key.hashValue) else { return true }
-        let copy = FoundCopy(node: node, id: id, index: summary.index, role: summary.role.withoutNames)
+        let copy = Copy(node: node, id: id, index: summary.index, role: summary.role.withoutNames)
         if var entry = entries[key] {
             entry.found.append(copy)
             entries[key] = entry
@@ -119,7 +119,7 @@ package struct JobCensus: Sendable {
 }
 
 extension JobCensus.Entry {
-    fileprivate func isPlanned(_ copy: JobCensus.FoundCopy) -> Bool {
+    fileprivate func isPlanned(_ copy: JobCensus.Copy) -> Bool {
         copies == 0 || copy.index.map { $0 < copies } ?? true
     }
 

@@ -130,7 +130,7 @@ extension QueueOperations {
         guard copy.statistics.state != .buried, let node = places.firstIndex(where: { $0.node == copy.node }) else {
             return false
         }
-        let record = copy.record == nil ? nil : JobRecord(parsing: copy.bytes, opening: seals, queue: queueName)
+        let record = copy.record == nil ? nil : JobRecord(parsing: copy.bytes, opening: sealPolicy, queue: queueName)
         let isJob = record.map { census.add($0, copy.id, on: node, queue: queueName, isNewcomer: isNewcomer) } ?? false
         if !isJob { report.unreadableRecords += 1 }
         return isJob
@@ -138,10 +138,6 @@ extension QueueOperations {
 
     private func counts(_ census: JobCensus) -> [ServerAddress: Int] {
         Dictionary(uniqueKeysWithValues: zip(places.map(\.node.address), census.copies))
-    }
-
-    private var seals: SealPolicy {
-        SealPolicy(keyRing: configuration.keyRing, unsealedJobs: configuration.unsealedJobs)
     }
 
     // MARK: Adding
@@ -169,7 +165,7 @@ extension QueueOperations {
         let now = Timestamp.now()
         let writes = zip(wanted, looks).map { addition, replies in
             addition.commands(
-                after: replies, on: places[addition.target].node, seals: seals, queue: queueName, now: now,
+                after: replies, on: places[addition.target].node, seals: sealPolicy, queue: queueName, now: now,
                 minimumAge: minimumAge)
         }
         let outcomes = await ask(zip(wanted, writes).map { ($0.target, $1) })
